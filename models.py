@@ -1,0 +1,202 @@
+"""The database and its tables. What is asked of them lives in usage/."""
+
+from datetime import UTC, datetime, timedelta
+
+from peewee import (
+    BigAutoField,
+    BigIntegerField,
+    BooleanField,
+    CompositeKey,
+    Database,
+    DatabaseProxy,
+    DateField,
+    ForeignKeyField,
+    Model,
+    TextField,
+)
+from playhouse.cysqlite_ext import PooledCySqliteDatabase
+from playhouse.pool import PooledPostgresqlDatabase
+
+db = DatabaseProxy()
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+UNASSIGNED = 0
+"""The project_id of usage that named no project."""
+
+
+def connect(url: str, connections: int = 32) -> Database:
+    """A pooled database for a SQLite or PostgreSQL URL; nothing is opened yet."""
+    scheme, _, path = url.partition("://")
+    if scheme != "sqlite":
+        return PooledPostgresqlDatabase(
+            url, max_connections=connections, timeout=10, prefer_psycopg3=True
+        )
+    return PooledCySqliteDatabase(
+        path.removeprefix("/"),
+        max_connections=connections,
+        # An acknowledged event has to survive a power cut: FULL waits for the disk.
+        pragmas=(
+            ("busy_timeout", 5000),
+            ("journal_mode", "wal"),
+            ("synchronous", 2),
+            ("foreign_keys", 1),
+            ("mmap_size", 0),
+        ),
+        lock_type="immediate",
+    )
+
+
+class InstantField(BigIntegerField):
+    """A moment as microseconds since 1970 UTC: exact and ordered alike on every database."""
+
+    def db_value(self, value):
+        return (value - EPOCH) // MICROSECOND if isinstance(value, datetime) else value
+
+    def python_value(self, value):
+        return EPOCH + int(value) * MICROSECOND if value is not None else None
+
+
+class Table(Model):
+    class Meta:
+        database = db
+        legacy_table_names = False
+
+
+class User(Table):
+    """A person who causes usage; the role says what they may see when they sign in."""
+
+    id = BigAutoField()
+    username = TextField(unique=True)
+    display_name = TextField(default="")
+    email = TextField(default="")
+    role = TextField(default="member")
+    sample = BooleanField(default=False)
+    created_at = InstantField()
+    disabled_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "users"
+
+
+class Alias(Table):
+    """Another name that senders use for a person."""
+
+    name = TextField(primary_key=True)
+    user = ForeignKeyField(User, on_delete="CASCADE")
+
+    class Meta:
+        table_name = "aliases"
+
+
+class Project(Table):
+    """What the work was for, and the zone its days are counted in."""
+
+    id = BigAutoField()
+    slug = TextField(unique=True)
+    name = TextField()
+    timezone = TextField()
+    sample = BooleanField(default=False)
+    created_at = InstantField()
+
+    class Meta:
+        table_name = "projects"
+
+
+class Event(Table):
+    """One call, kept once per user and id. "" and project 0 mean unassigned."""
+
+    user = ForeignKeyField(User, index=False)
+    event_id = TextField()
+    time = InstantField()
+    day = DateField()
+    project_id = BigIntegerField(default=UNASSIGNED)
+    source = TextField(default="")
+    provider = TextField(default="")
+    model = TextField(default="")
+    test_type = TextField(default="")
+    prompt_tokens = BigIntegerField()
+    completion_tokens = BigIntegerField()
+    cache_read_tokens = BigIntegerField(default=0)
+    cache_write_tokens = BigIntegerField(default=0)
+    reasoning_tokens = BigIntegerField(default=0)
+    cost_nanodollars = BigIntegerField(null=True)
+    failed = BooleanField(default=False)
+    usage_known = BooleanField(default=True)
+
+    class Meta:
+        table_name = "events"
+        primary_key = CompositeKey("user", "event_id")
+        indexes = ((("user", "day"), False),)
+
+
+class DailyUsage(Table):
+    """The roll-up that pages read: one row per day and combination of what events say."""
+
+    project_id = BigIntegerField()
+    day = DateField()
+    user = ForeignKeyField(User, index=False)
+    source = TextField()
+    provider = TextField()
+    model = TextField()
+    test_type = TextField()
+    calls = BigIntegerField()
+    failed_calls = BigIntegerField()
+    unknown_calls = BigIntegerField()
+    prompt_tokens = BigIntegerField()
+    completion_tokens = BigIntegerField()
+    cache_read_tokens = BigIntegerField()
+    cache_write_tokens = BigIntegerField()
+    reasoning_tokens = BigIntegerField()
+    first_time = InstantField()
+    last_time = InstantField()
+
+    class Meta:
+        table_name = "daily_usage"
+        primary_key = CompositeKey(
+            "project_id", "day", "user", "source", "provider", "model", "test_type"
+        )
+        indexes = ((("user", "day"), False), (("day",), False))
+
+
+class Key(Table):
+    """What a program signs its requests with; only a hash of it is kept."""
+
+    id = BigAutoField()
+    name = TextField(unique=True)
+    token_hash = TextField(unique=True)
+    scopes = TextField()
+    project = ForeignKeyField(Project, null=True)
+    default_user = TextField(default="")
+    default_source = TextField(default="")
+    created_at = InstantField()
+    revoked_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "keys"
+
+
+class Session(Table):
+    """A signed-in browser; the cookie holds the token, the row its hash."""
+
+    token_hash = TextField(primary_key=True)
+    user = ForeignKeyField(User, on_delete="CASCADE")
+    created_at = InstantField()
+    expires_at = InstantField()
+
+    class Meta:
+        table_name = "sessions"
+
+
+class SignInLink(Table):
+    """A link that signs one person in, once."""
+
+    token_hash = TextField(primary_key=True)
+    user = ForeignKeyField(User, on_delete="CASCADE")
+    created_at = InstantField()
+    expires_at = InstantField()
+
+    class Meta:
+        table_name = "sign_in_links"
+
+
+TABLES = (User, Alias, Project, Event, DailyUsage, Key, Session, SignInLink)

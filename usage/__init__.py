@@ -1,0 +1,1 @@
+"""The domain: usage, and the questions asked of it. Knows nothing of Flask."""

@@ -1,0 +1,46 @@
+"""Days, zones and "last N days": the calendar arithmetic of the board."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+MOST_DAYS = 3660
+
+
+@dataclass(frozen=True)
+class Window:
+    """The days counted, first and last included, in a reporting time zone."""
+
+    first: date
+    last: date
+    timezone: str
+
+    @property
+    def length(self) -> int:
+        """How many days are counted."""
+        return (self.last - self.first).days + 1
+
+    def days(self) -> list[date]:
+        """Every day of the window, oldest first."""
+        return [self.first + timedelta(days=n) for n in range(self.length)]
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo:
+    """The named IANA time zone; raises ValueError when there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f'there is no time zone "{name}"') from error
+
+
+def day_of(instant: datetime, timezone: str) -> date:
+    """The calendar day that an aware instant falls on in a zone."""
+    return instant.astimezone(zone(timezone)).date()
+
+
+def last_days(count: int, now: datetime, timezone: str) -> Window:
+    """The `count` calendar days ending today in the zone."""
+    today = day_of(now, timezone)
+    return Window(today - timedelta(days=count - 1), today, timezone)
