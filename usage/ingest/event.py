@@ -1,0 +1,129 @@
+"""The one shape everything becomes: an event is one AI API call with its token counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+SOURCES = ("ui", "cli", "ide", "api")
+TOKEN_FIELDS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+WHOLE_NUMBER = "must be a whole number, 0 or more"
+MOST_TOKENS = 10**12
+MOST_DOLLARS = 10**6
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+TEXT_LIMITS: Mapping[str, int] = {
+    "user": 200,
+    "display_name": 200,
+    "email": 320,
+    "project": 100,
+    "provider": 100,
+    "model": 200,
+    "test_type": 100,
+}
+
+
+class InvalidEvent(ValueError):
+    """A record that can't become an event: the field, and a sentence for a person."""
+
+    def __init__(self, field: str, message: str, record_id: str | None = None):
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+        self.record_id = record_id
+
+
+class ForbiddenProject(InvalidEvent):
+    """The event names a project that the key may not send to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One call. Text that a sender left out is "" (unassigned); a cost left out is None.
+
+    prompt_tokens hold ALL input, caches included; completion_tokens ALL output, reasoning
+    included. A record with replaces=True takes the place of a smaller one of the same id.
+    Raises InvalidEvent for anything that can't be counted.
+    """
+
+    id: str
+    time: datetime
+    user: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    display_name: str = ""
+    email: str = ""
+    project: str = ""
+    source: str = ""
+    provider: str = ""
+    model: str = ""
+    test_type: str = ""
+    cost_usd: Decimal | None = None
+    failed: bool = False
+    usage_known: bool = True
+    replaces: bool = False
+
+    def __post_init__(self) -> None:
+        self._check_identity()
+        for name, limit in TEXT_LIMITS.items():
+            value = getattr(self, name)
+            if value and (clean := plain_text(value, name, limit)) != value:
+                object.__setattr__(self, name, clean)
+        if "@" in self.user:
+            # E-mail addresses are the same person in any case.
+            object.__setattr__(self, "user", self.user.casefold())
+        if self.source and self.source not in SOURCES:
+            raise InvalidEvent("source", f"must be one of {', '.join(SOURCES)}")
+        self._check_tokens()
+        if self.cost_usd is not None and not 0 <= self.cost_usd <= MOST_DOLLARS:
+            raise InvalidEvent("cost_usd", f"must be between 0 and {MOST_DOLLARS:,}")
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion tokens; their parts are inside already."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def _check_identity(self) -> None:
+        if not 1 <= len(self.id) <= 500 or not self.id.isprintable():
+            raise InvalidEvent("id", "must be 1 to 500 printable characters")
+        if self.time.tzinfo is None:
+            raise InvalidEvent("time", "must carry its offset from UTC, like 2026-11-22T10:00:00Z")
+        if not EARLIEST <= self.time <= LATEST:
+            raise InvalidEvent("time", "must lie between the years 2000 and 9999")
+
+    def _check_tokens(self) -> None:
+        for name in TOKEN_FIELDS:
+            value = getattr(self, name)
+            if value < 0:
+                raise InvalidEvent(name, WHOLE_NUMBER)
+            if value > MOST_TOKENS:
+                raise InvalidEvent(name, f"must be at most {MOST_TOKENS:,}")
+        if self.cache_read_tokens + self.cache_write_tokens > self.prompt_tokens:
+            larger = max("cache_read_tokens", "cache_write_tokens", key=lambda n: getattr(self, n))
+            raise InvalidEvent(larger, "is part of prompt_tokens, so it can't be larger")
+        if self.reasoning_tokens > self.completion_tokens:
+            raise InvalidEvent(
+                "reasoning_tokens", "is part of completion_tokens, so it can't be larger"
+            )
+
+
+def plain_text(value: str, field: str, limit: int) -> str:
+    """One line of readable text: white space collapsed, control characters dropped."""
+    if not value.isprintable():
+        if any(0xD800 <= ord(char) <= 0xDFFF for char in value):
+            raise InvalidEvent(field, "is not valid Unicode text")
+        value = "".join(char for char in value if char >= " " or char.isspace())
+        value = value.replace("\x7f", "")
+    value = " ".join(value.split())
+    if len(value) > limit:
+        raise InvalidEvent(field, f"must be at most {limit} characters")
+    return value

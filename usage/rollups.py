@@ -1,0 +1,145 @@
+"""Keep the daily rows equal to the events: add to them, rebuild them, verify them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import reduce
+from operator import and_
+from typing import NamedTuple
+
+from peewee import EXCLUDED, Case, Expression, ModelSelect, fn
+
+from models import DailyUsage, Event, db
+
+KEY = (
+    DailyUsage.project_id,
+    DailyUsage.day,
+    DailyUsage.user,
+    DailyUsage.source,
+    DailyUsage.provider,
+    DailyUsage.model,
+    DailyUsage.test_type,
+)
+TOKENS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+COUNTERS = ("calls", "failed_calls", "unknown_calls", *TOKENS)
+COLUMNS = (*KEY, *(getattr(DailyUsage, name) for name in COUNTERS))
+ROWS_AT_ONCE = 500
+
+
+class DayKey(NamedTuple):
+    """Which daily row an event belongs to."""
+
+    project_id: int
+    day: date
+    user_id: int
+    source: str
+    provider: str
+    model: str
+    test_type: str
+
+
+@dataclass(slots=True)
+class Delta:
+    """What a daily row gains, and the moments it has to cover."""
+
+    counters: list[int] = field(default_factory=lambda: [0] * len(COUNTERS))
+    first: datetime | None = None
+    last: datetime | None = None
+    shrinks: bool = False
+
+    def count(self, counters: Sequence[int], time: datetime, sign: int = 1) -> None:
+        """Take one event in, or with sign -1 out again."""
+        for place, value in enumerate(counters):
+            self.counters[place] += sign * value
+        self.first = time if self.first is None else min(self.first, time)
+        self.last = time if self.last is None else max(self.last, time)
+        self.shrinks |= sign < 0
+
+
+def counters_of(failed: bool, usage_known: bool, tokens: Sequence[int]) -> tuple[int, ...]:
+    """What one event adds to its day, in the order of COUNTERS; a failed call adds no tokens."""
+    if failed:
+        return (0, 1, 0, 0, 0, 0, 0, 0)
+    if not usage_known:
+        return (0, 0, 1, *tokens)
+    return (1, 0, 0, *tokens)
+
+
+def add(deltas: dict[DayKey, Delta]) -> None:
+    """Add each delta to its day. Sorted by key, so that two writers never wait in a circle."""
+    rows = [
+        (*key, *deltas[key].counters, deltas[key].first, deltas[key].last) for key in sorted(deltas)
+    ]
+    fields = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
+    update = {name: getattr(DailyUsage, name) + getattr(EXCLUDED, name) for name in COUNTERS}
+    update["first_time"] = _nearest("first_time", "<")
+    update["last_time"] = _nearest("last_time", ">")
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        DailyUsage.insert_many(rows[start : start + ROWS_AT_ONCE], fields=fields).on_conflict(
+            conflict_target=KEY, update=update
+        ).execute()
+    _settle(key for key in sorted(deltas) if deltas[key].shrinks)
+
+
+def rebuild() -> int:
+    """Make every daily row anew from the events; returns how many there are."""
+    with db.atomic():
+        DailyUsage.delete().execute()
+        fields = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
+        DailyUsage.insert_from(_recomputed(), fields).execute()
+        return DailyUsage.select().count()
+
+
+def verify() -> list[DayKey]:
+    """The days whose row differs from a recount of the events; empty when all is right."""
+    stored = DailyUsage.select(*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
+    with db.atomic():
+        differing = [*(stored - _recomputed()).tuples(), *(_recomputed() - stored).tuples()]
+    return sorted({DayKey(*row[: len(KEY)]) for row in differing})
+
+
+def _nearest(name: str, comparison: str) -> Case:
+    mine, other = getattr(DailyUsage, name), getattr(EXCLUDED, name)
+    closer = other < mine if comparison == "<" else other > mine
+    return Case(None, [(closer, other)], mine)
+
+
+def _settle(keys: Iterable[DayKey]) -> None:
+    """After taking an event out: drop a row that is empty, else mend its first and last."""
+    for key in keys:
+        here = _where(DailyUsage, key)
+        empty = (DailyUsage.calls + DailyUsage.failed_calls + DailyUsage.unknown_calls) == 0
+        DailyUsage.delete().where(here, empty).execute()
+        times = Event.select(fn.MIN(Event.time), fn.MAX(Event.time)).where(_where(Event, key))
+        first, last = times.tuples().get()
+        if first is not None:
+            DailyUsage.update(first_time=first, last_time=last).where(here).execute()
+
+
+def _where(table: type[DailyUsage] | type[Event], key: DayKey) -> Expression:
+    columns = (getattr(table, column.name) for column in KEY)
+    return reduce(and_, (column == value for column, value in zip(columns, key, strict=True)))
+
+
+def _recomputed() -> ModelSelect:
+    """What the daily rows ought to be, from the events themselves."""
+    dimensions = [getattr(Event, column.name) for column in KEY]
+    answered = Event.failed == False  # noqa: E712
+    counts = (
+        Case(None, [(answered & (Event.usage_known == True), 1)], 0),  # noqa: E712
+        Case(None, [(answered, 0)], 1),
+        Case(None, [(answered & (Event.usage_known == False), 1)], 0),  # noqa: E712
+        *(Case(None, [(answered, getattr(Event, name))], 0) for name in TOKENS),
+    )
+    return Event.select(
+        *dimensions,
+        *(fn.SUM(count) for count in counts),
+        fn.MIN(Event.time),
+        fn.MAX(Event.time),
+    ).group_by(*dimensions)

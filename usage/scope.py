@@ -1,0 +1,235 @@
+"""Scope: the frozen value every number starts from; parsed from and back to URL arguments."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Self
+
+from usage.pricing import InvalidRate, Rates, plain, read_rate
+from usage.window import MOST_DAYS, Window, day_of, last_days
+
+ALL = "all"
+UNASSIGNED = "unassigned"
+SOURCES = (ALL, "ui", "cli", "ide", "api", UNASSIGNED)
+ASCENDING = "-asc"
+COLUMNS = ("activity", "calls", "prompt_tokens", "completion_tokens", "cost")
+SORTS = (*COLUMNS, *(column + ASCENDING for column in COLUMNS))
+PAGE_SIZES = (25, 50, 100)
+DEFAULT_DAYS = 30
+ARGUMENTS = (
+    "project",
+    "source",
+    "days",
+    "from",
+    "to",
+    "sort",
+    "q",
+    "page",
+    "per_page",
+    "prompt_cost",
+    "completion_cost",
+)
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class InvalidScope(ValueError):
+    """An argument that means nothing: its name, and a sentence for a person."""
+
+    def __init__(self, field: str, message: str):
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+class NotVisible(LookupError):
+    """What was asked for does not exist, or not for this viewer: the same answer for both."""
+
+
+@dataclass(frozen=True)
+class VisibleProject:
+    """A project as far as a scope needs it; id 0 is usage without a project."""
+
+    id: int
+    slug: str
+    name: str
+    timezone: str
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """What a viewer may see, and the defaults their questions start from."""
+
+    projects: tuple[VisibleProject, ...]
+    sees_all: bool
+    timezone: str
+    rates: Rates
+    now: datetime
+
+    def project(self, slug: str) -> VisibleProject | None:
+        """The project of that slug; None stands for all of them. Raises NotVisible."""
+        if self.sees_all and slug in ("", ALL):
+            return None
+        if self.sees_all and slug == UNASSIGNED:
+            return VisibleProject(0, UNASSIGNED, "Unassigned", self.timezone)
+        for project in self.projects:
+            if slug in ("", project.slug):
+                return project
+        raise NotVisible(f"There is no project {slug!r} here.")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Everything a page can be asked: project, source, window, order, search, page and rates."""
+
+    horizon: Horizon
+    project: VisibleProject | None
+    window: Window
+    rates: Rates
+    days: int | None = DEFAULT_DAYS
+    source: str = ALL
+    sort: str = COLUMNS[0]
+    q: str = ""
+    page: int = 1
+    per_page: int = PAGE_SIZES[0]
+
+    @classmethod
+    def from_args(cls, args: Mapping[str, str], horizon: Horizon) -> Self:
+        """Read request arguments; blanks mean the default.
+
+        Raises InvalidScope for what is malformed and NotVisible for a project out of sight.
+        """
+        said = {name: args.get(name, "").strip() for name in ARGUMENTS}
+        project = horizon.project(said["project"])
+        timezone = project.timezone if project else horizon.timezone
+        days, window = _window(said, horizon.now, timezone)
+        return cls(
+            horizon=horizon,
+            project=project,
+            window=window,
+            days=days,
+            rates=Rates(
+                _rate("prompt_cost", said, horizon.rates.prompt),
+                _rate("completion_cost", said, horizon.rates.completion),
+            ),
+            source=_choice("source", said, SOURCES),
+            sort=_choice("sort", said, SORTS),
+            q=_search(said["q"]),
+            page=_whole("page", said, 1, 1_000_000, 1),
+            per_page=int(_choice("per_page", said, tuple(str(size) for size in PAGE_SIZES))),
+        )
+
+    def to_args(self) -> dict[str, str]:
+        """The canonical arguments of this scope: what equals the default is left out."""
+        default = self.horizon.project("")
+        said = {
+            "project": (self.project.slug if self.project else ALL, _slug(default)),
+            "source": (self.source, ALL),
+            "days": (str(self.days or ""), str(DEFAULT_DAYS if self.days else "")),
+            "from": ("" if self.days else self.window.first.isoformat(), ""),
+            "to": ("" if self.days else self.window.last.isoformat(), ""),
+            "sort": (self.sort, COLUMNS[0]),
+            "q": (self.q, ""),
+            "page": (str(self.page), "1"),
+            "per_page": (str(self.per_page), str(PAGE_SIZES[0])),
+            "prompt_cost": (plain(self.rates.prompt), plain(self.horizon.rates.prompt)),
+            "completion_cost": (plain(self.rates.completion), plain(self.horizon.rates.completion)),
+        }
+        return {name: value for name, (value, usual) in said.items() if value != usual}
+
+    def args(self, **changes: object) -> dict[str, str]:
+        """The canonical arguments with some changed; any change but `page` returns to page 1."""
+        args = self.to_args()
+        if "page" not in changes:
+            args.pop("page", None)
+        if "days" in changes:
+            args = {name: args[name] for name in args if name not in ("from", "to")}
+        args |= {name: str(value) for name, value in changes.items()}
+        try:
+            return Scope.from_args(args, self.horizon).to_args()
+        except InvalidScope:
+            return args
+
+    @property
+    def column(self) -> str:
+        """The column that orders the table."""
+        return self.sort.removesuffix(ASCENDING)
+
+    @property
+    def ascending(self) -> bool:
+        """True when the smallest comes first."""
+        return self.sort.endswith(ASCENDING)
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """Which of project, source and dates differ from the defaults."""
+        args = self.to_args()
+        dates = "from" in args or "days" in args
+        return tuple(n for n in ("project", "source") if n in args) + ("dates",) * dates
+
+    @property
+    def today(self) -> date:
+        """The present day in the scope's zone."""
+        return day_of(self.horizon.now, self.window.timezone)
+
+    def plain(self) -> "Scope":
+        """The same people, days and rates on the first page, in the default order."""
+        return replace(self, sort=COLUMNS[0], q="", page=1)
+
+
+def _slug(project: VisibleProject | None) -> str:
+    return project.slug if project else ALL
+
+
+def _choice(name: str, said: Mapping[str, str], allowed: tuple[str, ...]) -> str:
+    value = said[name].lower() or allowed[0]
+    if value not in allowed:
+        raise InvalidScope(name, f"must be one of {', '.join(allowed)}")
+    return value
+
+
+def _whole(name: str, said: Mapping[str, str], least: int, most: int, default: int) -> int:
+    text = said[name]
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not least <= int(text[:12]) <= most:
+        raise InvalidScope(name, f"must be a whole number from {least} to {most}")
+    return int(text)
+
+
+def _rate(name: str, said: Mapping[str, str], default: Decimal) -> Decimal:
+    try:
+        return read_rate(said[name]) if said[name] else default
+    except InvalidRate as error:
+        raise InvalidScope(name, str(error)) from None
+
+
+def _search(text: str) -> str:
+    if len(text) > 200 or not text.isprintable():
+        raise InvalidScope("q", "must be at most 200 printable characters")
+    return text
+
+
+def _window(said: Mapping[str, str], now: datetime, timezone: str) -> tuple[int | None, Window]:
+    # A number of days typed while a date range is active replaces the range.
+    if said["days"] or not (said["from"] or said["to"]):
+        days = _whole("days", said, 1, MOST_DAYS, DEFAULT_DAYS)
+        return days, last_days(days, now, timezone)
+    first, last = _day("from", said), _day("to", said)
+    if first > last:
+        raise InvalidScope("from", "must not be after the last day of the range")
+    if last > day_of(now, timezone) + timedelta(days=1):
+        raise InvalidScope("to", "must not lie after tomorrow")
+    return None, Window(first, last, timezone)
+
+
+def _day(name: str, said: Mapping[str, str]) -> date:
+    if not said[name]:
+        raise InvalidScope(name, "is needed too: a date range has two ends")
+    try:
+        if not DATE.fullmatch(said[name]):
+            raise ValueError
+        return date.fromisoformat(said[name])
+    except ValueError:
+        raise InvalidScope(name, "must be a date like 2026-11-22") from None
