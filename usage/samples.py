@@ -1,0 +1,47 @@
+"""Put the sample data of demo.py on an empty board, and take it off again."""
+
+from datetime import datetime
+from itertools import islice
+
+from models import Alias, DailyUsage, Event, Project, Session, SignInLink, User, db
+from usage import demo
+from usage.ingest.identity import slug
+from usage.ingest.record import record
+
+AT_ONCE = 2000
+
+
+def load(timezone: str, now: datetime) -> int:
+    """Record the sample events as any others; returns how many there are."""
+    with db.atomic():
+        User.insert_many(
+            {"username": one.username, "sample": True, "created_at": now} for one in demo.people()
+        ).on_conflict_ignore().execute()
+        Project.insert_many(
+            {
+                "slug": slug(one.slug),
+                "name": one.name,
+                "timezone": one.timezone,
+                "sample": True,
+                "created_at": now,
+            }
+            for one in demo.projects()
+        ).on_conflict_ignore().execute()
+        events = demo.events(now)
+        count = 0
+        while some := list(islice(events, AT_ONCE)):
+            record(some, timezone, now)
+            count += len(some)
+    return count
+
+
+def remove() -> None:
+    """Take the sample people with their usage, and sample projects without other usage, away."""
+    with db.atomic():
+        people = User.select(User.id).where(User.sample)
+        for table in (DailyUsage, Event, Alias, Session, SignInLink):
+            table.delete().where(table.user.in_(people)).execute()
+        User.delete().where(User.sample).execute()
+        used = DailyUsage.select(DailyUsage.project_id)
+        Project.update(sample=False).where(Project.sample, Project.id.in_(used)).execute()
+        Project.delete().where(Project.sample).execute()
