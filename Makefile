@@ -1,0 +1,43 @@
+# make run    serve the board with sample data (DEMO=0: empty) and print a sign-in link
+# make test   everything the project tests itself with
+VENV := .venv
+PYTHON ?= python3
+FLASK := $(VENV)/bin/flask --app app
+DEMO ?= 1
+
+.PHONY: run link test lint screenshots chromium
+
+run: $(VENV)/run
+	@$(FLASK) migrate
+	@if [ "$(DEMO)" != 0 ]; then $(FLASK) demo; fi
+	@$(FLASK) user link
+	@exec $(VENV)/bin/gunicorn
+
+link: $(VENV)/run
+	@$(FLASK) user link
+
+test: lint chromium
+	$(VENV)/bin/pytest --numprocesses 2
+
+lint: $(VENV)/dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+screenshots: $(VENV)/dev chromium
+	$(VENV)/bin/python tests/browser/screenshots.py
+
+# Each mark is newer than the packages it stands for.
+$(VENV)/run: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/dev: requirements.txt requirements-dev.txt | $(VENV)/run
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# The browser that the tests drive comes from Debian's packages.
+chromium:
+	@command -v chromium >/dev/null || { \
+	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends chromium; }

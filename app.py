@@ -1,0 +1,54 @@
+"""create_app(): settings, database, extensions, blueprints and commands, put together."""
+
+from pathlib import Path
+
+from flask import Flask
+from flask_compress import Compress
+from jinja2 import StrictUndefined
+from peewee import InterfaceError, OperationalError
+from playhouse.pool import MaxConnectionsExceeded
+
+import models
+from usage import cli
+from usage.settings import Settings
+from views import BLUEPRINTS, assets, format, guards, responses
+
+ROOT = Path(__file__).parent
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI application; without settings, they are read from the environment."""
+    app = Flask(__name__, static_folder=None)
+    settings = settings or Settings.from_env(instance=ROOT / "instance")
+    app.extensions["settings"] = settings
+    app.json.sort_keys = False
+    app.config.update(COMPRESS_ALGORITHM=["br", "gzip"], COMPRESS_MIN_SIZE=400)
+    Compress(app)
+    _use_database(app, settings)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    format.register(app)
+    assets.register(app)
+    guards.register(app)
+    responses.register(app)
+    for error in (OperationalError, InterfaceError, MaxConnectionsExceeded):
+        app.register_error_handler(error, responses.unavailable)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    cli.register(app.cli, settings, ROOT / "migrations")
+    return app
+
+
+def _use_database(app: Flask, settings: Settings) -> None:
+    """One pooled connection a request: taken before it, given back after it."""
+    url = settings.database_url
+    if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+        file = ROOT / url.removeprefix("sqlite:///")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        url = f"sqlite:///{file}"
+    models.db.initialize(models.connect(url))
+
+    @app.teardown_request
+    def give_back(_error):
+        if not models.db.is_closed():
+            models.db.close()

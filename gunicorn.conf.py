@@ -1,0 +1,18 @@
+"""How the server runs: the address and size come from the settings."""
+
+from usage.settings import InvalidSetting, Settings
+
+try:
+    settings = Settings.from_env()
+except InvalidSetting as error:
+    raise SystemExit(str(error)) from None
+
+wsgi_app = "app:create_app()"
+bind = f"{settings.host}:{settings.port}"
+workers = settings.web_workers
+threads = settings.web_threads
+worker_class = "gthread"
+# Slow clients and long exports are the threads' business, not a reason to end a worker.
+timeout = 120
+keepalive = 15
+control_socket_disable = True

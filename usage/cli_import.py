@@ -1,0 +1,116 @@
+"""flask import: native files, with a progress bar; and what all commands share."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from functools import wraps
+from itertools import islice
+from pathlib import Path
+
+import click
+from peewee import DatabaseError, InterfaceError
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+from models import db
+from usage import accounts
+from usage.ingest import files, native
+from usage.ingest.intake import Receipt, Sender, take
+from usage.settings import Settings
+
+AT_ONCE = 1000
+
+
+def plainly(command: Callable) -> Callable:
+    """Say in one sentence what went wrong, and exit with 1."""
+
+    @wraps(command)
+    def wrapped(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except (accounts.Refused, files.UnreadableFile) as error:
+            raise click.ClickException(str(error)) from None
+        except (DatabaseError, InterfaceError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise click.ClickException(
+                f"The database refused: {reason}. If it is new: flask --app app migrate"
+            ) from None
+
+    return wrapped
+
+
+def now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+@click.command("import")
+@click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", type=click.Choice(files.FORMATS), default="auto", show_default=True)
+@click.option("--project", default="", help="Count everything for this project.")
+@click.option("--user", default="", help="Whose usage it is where a line does not say.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen, and keep nothing.")
+@click.pass_obj
+@plainly
+def import_files(
+    settings: Settings, paths: tuple[Path, ...], format: str, project: str, user: str, dry_run: bool
+) -> None:
+    """Import native events from CSV (with a header) or JSON lines.
+
+    Good lines are taken, bad ones are refused by number, and importing a file again changes
+    nothing. Exits with 1 when every line was refused.
+    """
+    total = Receipt()
+    with db.atomic() if dry_run else nullcontext() as trial, _progress(paths) as advance:
+        sender = Sender(slug_of(settings, project), user)
+        for path in paths:
+            for receipt in _import(path, format, sender, settings.reporting_timezone, advance):
+                total += receipt
+        if trial:
+            trial.rollback()
+    lead = "Dry run, nothing was kept: " if dry_run else ""
+    click.echo(
+        f"{lead}{total.received:,} read, {total.accepted:,} accepted, "
+        f"{total.duplicates:,} duplicates, {total.rejected:,} rejected."
+    )
+    sys.exit(1 if total.all_refused else 0)
+
+
+def _import(
+    path: Path, format: str, sender: Sender, timezone: str, advance: Callable[[int], None]
+) -> Iterator[Receipt]:
+    records = files.numbered_records(path, format, advance)
+    while some := list(islice(records, AT_ONCE)):
+        receipt = take(native, some, sender, timezone, now())
+        for line, error in receipt.refusals:
+            click.echo(f"{path}, line {line}: {error.field}: {error.message}", err=True)
+        yield receipt
+
+
+def slug_of(settings: Settings, project: str) -> str:
+    """The slug of a project named on the command line, made when it is new."""
+    if not project:
+        return ""
+    found, made = accounts.ensure_project(project, settings.reporting_timezone, now())
+    if made:
+        click.echo(f'Made the project "{found.slug}", days in {found.timezone}.', err=True)
+    return found.slug
+
+
+@contextmanager
+def _progress(paths: tuple[Path, ...]) -> Iterator[Callable[[int], None]]:
+    """A bar over all the bytes, on standard error and only where someone looks on."""
+    size = sum(path.stat().st_size for path in paths if path.is_file())
+    bar = Progress(
+        "Importing",
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        task = bar.add_task("", total=size)
+        yield lambda count: bar.advance(task, count)

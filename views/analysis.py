@@ -1,0 +1,60 @@
+"""One user: the View Details fragment and its full page; the user list."""
+
+from flask import Blueprint, url_for
+
+from usage.analysis import Analysis, Part, analysis
+from usage.charts import daily, donut, grouped_bars
+from usage.scope import Scope
+from views.format import source
+from views.guards import require_session, scope
+from views.leaderboard import board, surroundings
+from views.responses import respond
+
+bp = Blueprint("analysis", __name__)
+# A source keeps its hue, whatever its share.
+SLICES = {"ui": "slice-1", "cli": "slice-2", "ide": "slice-3", "api": "slice-4", "": "slice-5"}
+
+
+@bp.get("/users")
+@require_session
+def index():
+    """The ranked list of people."""
+    return board("analysis.index", "User Analysis")
+
+
+@bp.get("/users/<path:username>")
+@require_session
+def show(username: str):
+    """One person's usage in the scope."""
+    asked = scope()
+    person = analysis(asked, username)
+    return respond(
+        "analysis",
+        url_for("analysis.show", username=username, **asked.to_args()),
+        person=person,
+        charts=_charts(asked, person),
+        screen="analysis.show",
+        username=username,
+        **surroundings(asked),
+    )
+
+
+def _charts(asked: Scope, person: Analysis) -> dict:
+    """The drawings of a person's breakdowns, by what they are divided by."""
+    tokens = person.standing
+    split = [("Prompt", tokens.prompt_tokens), ("Completion", tokens.completion_tokens)]
+    sources = [(source(part.key), part.counts.calls) for part in person.by_source]
+    return {
+        "source": donut(sources, [SLICES[part.key] for part in person.by_source]),
+        "provider": grouped_bars(_tokens(person.by_provider)),
+        "tokens": donut(split, ["prompt", "completion"]),
+        "test_type": grouped_bars(_tokens(person.by_test_type)),
+        "days": daily(person.days(asked.window), asked.today),
+    }
+
+
+def _tokens(parts: list[Part]) -> list[tuple[str, int, int]]:
+    return [
+        (part.key or "Unassigned", part.counts.prompt_tokens, part.counts.completion_tokens)
+        for part in parts
+    ]

@@ -1,0 +1,90 @@
+"""The same numbers as JSON, for keys with the scope "read"."""
+
+from collections.abc import Iterable
+
+from flask import Blueprint
+
+from usage.analysis import Part, analysis
+from usage.leaderboard import Counts, Standing, Totals, board
+from usage.pricing import plain
+from usage.scope import ALL, Scope
+from views.guards import require_key, strict_scope
+
+bp = Blueprint("api", __name__, url_prefix="/api/v1")
+TOKENS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+
+
+@bp.get("/leaderboard")
+@require_key("read")
+def leaderboard():
+    """One page of standings and the totals of the scope."""
+    asked = strict_scope()
+    shown = board(asked)
+    return head(asked, shown.totals) | {
+        "totals": {"users": shown.totals.users} | counts(shown.totals),
+        "standings": [standing(one) for one in shown.standings],
+        "page": asked.page,
+        "per_page": asked.per_page,
+        "pages": shown.pages,
+    }
+
+
+@bp.get("/users/<path:username>")
+@require_key("read")
+def user(username: str):
+    """One person's standing and breakdowns."""
+    asked = strict_scope()
+    person = analysis(asked, username)
+    return head(asked, person.totals) | {
+        "standing": standing(person.standing),
+        "by_source": parts("source", person.by_source),
+        "by_provider": parts("provider", person.by_provider),
+        "by_model": parts("model", person.by_model),
+        "by_test_type": parts("test_type", person.by_test_type),
+        "by_day": parts("day", person.by_day),
+    }
+
+
+def head(scope: Scope, totals: Totals) -> dict:
+    """The scope and the rates that the numbers stand for."""
+    as_of = totals.as_of.isoformat().replace("+00:00", "Z") if totals.as_of else None
+    return {
+        "scope": {
+            "project": scope.project.slug if scope.project else ALL,
+            "source": scope.source,
+            "from": scope.window.first.isoformat(),
+            "to": scope.window.last.isoformat(),
+            "days": scope.window.length,
+            "timezone": scope.window.timezone,
+            "as_of": as_of,
+        },
+        "rates": {
+            "prompt": plain(scope.rates.prompt),
+            "completion": plain(scope.rates.completion),
+        },
+    }
+
+
+def standing(one: Standing) -> dict:
+    """A row of the table."""
+    named = {"rank": one.rank, "username": one.username, "display_name": one.display_name}
+    return named | counts(one)
+
+
+def parts(name: str, found: Iterable[Part]) -> list[dict]:
+    """A breakdown; what an event did not say is null."""
+    return [{name: str(part.key) or None} | counts(part.counts) for part in found]
+
+
+def counts(values: Counts) -> dict:
+    """The counters; calls whose usage nobody reported are named only where there are any."""
+    unknown = {"unknown_calls": values.unknown_calls} if values.unknown_calls else {}
+    tokens = {name: getattr(values, name) for name in TOKENS}
+    called = {"calls": values.calls, "failed_calls": values.failed_calls}
+    return called | unknown | tokens | {"cost": plain(values.cost)}

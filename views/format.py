@@ -1,0 +1,105 @@
+"""How numbers, money and moments are written on the page."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+from usage.pricing import plain
+from usage.window import Window
+
+MOST_DIGITS = 9_999_999
+UNITS = ((10**12, "T"), (10**9, "B"), (10**6, "M"))
+CENT = Decimal("0.01")
+SOURCES = {
+    "": "Unassigned",
+    "unassigned": "Unassigned",
+    "all": "All sources",
+    "ui": "UI",
+    "cli": "CLI",
+    "ide": "IDE",
+    "api": "API",
+}
+
+
+def register(app: Flask) -> None:
+    """Offer the formats to templates."""
+    filters = (exact, compact, money, plain, day, dates, moment, ago, source, share, initials)
+    for function in filters:
+        app.jinja_env.filters[function.__name__] = function
+    app.jinja_env.globals["address"] = address
+
+
+def address(url: str, args: Mapping[str, str]) -> str:
+    """An address with its arguments."""
+    return f"{url}?{urlencode(args)}" if args else url
+
+
+def exact(number: int) -> str:
+    """All digits: 12,345,678."""
+    return f"{number:,}"
+
+
+def compact(number: int) -> str:
+    """All digits up to 9,999,999, then three or four of them: 12.4M."""
+    if number <= MOST_DIGITS:
+        return exact(number)
+    for unit, letter in UNITS:
+        # 999,950,000 would round up to 1000.0M: that is 1.0B.
+        if number >= unit - unit // 20_000:
+            return f"{Decimal(number) / unit:,.1f}{letter}"
+    return exact(number)
+
+
+def money(amount: Decimal) -> str:
+    """Dollars with two places, four below one cent; something is never written as nothing."""
+    places = Decimal("0.0001") if 0 < amount < CENT else CENT
+    rounded = amount.quantize(places, ROUND_HALF_EVEN)
+    return f"${rounded:,}" if rounded or not amount else "< $0.01"
+
+
+def day(value: date, year: bool = True) -> str:
+    """22 Nov 2026."""
+    return f"{value.day} {value:%b %Y}" if year else f"{value.day} {value:%b}"
+
+
+def dates(window: Window) -> str:
+    """The first and last day: 24 Oct to 22 Nov 2026."""
+    if window.length == 1:
+        return day(window.first)
+    return f"{day(window.first, window.first.year != window.last.year)} to {day(window.last)}"
+
+
+def moment(value: datetime, timezone: str) -> str:
+    """22 Nov 2026, 11:02 in a zone."""
+    local = value.astimezone(ZoneInfo(timezone))
+    return f"{day(local)}, {local:%H:%M}"
+
+
+def ago(value: datetime, now: datetime) -> str:
+    """How long ago: just now, 2 min ago, 3 hours ago, 4 days ago."""
+    minutes = int((now - value).total_seconds() // 60)
+    for size, word in ((1440, "day"), (60, "hour")):
+        if minutes >= size:
+            count = minutes // size
+            return f"{count} {word}{'s' if count > 1 else ''} ago"
+    return f"{minutes} min ago" if minutes >= 1 else "just now"
+
+
+def source(value: str) -> str:
+    """A source as people call it."""
+    return SOURCES[value]
+
+
+def share(part: int, whole: int) -> float:
+    """Percent of a whole, with two places, for the length of a bar."""
+    return round(100 * part / whole, 2) if whole else 0
+
+
+def initials(display_name: str) -> str:
+    """The letters on a person's badge: Ada Lovelace is AL."""
+    words = [word for word in display_name.split() if word[0].isalnum()] or ["?"]
+    return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()

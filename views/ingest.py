@@ -1,0 +1,79 @@
+"""Bytes -> adapter -> record -> answer."""
+
+from flask import Blueprint, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from usage.ingest import ADAPTERS
+from usage.ingest.body import BodyTooLarge, Limits, UnreadableBody, UnsupportedBody, records
+from usage.ingest.intake import Receipt, Sender, take
+from views.guards import now, require_key, settings
+from views.responses import refuse
+
+bp = Blueprint("ingest", __name__)
+MEBIBYTE = 1024 * 1024
+NATIVE = Limits(bytes=8 * MEBIBYTE, records=20_000)
+# A gateway sends whole conversations along, and drops the batch when it is refused.
+GATEWAY = Limits(bytes=64 * MEBIBYTE, records=20_000)
+
+
+@bp.post("/api/v1/events")
+@require_key("ingest")
+def events():
+    """Native events, one or many."""
+    return _take("native", NATIVE)
+
+
+@bp.post("/ingest/litellm")
+@require_key("ingest")
+def litellm():
+    """LiteLLM's generic_api callback."""
+    return _take("litellm", GATEWAY)
+
+
+def _take(name: str, limits: Limits):
+    request.max_content_length = limits.bytes
+    found = records(
+        request.get_data(cache=False), request.mimetype, request.content_encoding or "", limits
+    )
+    key = g.key
+    sender = Sender(
+        project=key.project.slug if key.project_id else "",
+        user=key.default_user,
+        source=key.default_source,
+    )
+    receipt = take(ADAPTERS[name], enumerate(found), sender, settings().reporting_timezone, now())
+    return answer(receipt), status(receipt)
+
+
+def answer(receipt: Receipt) -> dict:
+    """The account of everything received."""
+    account = {
+        "received": receipt.received,
+        "accepted": receipt.accepted,
+        "duplicates": receipt.duplicates,
+        "rejected": receipt.rejected,
+        "errors": [refusal.as_json() for refusal in receipt.refusals],
+    }
+    # Records that are no calls to a provider, like a gateway's own cache hits.
+    return account | ({"skipped": receipt.skipped} if receipt.skipped else {})
+
+
+def status(receipt: Receipt) -> int:
+    """200 unless nothing could be taken."""
+    if receipt.all_forbidden:
+        return 403
+    return 422 if receipt.all_refused else 200
+
+
+@bp.errorhandler(UnreadableBody)
+def unreadable(error: UnreadableBody):
+    """No records to account for."""
+    if isinstance(error, UnsupportedBody):
+        return refuse(415, str(error))
+    return refuse(413 if isinstance(error, BodyTooLarge) else 400, str(error))
+
+
+@bp.errorhandler(RequestEntityTooLarge)
+def too_large(_error: RequestEntityTooLarge):
+    """More bytes than one request may carry."""
+    return refuse(413, "The body is too large for one request; send it in parts.")

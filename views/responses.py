@@ -1,0 +1,126 @@
+"""respond(), refusals in the form of the question, and headers. Only here: HX- headers."""
+
+from flask import Flask, Response, make_response, redirect, render_template, request
+from flask_htmx import HTMX
+from werkzeug.exceptions import HTTPException
+
+from usage.scope import InvalidScope, NotVisible
+
+htmx = HTMX()
+NEGOTIATED_ON = (
+    "HX-Request",
+    "HX-Boosted",
+    "HX-History-Restore-Request",
+    "HX-Target",
+    "HX-Trigger",
+)
+WHOLE_VIEW = "main"
+# Inputs that people type in: each keystroke rewrites the address instead of adding history.
+TYPED = ("prompt_cost", "completion_cost", "by-last", "q", "list-q")
+MACHINES = ("/api/", "/ingest/", "/v1/")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def register(app: Flask) -> None:
+    """Answer every refusal in the form the question was asked; protect every answer."""
+    htmx.init_app(app)
+    app.register_error_handler(InvalidScope, _invalid)
+    app.register_error_handler(NotVisible, _not_found)
+    app.register_error_handler(HTTPException, _refused)
+    app.after_request(_protect)
+
+
+def wants_fragment() -> bool:
+    """True when htmx swaps part of a page. Going back in history needs the whole page."""
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+def trigger() -> str:
+    """The id of the element that asked, when htmx did."""
+    return (htmx.trigger or "") if wants_fragment() else ""
+
+
+def respond(name: str, address: str, status: int = 200, **context: object) -> Response:
+    """Render a screen: its page.html, or for htmx its _view.html or _update.html.
+
+    The page includes the view and the view includes the region that an update replaces.
+    `address` is the canonical URL of what is shown.
+    """
+    template = f"{name}/page.html"
+    if wants_fragment():
+        part = "_view.html" if htmx.target == WHOLE_VIEW else "_update.html"
+        template = f"{name}/{part}"
+    page = render_template(template, trigger=trigger(), fragment=wants_fragment(), **context)
+    response = make_response(page, status)
+    if wants_fragment():
+        header = "HX-Replace-Url" if trigger() in TYPED else "HX-Push-Url"
+        response.headers[header] = address
+    return response
+
+
+def redirect_to(address: str) -> Response:
+    """Send the browser elsewhere; htmx would follow a redirect into the fragment's place."""
+    if wants_fragment():
+        return Response(status=401, headers={"HX-Redirect": address})
+    return redirect(address)
+
+
+def refuse(status: int, message: str, field: str | None = None, title: str = "") -> Response:
+    """One sentence: as JSON to programs, as a notice to htmx, as a page to people."""
+    if request.path.startswith(MACHINES):
+        return make_response({"error": {"field": field, "message": message}}, status)
+    context = {"status": status, "message": message, "field": field, "title": title}
+    if not wants_fragment():
+        return make_response(render_template("errors/page.html", **context), status)
+    response = make_response(render_template("errors/_notice.html", **context), status)
+    # The last good table stays: the notice brings its own place along.
+    response.headers["HX-Reswap"] = "none"
+    return response
+
+
+def unavailable(_error: Exception) -> Response:
+    """The database is busy, full or away: nothing was written, so asking again is safe."""
+    response = refuse(503, "The database is busy; try again in a moment.", title="One moment")
+    response.headers["Retry-After"] = "1"
+    return response
+
+
+def _invalid(error: InvalidScope) -> Response:
+    return refuse(422, error.message, error.field, "That can't be shown")
+
+
+def _not_found(error: NotVisible) -> Response:
+    return refuse(404, str(error), title="Not found")
+
+
+def _refused(error: HTTPException) -> Response:
+    if error.code is None or error.code < 400:
+        return error.get_response()
+    response = refuse(error.code, error.description or error.name, title=error.name)
+    kept = ("allow", "retry-after", "www-authenticate")
+    for name, value in error.get_headers():
+        if name.lower() in kept:
+            response.headers[name] = value
+    if error.code == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _protect(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+    if response.mimetype == "text/html":
+        response.vary.update(NEGOTIATED_ON)
+    return response
