@@ -40,7 +40,7 @@ def read_rate(text: str) -> Decimal:
     """A rate as typed: a decimal, 0 or more, with up to 6 places. Raises InvalidRate."""
     if not DECIMAL.fullmatch(text) or Decimal(text) > HIGHEST_RATE:
         raise InvalidRate(
-            f"must be a number from 0 to {HIGHEST_RATE:,} with up to 6 decimal places, like 2.50"
+            f"must be a number from 0 to {HIGHEST_RATE:,} with up to 6 decimals"
         )
     return Decimal(text)
 

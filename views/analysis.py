@@ -11,8 +11,7 @@ from views.leaderboard import board, surroundings
 from views.responses import respond
 
 bp = Blueprint("analysis", __name__)
-# A source keeps its hue, whatever its share.
-SLICES = {"ui": "slice-1", "cli": "slice-2", "ide": "slice-3", "api": "slice-4", "": "slice-5"}
+SOURCES = ("ui", "cli", "ide", "api", "")
 
 
 @bp.get("/users")
@@ -43,9 +42,11 @@ def _charts(asked: Scope, person: Analysis) -> dict:
     """The drawings of a person's breakdowns, by what they are divided by."""
     tokens = person.standing
     split = [("Prompt", tokens.prompt_tokens), ("Completion", tokens.completion_tokens)]
-    sources = [(source(part.key), part.counts.calls) for part in person.by_source]
+    calls = {part.key: part.counts.calls for part in person.by_source}
+    # All five in one order, so that a source keeps its hue, whatever its share.
+    sources = [(source(key), calls.get(key, 0)) for key in SOURCES]
     return {
-        "source": donut(sources, [SLICES[part.key] for part in person.by_source]),
+        "source": donut(sources),
         "provider": grouped_bars(_tokens(person.by_provider)),
         "tokens": donut(split, ["prompt", "completion"]),
         "test_type": grouped_bars(_tokens(person.by_test_type)),

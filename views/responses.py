@@ -1,6 +1,6 @@
 """respond(), refusals in the form of the question, and headers. Only here: HX- headers."""
 
-from flask import Flask, Response, make_response, redirect, render_template, request
+from flask import Flask, Response, g, make_response, redirect, render_template, request
 from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
@@ -16,7 +16,7 @@ NEGOTIATED_ON = (
 )
 WHOLE_VIEW = "main"
 # Inputs that people type in: each keystroke rewrites the address instead of adding history.
-TYPED = ("prompt_cost", "completion_cost", "by-last", "q", "list-q")
+TYPED = ("prompt_cost", "completion_cost", "by-last", "q")
 MACHINES = ("/api/", "/ingest/", "/v1/")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -61,10 +61,13 @@ def respond(name: str, address: str, status: int = 200, **context: object) -> Re
     if wants_fragment():
         part = "_view.html" if htmx.target == WHOLE_VIEW else "_update.html"
         template = f"{name}/{part}"
-    page = render_template(template, trigger=trigger(), fragment=wants_fragment(), **context)
+    typing = trigger() in TYPED
+    page = render_template(
+        template, fragment=wants_fragment(), trigger=trigger(), typing=typing, **context
+    )
     response = make_response(page, status)
     if wants_fragment():
-        header = "HX-Replace-Url" if trigger() in TYPED else "HX-Push-Url"
+        header = "HX-Replace-Url" if typing else "HX-Push-Url"
         response.headers[header] = address
     return response
 
@@ -80,7 +83,9 @@ def refuse(status: int, message: str, field: str | None = None, title: str = "")
     """One sentence: as JSON to programs, as a notice to htmx, as a page to people."""
     if request.path.startswith(MACHINES):
         return make_response({"error": {"field": field, "message": message}}, status)
-    context = {"status": status, "message": message, "field": field, "title": title}
+    context = {"message": message, "field": field, "title": title, "fragment": wants_fragment()}
+    if "viewer" in g:
+        context["screen"] = ""
     if not wants_fragment():
         return make_response(render_template("errors/page.html", **context), status)
     response = make_response(render_template("errors/_notice.html", **context), status)
