@@ -1,12 +1,8 @@
 """How the server runs: the address and size come from the settings."""
 
-from usage.settings import InvalidSetting, Settings
+from usage.settings import Settings
 
-try:
-    settings = Settings.from_env()
-except InvalidSetting as error:
-    raise SystemExit(str(error)) from None
-
+settings = Settings.from_env()
 wsgi_app = "app:create_app()"
 bind = f"{settings.host}:{settings.port}"
 workers = settings.web_workers

@@ -155,6 +155,10 @@ def test_a_failure_before_any_provider_was_asked_is_no_call(record_id):
     assert not list(read(sample(record_id)))
 
 
+def test_a_failure_that_the_proxy_itself_answered_is_no_call():
+    assert not list(read(sample(RATE_LIMITED, api_base="", hidden_params={})))
+
+
 @pytest.mark.parametrize("hit", [True, "True"])
 def test_an_answer_from_litellms_own_cache_is_no_call(hit):
     assert not list(read(sample(CACHE_HIT, cache_hit=hit)))
@@ -256,6 +260,7 @@ def test_a_customer_of_an_app_behind_the_proxy_is_never_the_user():
     ("tags", "metadata", "project"),
     [
         (["project:docs-site", "cli"], {"user_api_key_project_alias": "atlas"}, "docs-site"),
+        (["project:first", "project:second"], {}, "first"),
         (["project:"], {"user_api_key_project_alias": "atlas"}, "atlas"),
         ([], {}, "platform"),
         ([], {"user_api_key_team_alias": None}, ""),
@@ -404,10 +409,18 @@ def test_a_payload_of_texts_counts_like_the_payload_of_values():
         assert list(read(texts)) == list(read(sample(record_id)))
 
 
-def test_unreadable_legacy_metadata_names_nobody():
-    record = LEGACY | {"metadata": "{'user_api_key_auth': UserAPIKeyAuth(role=<Role.USER>)}"}
-
-    assert event_of(record).user == ""
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param("{'user_api_key_auth': UserAPIKeyAuth(role=<Role.USER>)}", id="objects"),
+        pytest.param("{[]: 1}", id="unhashable"),
+        pytest.param("-" * 50_000, id="beyond-the-parser"),
+        pytest.param("not " * 20_000, id="beyond-the-stack"),
+        pytest.param("\0", id="null"),
+    ],
+)
+def test_unreadable_legacy_metadata_names_nobody(metadata):
+    assert event_of(LEGACY | {"metadata": metadata}).user == ""
 
 
 TEXT = st.text(st.characters(codec=None), max_size=20)

@@ -68,9 +68,9 @@ def analysis(scope: Scope, username: str) -> Analysis:
     query = query.where(DailyUsage.user == user.id).group_by(*dimensions)
     rows = list(query.tuples())
     ranked, totals = standings(scope)
-    mine = (one for one in ranked if one.username == user.username)
+    mine = (one.rank for one in ranked if one.username == user.username)
     return Analysis(
-        standing=next(mine, None) or _unranked(user, _added(rows, scope)),
+        standing=_standing(user, _added(rows, scope), next(mine, None)),
         totals=totals,
         by_day=sorted(_parts(rows, 0, scope), key=lambda part: part.key),
         by_source=_parts(rows, 1, scope),
@@ -115,6 +115,7 @@ def _added(rows: Iterable[tuple], scope: Scope) -> Counts:
     return Counts(*counters, scope.rates.picodollars(counters[3], counters[4]))
 
 
-def _unranked(user: User, counts: Counts) -> Standing:
+def _standing(user: User, counts: Counts, rank: int | None) -> Standing:
+    # From the breakdowns' own rows: what is ingested meanwhile can't set them at odds.
     values = [getattr(counts, name) for name in Counts.__dataclass_fields__]
-    return Standing(*values, None, user.username, user.display_name, user.email)
+    return Standing(*values, rank, user.username, user.display_name, user.email)

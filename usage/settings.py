@@ -15,8 +15,8 @@ from usage.window import zone
 DATABASES = ("sqlite", "postgresql", "postgres")
 
 
-class InvalidSetting(ValueError):
-    """A setting that can't be used: one sentence that names it."""
+class InvalidSetting(SystemExit):
+    """A setting that can't be used ends the start: one sentence that names it, no traceback."""
 
     def __init__(self, name: str, message: str):
         super().__init__(f"{name} {message}")
