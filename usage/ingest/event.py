@@ -49,6 +49,9 @@ class Event:
 
     prompt_tokens hold ALL input, caches included; completion_tokens ALL output, reasoning
     included. A record with replaces=True takes the place of a smaller one of the same id.
+    `also` are other ids of the very same call; `span` and `parent_span` ("trace:span") let the
+    same call be known again as the span around or inside it. A bucket is a vendor's sum over
+    `calls` calls, never counted beside single calls of the same user, model and day.
     Raises InvalidEvent for anything that can't be counted.
     """
 
@@ -71,6 +74,11 @@ class Event:
     failed: bool = False
     usage_known: bool = True
     replaces: bool = False
+    also: tuple[str, ...] = ()
+    span: str = ""
+    parent_span: str = ""
+    bucket: bool = False
+    calls: int = 1
 
     def __post_init__(self) -> None:
         self._check_identity()
