@@ -11,7 +11,7 @@ from playhouse.pool import MaxConnectionsExceeded
 import models
 from usage import cli
 from usage.settings import Settings
-from views import BLUEPRINTS, assets, format, guards, responses
+from views import BLUEPRINTS, Username, assets, format, guards, responses
 
 ROOT = Path(__file__).parent
 
@@ -33,6 +33,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     responses.register(app)
     for error in (OperationalError, InterfaceError, MaxConnectionsExceeded):
         app.register_error_handler(error, responses.unavailable)
+    app.url_map.merge_slashes = False
+    app.url_map.converters["username"] = Username
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     cli.register(app.cli, settings, ROOT / "migrations")

@@ -29,7 +29,13 @@ def connect(url: str, connections: int = 32) -> Database:
     scheme, _, path = url.partition("://")
     if scheme != "sqlite":
         return PooledPostgresqlDatabase(
-            url, max_connections=connections, timeout=10, prefer_psycopg3=True
+            url,
+            max_connections=connections,
+            timeout=10,
+            prefer_psycopg3=True,
+            connect_timeout=5,
+            # As on SQLite: whoever waits for a lock is told to come back, and holds no thread.
+            options="-c lock_timeout=5000",
         )
     return PooledCySqliteDatabase(
         path.removeprefix("/"),
@@ -103,7 +109,11 @@ class Project(Table):
 
 
 class Event(Table):
-    """One call, kept once per user and id. "" and project 0 mean unassigned."""
+    """One call, kept once per user and id. "" and project 0 mean unassigned.
+
+    A bucket is a vendor's sum over some calls; it isn't counted while single calls of the same
+    user, model and day are known.
+    """
 
     user = ForeignKeyField(User, index=False)
     event_id = TextField()
@@ -122,11 +132,26 @@ class Event(Table):
     cost_nanodollars = BigIntegerField(null=True)
     failed = BooleanField(default=False)
     usage_known = BooleanField(default=True)
+    calls = BigIntegerField(default=1)
+    bucket = BooleanField(default=False)
+    counted = BooleanField(default=True)
 
     class Meta:
         table_name = "events"
         primary_key = CompositeKey("user", "event_id")
         indexes = ((("user", "day"), False),)
+
+
+class CallId(Table):
+    """Another id under which a stored call may come again: a request, a span."""
+
+    user_id = BigIntegerField()
+    call_id = TextField()
+    event_id = TextField()
+
+    class Meta:
+        table_name = "call_ids"
+        primary_key = CompositeKey("user_id", "call_id")
 
 
 class DailyUsage(Table):
@@ -199,4 +224,7 @@ class SignInLink(Table):
         table_name = "sign_in_links"
 
 
-TABLES = (User, Alias, Project, Event, DailyUsage, Key, Session, SignInLink)
+# The few buckets among millions of events are looked for with every batch.
+Event.add_index(Event.index(Event.user, name="event_buckets", where=Event.bucket))
+
+TABLES = (User, Alias, Project, Event, CallId, DailyUsage, Key, Session, SignInLink)

@@ -114,12 +114,28 @@ def usage_tables(db, user):
         cost_nanodollars = BigIntegerField(null=True)
         failed = BooleanField()
         usage_known = BooleanField()
+        calls = BigIntegerField()
+        bucket = BooleanField()
+        counted = BooleanField()
 
         class Meta:
             database = db
             table_name = "events"
             primary_key = CompositeKey("user_", "event_id")
             indexes = ((("user_", "day"), False),)
+
+    Event.add_index(Event.index(Event.user_, name="event_buckets", where=Event.bucket))
+
+    class CallId(Model):
+        user_id = BigIntegerField()
+        call_id = TextField()
+        event_id = TextField()
+
+        class Meta:
+            database = db
+            table_name = "call_ids"
+            primary_key = CompositeKey("user_id", "call_id")
+            without_rowid = isinstance(db, SqliteDatabase)
 
     class DailyUsage(Model):
         project_id = BigIntegerField()
@@ -150,4 +166,4 @@ def usage_tables(db, user):
             # Clustered by its key, SQLite reads a project's days without a second look-up.
             without_rowid = isinstance(db, SqliteDatabase)
 
-    return Event, DailyUsage
+    return Event, CallId, DailyUsage

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from models import Key, Project, Session, SignInLink, User, db
-from usage.ingest.event import SOURCES
+from usage.ingest.event import SOURCES, InvalidEvent, canonical_user
 from usage.ingest.identity import RESERVED_SLUGS, slug
 from usage.pricing import Rates
 from usage.scope import Horizon, VisibleProject
@@ -89,7 +89,7 @@ def create_project(name: str, timezone: str, now: datetime) -> Project:
     try:
         zone(timezone)
     except ValueError as error:
-        raise Refused(f"{error}.".capitalize()) from None
+        raise Refused(f"T{str(error)[1:]}.") from None
     if not name.strip() or name.casefold() in RESERVED_SLUGS:
         raise Refused(f'A project can\'t be named "{name}".')
     if Project.select().where(Project.slug == slug(name)).exists():
@@ -110,9 +110,13 @@ def all_projects() -> list[Project]:
 
 
 def create_user(username: str, now: datetime, role: str = "member", **profile: str) -> User:
-    """Make a person. Raises Refused when the username is taken."""
-    if not username.strip() or not username.isprintable():
-        raise Refused("A username needs at least one printable character.")
+    """Make a person, named as events would name them. Raises Refused."""
+    try:
+        username = canonical_user(username)
+    except InvalidEvent as error:
+        raise Refused(f"The username {error.message}.") from None
+    if not username:
+        raise Refused("A username needs at least one visible character.")
     if User.select().where(User.username == username).exists():
         raise Refused(f'There is a user "{username}" already.')
     return User.create(username=username, role=role, created_at=now, **profile)
@@ -121,6 +125,8 @@ def create_user(username: str, now: datetime, role: str = "member", **profile: s
 def super_admin(username: str, now: datetime) -> User:
     """The super admin of that name, made when the board has none of that name."""
     user = User.get_or_none(User.username == username)
+    if user and user.disabled_at:
+        raise Refused(f'"{username}" is disabled.')
     if user and user.role == SUPER_ADMIN:
         return user
     if user:

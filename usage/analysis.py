@@ -88,7 +88,8 @@ def _between(used: Iterable[date]) -> list[date]:
 
 def _visible_user(scope: Scope, username: str) -> User:
     name = username.casefold() if "@" in username else username
-    user = User.get_or_none(User.username == name)
+    # PostgreSQL's texts can't hold a NUL, so nobody is called that.
+    user = None if "\0" in name else User.get_or_none(User.username == name)
     if user and not scope.horizon.sees_all:
         seen = [project.id for project in scope.horizon.projects]
         usage = DailyUsage.select().where(DailyUsage.user == user.id)

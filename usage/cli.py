@@ -67,9 +67,9 @@ def create_key(
 ) -> None:
     """Make a key; it is printed once, alone on the last line."""
     with db.atomic():
-        slug = slug_of(settings, project)
+        slug, told = slug_of(settings, project)
         token = accounts.create_key(name, scopes, now(), slug, user, source)
-    click.echo("Keep this key: it is not shown again.", err=True)
+    click.echo(f"{told}Keep this key: it is not shown again.", err=True)
     click.echo(token)
 
 
@@ -179,5 +179,7 @@ def backup(file: Path) -> None:
         raise click.ClickException("For PostgreSQL, use pg_dump.")
     if file.exists():
         raise click.ClickException(f"{file} exists already.")
+    if not file.parent.is_dir():
+        raise click.ClickException(f"There is no folder {file.parent}.")
     db.backup_to_file(str(file))
     click.echo(f"Copied the database to {file}.")

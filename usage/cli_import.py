@@ -59,22 +59,30 @@ def import_files(
     """Import native events from CSV (with a header) or JSON lines.
 
     Good lines are taken, bad ones are refused by number, and importing a file again changes
-    nothing. Exits with 1 when every line was refused.
+    nothing. Exits with 1 when every line was refused or a file can't be read.
     """
-    total = Receipt()
+    total, unread = Receipt(), False
     with db.atomic() if dry_run else nullcontext() as trial, _progress(paths) as advance:
-        sender = Sender(slug_of(settings, project), user)
+        slug, told = slug_of(settings, project)
+        click.echo(told, nl=False, err=True)
+        sender = Sender(slug, user)
         for path in paths:
-            for receipt in _import(path, format, sender, settings.reporting_timezone, advance):
-                total += receipt
+            try:
+                for receipt in _import(path, format, sender, settings.reporting_timezone, advance):
+                    total += receipt
+            except files.UnreadableFile as error:
+                unread = True
+                click.echo(f"Error: {visible(str(error))}", err=True)
         if trial:
             trial.rollback()
+    if unread and not total.received:
+        sys.exit(1)
     lead = "Dry run, nothing was kept: " if dry_run else ""
     click.echo(
         f"{lead}{total.received:,} read, {total.accepted:,} accepted, "
         f"{total.duplicates:,} duplicates, {total.rejected:,} rejected."
     )
-    sys.exit(1 if total.all_refused else 0)
+    sys.exit(1 if unread or total.all_refused else 0)
 
 
 def _import(
@@ -84,18 +92,23 @@ def _import(
     while some := list(islice(records, AT_ONCE)):
         receipt = take(native, some, sender, timezone, now())
         for line, error in receipt.refusals:
-            click.echo(f"{path}, line {line}: {error.field}: {error.message}", err=True)
+            told = visible(f"{path}, line {line}: {error.field}: {error.message}")
+            click.echo(told, err=True)
         yield receipt
 
 
-def slug_of(settings: Settings, project: str) -> str:
-    """The slug of a project named on the command line, made when it is new."""
+def visible(text: str) -> str:
+    """Text from a file without what would move the terminal's cursor."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def slug_of(settings: Settings, project: str) -> tuple[str, str]:
+    """The slug of a project named on the command line, and what to tell when it is new."""
     if not project:
-        return ""
+        return "", ""
     found, made = accounts.ensure_project(project, settings.reporting_timezone, now())
-    if made:
-        click.echo(f'Made the project "{found.slug}", days in {found.timezone}.', err=True)
-    return found.slug
+    told = f'Made the project "{found.slug}", days in {found.timezone}.\n' if made else ""
+    return found.slug, told
 
 
 @contextmanager

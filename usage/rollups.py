@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import reduce
 from operator import and_
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from peewee import EXCLUDED, Case, Expression, ModelSelect, fn
 
@@ -43,6 +43,11 @@ class DayKey(NamedTuple):
     model: str
     test_type: str
 
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        """The daily row of a stored event."""
+        return cls(*(getattr(event, name) for name in cls._fields))
+
 
 @dataclass(slots=True)
 class Delta:
@@ -62,13 +67,14 @@ class Delta:
         self.shrinks |= sign < 0
 
 
-def counters_of(failed: bool, usage_known: bool, tokens: Sequence[int]) -> tuple[int, ...]:
-    """What one event adds to its day, in the order of COUNTERS; a failed call adds no tokens."""
-    if failed:
-        return (0, 1, 0, 0, 0, 0, 0, 0)
-    if not usage_known:
-        return (0, 0, 1, *tokens)
-    return (1, 0, 0, *tokens)
+def counters_of(event: object) -> tuple[int, ...]:
+    """What an event, stored or not, adds to its day; a failed call adds no tokens."""
+    if event.failed:
+        return (0, event.calls, 0, 0, 0, 0, 0, 0)
+    tokens = (getattr(event, name) for name in TOKENS)
+    if not event.usage_known:
+        return (0, 0, event.calls, *tokens)
+    return (event.calls, 0, 0, *tokens)
 
 
 def add(deltas: dict[DayKey, Delta]) -> None:
@@ -111,14 +117,15 @@ def _nearest(name: str, comparison: str) -> Case:
 
 
 def _settle(keys: Iterable[DayKey]) -> None:
-    """After taking an event out: drop a row that is empty, else mend its first and last."""
+    """After taking an event out: drop a row that nothing is left of, else mend its ends."""
     for key in keys:
         here = _where(DailyUsage, key)
-        empty = (DailyUsage.calls + DailyUsage.failed_calls + DailyUsage.unknown_calls) == 0
-        DailyUsage.delete().where(here, empty).execute()
-        times = Event.select(fn.MIN(Event.time), fn.MAX(Event.time)).where(_where(Event, key))
+        counted = _where(Event, key) & Event.counted
+        times = Event.select(fn.MIN(Event.time), fn.MAX(Event.time)).where(counted)
         first, last = times.tuples().get()
-        if first is not None:
+        if first is None:
+            DailyUsage.delete().where(here).execute()
+        else:
             DailyUsage.update(first_time=first, last_time=last).where(here).execute()
 
 
@@ -132,14 +139,18 @@ def _recomputed() -> ModelSelect:
     dimensions = [getattr(Event, column.name) for column in KEY]
     answered = Event.failed == False  # noqa: E712
     counts = (
-        Case(None, [(answered & (Event.usage_known == True), 1)], 0),  # noqa: E712
-        Case(None, [(answered, 0)], 1),
-        Case(None, [(answered & (Event.usage_known == False), 1)], 0),  # noqa: E712
+        Case(None, [(answered & (Event.usage_known == True), Event.calls)], 0),  # noqa: E712
+        Case(None, [(answered, 0)], Event.calls),
+        Case(None, [(answered & (Event.usage_known == False), Event.calls)], 0),  # noqa: E712
         *(Case(None, [(answered, getattr(Event, name))], 0) for name in TOKENS),
     )
-    return Event.select(
-        *dimensions,
-        *(fn.SUM(count) for count in counts),
-        fn.MIN(Event.time),
-        fn.MAX(Event.time),
-    ).group_by(*dimensions)
+    return (
+        Event.select(
+            *dimensions,
+            *(fn.SUM(count) for count in counts),
+            fn.MIN(Event.time),
+            fn.MAX(Event.time),
+        )
+        .where(Event.counted)
+        .group_by(*dimensions)
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Self
+from unicodedata import category, normalize
 
 from usage.pricing import InvalidRate, Rates, plain, read_rate
 from usage.window import MOST_DAYS, Window, day_of, last_days
@@ -31,6 +32,7 @@ ARGUMENTS = (
     "prompt_cost",
     "completion_cost",
 )
+WHOLE = re.compile(r"[0-9]{1,9}")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -193,7 +195,7 @@ def _whole(name: str, said: Mapping[str, str], least: int, most: int, default: i
     text = said[name]
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not least <= int(text[:12]) <= most:
+    if not WHOLE.fullmatch(text) or not least <= int(text) <= most:
         raise InvalidScope(name, f"must be a whole number from {least} to {most}")
     return int(text)
 
@@ -206,9 +208,9 @@ def _rate(name: str, said: Mapping[str, str], default: Decimal) -> Decimal:
 
 
 def _search(text: str) -> str:
-    if len(text) > 200 or not text.isprintable():
-        raise InvalidScope("q", "must be at most 200 printable characters")
-    return text
+    if len(text) > 200 or any(category(char) in ("Cc", "Cs") for char in text):
+        raise InvalidScope("q", "must be at most 200 characters without control characters")
+    return normalize("NFC", text)
 
 
 def _window(said: Mapping[str, str], now: datetime, timezone: str) -> tuple[int | None, Window]:

@@ -1,6 +1,7 @@
 """Every setting: its environment variable, its default, what it means, and its check."""
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -47,7 +48,7 @@ def days(text: str) -> int:
 
 def whole(text: str, least: int, most: int) -> int:
     """A whole number within bounds."""
-    if not text.isascii() or not text.isdigit() or not least <= int(text[:12]) <= most:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
         raise ValueError(f"must be a whole number from {least} to {most}")
     return int(text)
 

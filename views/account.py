@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 
 from usage import accounts
 from views.guards import end_session, now, require_session, settings, start_session
@@ -18,7 +18,9 @@ def sign_in():
 
 @bp.get("/sign-in/<token>")
 def redeem(token: str):
-    """Open a one-time link."""
+    """Open a one-time link; whoever only looks whether it is there doesn't use it up."""
+    if request.method == "HEAD":
+        return ""
     lifetime = timedelta(days=settings().session_days)
     session = accounts.redeem_link(token, settings().secret_key, now(), lifetime)
     if not session:

@@ -21,7 +21,7 @@ def index():
     return board("analysis.index", "User Analysis")
 
 
-@bp.get("/users/<path:username>")
+@bp.get("/users/<username:username>")
 @require_session
 def show(username: str):
     """One person's usage in the scope."""

@@ -35,7 +35,7 @@ def leaderboard():
     }
 
 
-@bp.get("/users/<path:username>")
+@bp.get("/users/<username:username>")
 @require_key("read")
 def user(username: str):
     """One person's standing and breakdowns."""

@@ -67,7 +67,8 @@ def respond(name: str, address: str, status: int = 200, **context: object) -> Re
     )
     response = make_response(page, status)
     if wants_fragment():
-        header = "HX-Replace-Url" if typing else "HX-Push-Url"
+        rewrite = typing or trigger() == "last-days"
+        header = "HX-Replace-Url" if rewrite else "HX-Push-Url"
         response.headers[header] = address
     return response
 

@@ -9,6 +9,8 @@ from pydantic_core import from_json
 JSON = "application/json"
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines")
 ENCODINGS = ("", "identity", "gzip", "x-gzip")
+PIECE = 256 * 1024
+MOST_MEMBERS = 64
 
 
 class UnreadableBody(ValueError):
@@ -59,26 +61,39 @@ def plain_bytes(body: bytes, encoding: str, limit: int) -> bytes:
     if encoding.lower() not in ENCODINGS:
         raise UnsupportedBody(f"Send the body plain or with gzip, not {encoding}.")
     if encoding.lower() in ENCODINGS[:2]:
-        return _within(body, limit)
-    inflated = bytearray()
-    while body:
-        # A gzip file may have several members, one after the other.
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
+    # Measured first, a piece at a time: what turns out too large never stands in memory.
+    size = 0
+    for piece in _inflate(body):
+        size += len(piece)
+        if size > limit:
+            raise _too_large(limit)
+    return b"".join(_inflate(body))
+
+
+def _inflate(body: bytes) -> Iterator[bytes]:
+    # A gzip file may have several members, one after the other.
+    for _ in range(MOST_MEMBERS):
         member = zlib.decompressobj(wbits=31)
-        try:
-            inflated += member.decompress(body, limit + 1 - len(inflated))
-        except zlib.error:
-            raise UnreadableBody("The body is not valid gzip.") from None
-        _within(inflated, limit)
+        rest = body
+        while rest and not member.eof:
+            try:
+                yield member.decompress(rest, PIECE)
+            except zlib.error:
+                raise UnreadableBody("The body is not valid gzip.") from None
+            rest = member.unconsumed_tail
         if not member.eof:
             raise UnreadableBody("The gzip body ends too early.")
         body = member.unused_data
-    return bytes(inflated)
+        if not body:
+            return
+    raise UnreadableBody("The gzip body has too many members.")
 
 
-def _within(body: bytes | bytearray, limit: int) -> bytes | bytearray:
-    if len(body) > limit:
-        raise BodyTooLarge(f"The body is larger than {limit // 1024:,} KiB.")
-    return body
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The body is larger than {limit // 1024:,} KiB.")
 
 
 def _document(text: bytes, limits: Limits) -> list[object]:

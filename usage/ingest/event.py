@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from unicodedata import category, normalize
 
 SOURCES = ("ui", "cli", "ide", "api")
 TOKEN_FIELDS = (
@@ -18,8 +19,8 @@ MOST_TOKENS = 10**12
 MOST_DOLLARS = 10**6
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+MOST_USER_CHARACTERS = 200
 TEXT_LIMITS: Mapping[str, int] = {
-    "user": 200,
     "display_name": 200,
     "email": 320,
     "project": 100,
@@ -86,9 +87,7 @@ class Event:
             value = getattr(self, name)
             if value and (clean := plain_text(value, name, limit)) != value:
                 object.__setattr__(self, name, clean)
-        if "@" in self.user:
-            # E-mail addresses are the same person in any case.
-            object.__setattr__(self, "user", self.user.casefold())
+        object.__setattr__(self, "user", canonical_user(self.user))
         if self.source and self.source not in SOURCES:
             raise InvalidEvent("source", f"must be one of {', '.join(SOURCES)}")
         self._check_tokens()
@@ -124,13 +123,24 @@ class Event:
             )
 
 
+def canonical_user(name: str) -> str:
+    """A person's name as it is stored. Raises InvalidEvent."""
+    name = plain_text(name, "user", MOST_USER_CHARACTERS)
+    if name and not any(char.isprintable() and char != " " for char in name):
+        raise InvalidEvent("user", "must have a visible character")
+    # E-mail addresses are the same person in any case.
+    return name.casefold() if "@" in name else name
+
+
 def plain_text(value: str, field: str, limit: int) -> str:
     """One line of readable text: white space collapsed, control characters dropped."""
-    if not value.isprintable():
+    if not value.isascii():
         if any(0xD800 <= ord(char) <= 0xDFFF for char in value):
             raise InvalidEvent(field, "is not valid Unicode text")
-        value = "".join(char for char in value if char >= " " or char.isspace())
-        value = value.replace("\x7f", "")
+        # What looks alike shall be alike: é is one character or two.
+        value = normalize("NFC", value)
+    if not value.isprintable():
+        value = "".join(char for char in value if category(char) != "Cc" or char.isspace())
     value = " ".join(value.split())
     if len(value) > limit:
         raise InvalidEvent(field, f"must be at most {limit} characters")

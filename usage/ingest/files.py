@@ -45,6 +45,11 @@ def numbered_records(path: Path, format: str, progress: Callable[[int], None]) -
 def _lines(file: BinaryIO, progress: Callable[[int], None]) -> Iterator[str]:
     while line := file.readline(LONGEST_LINE):
         progress(len(line))
+        rest = line
+        while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
+            # The end of an overlong line: it is refused as it is, and still one line.
+            rest = file.readline(LONGEST_LINE)
+            progress(len(rest))
         # What isn't UTF-8 becomes a lone surrogate, which is refused with its field's name.
         yield line.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
@@ -67,7 +72,7 @@ def _csv(lines: Iterable[str], path: Path) -> Numbered:
             row = next(reader, None)
         except csv.Error as error:
             yield number, InvalidEvent("line", f"is not valid CSV: {error}")
-            return
+            continue
         if row is None:
             break
         if not header:

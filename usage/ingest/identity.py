@@ -30,13 +30,12 @@ def user_ids(events: Iterable[Event], now: datetime) -> Mapping[str, int]:
             profile["email"] = event.email
     known = _known_users(said)
     if missing := sorted(said.keys() - known.keys()):
-        rows = [
-            {"username": name, "created_at": now, "display_name": "", "email": ""} | said[name]
-            for name in missing
-        ]
-        User.insert_many(rows).on_conflict_ignore().execute()
+        blank = {"created_at": now, "display_name": "", "email": ""}
+        for some in _slices(missing):
+            rows = [{"username": name} | blank | said[name] for name in some]
+            User.insert_many(rows).on_conflict_ignore().execute()
         known |= _known_users(missing)
-    _update_profiles({known[name].id: said[name] for name in said if said[name]}, known.values())
+    _update_profiles(said, known)
     return {name: user.id for name, user in known.items()}
 
 
@@ -46,11 +45,12 @@ def projects(names: Iterable[str], timezone: str, now: datetime) -> Mapping[str,
     known = _known_projects(slugs.values())
     missing = {slugs[name]: name for name in sorted(slugs) if slugs[name] not in known}
     if missing:
-        rows = [
-            {"slug": key, "name": missing[key], "timezone": timezone, "created_at": now}
-            for key in sorted(missing)
-        ]
-        Project.insert_many(rows).on_conflict_ignore().execute()
+        for some in _slices(sorted(missing)):
+            rows = [
+                {"slug": key, "name": missing[key], "timezone": timezone, "created_at": now}
+                for key in some
+            ]
+            Project.insert_many(rows).on_conflict_ignore().execute()
         known |= _known_projects(missing)
     return {name: known[slugs[name]] for name in slugs}
 
@@ -73,11 +73,16 @@ def _known_projects(slugs: Iterable[str]) -> dict[str, Project]:
     return found
 
 
-def _update_profiles(said: Mapping[int, Mapping[str, str]], users: Iterable[User]) -> None:
-    for user in sorted(users, key=lambda user: user.id):
-        profile = said.get(user.id, {})
-        if any(getattr(user, name) != value for name, value in profile.items()):
-            User.update(**profile).where(User.id == user.id).execute()
+def _update_profiles(said: Mapping[str, Mapping[str, str]], known: Mapping[str, User]) -> None:
+    """Call people what they were called last, whichever of their names it was said with."""
+    users = {user.id: user for user in known.values()}
+    profiles: dict[int, dict[str, str]] = {}
+    for name, profile in said.items():
+        profiles.setdefault(known[name].id, {}).update(profile)
+    for user_id in sorted(profiles):
+        profile = profiles[user_id]
+        if any(getattr(users[user_id], name) != value for name, value in profile.items()):
+            User.update(**profile).where(User.id == user_id).execute()
 
 
 def _slices(values: list, size: int = 500) -> Iterable[list]:

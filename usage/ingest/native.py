@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictInt, ValidationError
+from pydantic import BaseModel, BeforeValidator, StrictBool, StrictInt, ValidationError
 
 from usage.ingest.event import SOURCES, WHOLE_NUMBER, Event, InvalidEvent
 
@@ -57,9 +57,7 @@ Part = Annotated[StrictInt, BeforeValidator(lambda value: 0 if value is None els
 class NativeEvent(BaseModel):
     """The fields a sender may use; any other is refused by name."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    id: Annotated[str, BeforeValidator(_text)]
+    id: Text
     time: Annotated[datetime, BeforeValidator(_instant)]
     user: Text = ""
     display_name: Text = ""
@@ -85,6 +83,10 @@ def read(record: object) -> Iterator[Event]:
     """One native event. Raises InvalidEvent, naming the field."""
     if not isinstance(record, dict):
         raise InvalidEvent("event", "must be an object with fields like id, time and user")
+    for name in record:
+        # A misspelt field is told before the one that is missing because of it.
+        if name not in NativeEvent.model_fields:
+            raise InvalidEvent(name[:100], "is not a field of an event", _id_of(record))
     try:
         fields = NativeEvent.model_validate(record)
     except ValidationError as error:
@@ -97,21 +99,19 @@ def read(record: object) -> Iterator[Event]:
 
 
 def _refusal(error: ValidationError, record: dict) -> InvalidEvent:
-    problems = error.errors(include_url=False, include_input=False)
-    # A misspelt field is told before the one that is missing because of it.
-    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    field = str(problem["loc"][0])
+    problem = error.errors(include_url=False, include_input=False)[0]
+    return InvalidEvent(str(problem["loc"][0]), _sentence(problem), _id_of(record))
+
+
+def _id_of(record: dict) -> str | None:
     given = record.get("id")
-    record_id = given[:500] if isinstance(given, str) and given else None
-    return InvalidEvent(field[:100], _sentence(problem), record_id)
+    return given[:500] if isinstance(given, str) and given else None
 
 
 def _sentence(problem: dict) -> str:
     match problem["type"]:
         case "missing":
             return "is required"
-        case "extra_forbidden":
-            return "is not a field of an event"
         case "value_error":
             return str(problem["ctx"]["error"])
         case "bool_type":

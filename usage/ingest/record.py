@@ -6,16 +6,17 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
-import models
 from models import UNASSIGNED, db
+from models import Event as Stored
 from usage import rollups
-from usage.ingest import identity
+from usage.ingest import buckets, identity, same_call
 from usage.ingest.event import TOKEN_FIELDS, Event
 from usage.rollups import DayKey, Delta, counters_of
 from usage.window import day_of
 
-STORED = models.Event
 ROWS_AT_ONCE = 500
+Identity = tuple[int, str]
+"""What makes it the same call on every road: user and id."""
 
 
 class Outcome(Enum):
@@ -27,15 +28,16 @@ class Outcome(Enum):
 
 
 class Placed(NamedTuple):
-    """An event with the day it counts on."""
+    """An event with the id it is stored under and the day it counts on."""
 
     event: Event
+    event_id: str
     key: DayKey
 
     @property
-    def identity(self) -> tuple[int, str]:
-        """What makes it the same call on every road: user and id."""
-        return self.key.user_id, self.event.id
+    def identity(self) -> Identity:
+        """User and id."""
+        return self.key.user_id, self.event_id
 
 
 def record(events: Sequence[Event], timezone: str, now: datetime) -> list[Outcome]:
@@ -47,18 +49,26 @@ def record(events: Sequence[Event], timezone: str, now: datetime) -> list[Outcom
         return []
     with db.atomic():
         placed = _place(events, timezone, now)
-        winners = _winners(placed)
-        new = _insert([winners[key] for key in sorted(winners)])
-        replaced = _replace([row for key, row in winners.items() if key not in new])
-        _count([winners[key] for key in new], replaced)
+        calls: dict[Identity, list[Placed]] = {}
+        for row in placed:
+            calls.setdefault(row.identity, []).append(row)
+        firsts = {name: _last_word(rows[1:], rows[0]) for name, rows in sorted(calls.items())}
+        new = _insert(list(firsts.values()))
+        known = {name: rows for name, rows in sorted(calls.items()) if name not in new}
+        replaced = _replace(known)
+        _count([firsts[name] for name in sorted(new)], replaced)
+    return _outcomes(placed, set(new), set(replaced))
+
+
+def _outcomes(placed: list[Placed], new: set[Identity], replaced: set[Identity]) -> list[Outcome]:
+    """The first of each call is what its storing came to, the others are duplicates."""
     outcomes = []
     for row in placed:
         outcome = Outcome.DUPLICATE
-        if row.identity in new:
-            outcome = Outcome.ACCEPTED
-            new.discard(row.identity)
-        elif replaced.pop(row.identity, None):
-            outcome = Outcome.REPLACED
+        for kind, those in ((Outcome.ACCEPTED, new), (Outcome.REPLACED, replaced)):
+            if row.identity in those:
+                those.remove(row.identity)
+                outcome = kind
         outcomes.append(outcome)
     return outcomes
 
@@ -66,8 +76,9 @@ def record(events: Sequence[Event], timezone: str, now: datetime) -> list[Outcom
 def _place(events: Sequence[Event], timezone: str, now: datetime) -> list[Placed]:
     users = identity.user_ids(events, now)
     projects = identity.projects({event.project for event in events}, timezone, now)
+    event_ids = same_call.event_ids([(users[event.user], event) for event in events])
     placed = []
-    for event in events:
+    for event, event_id in zip(events, event_ids, strict=True):
         project = projects.get(event.project)
         key = DayKey(
             project.id if project else UNASSIGNED,
@@ -78,66 +89,100 @@ def _place(events: Sequence[Event], timezone: str, now: datetime) -> list[Placed
             event.model,
             event.test_type,
         )
-        placed.append(Placed(event, key))
+        placed.append(Placed(event, event_id, key))
     return placed
 
 
-def _winners(placed: Sequence[Placed]) -> dict[tuple[int, str], Placed]:
-    """One event per user and id: the first, unless a later one replaces it and is larger."""
-    winners: dict[tuple[int, str], Placed] = {}
-    for row in placed:
-        winner = winners.setdefault(row.identity, row)
-        if row.event.replaces and row.event.total_tokens > winner.event.total_tokens:
-            winners[row.identity] = row
-    return winners
+def _last_word(rows: Sequence[Placed], first: Placed) -> Placed:
+    """The row that stands in the end when the others come after it, one by one."""
+    for row in rows:
+        if _takes_the_place(row.event, first.event):
+            first = row
+    return first
 
 
-def _insert(rows: Sequence[Placed]) -> set[tuple[int, str]]:
+def _takes_the_place(event: Event, earlier: Event | Stored) -> bool:
+    """True for a later record that says more: usage at last known, or more of it."""
+    if event.bucket and event.replaces:
+        return True
+    if event.usage_known and not event.failed and not earlier.usage_known:
+        return True
+    return event.replaces and _weight(event) > _weight(earlier)
+
+
+def _weight(event: Event | Stored) -> tuple[int, int]:
+    total = event.prompt_tokens + event.completion_tokens
+    return total, event.cache_read_tokens + event.cache_write_tokens + event.reasoning_tokens
+
+
+def _insert(rows: Sequence[Placed]) -> set[Identity]:
     """Insert what is not there yet; returns what was inserted."""
-    inserted = set()
+    inserted: set[Identity] = set()
     for start in range(0, len(rows), ROWS_AT_ONCE):
         values = [_values(row) for row in rows[start : start + ROWS_AT_ONCE]]
-        query = STORED.insert_many(values).on_conflict_ignore()
-        returning = query.returning(STORED.user, STORED.event_id)
+        query = Stored.insert_many(values).on_conflict_ignore()
+        returning = query.returning(Stored.user, Stored.event_id)
         inserted.update(tuple(row) for row in returning.tuples().execute())
     return inserted
 
 
-def _replace(rows: Sequence[Placed]) -> dict[tuple[int, str], tuple[STORED, Placed]]:
-    """Put larger records in the place of stored smaller ones; returns old and new of each."""
+def _replace(calls: dict[Identity, list[Placed]]) -> dict[Identity, tuple[Stored, Placed]]:
+    """Put records that say more in the place of stored ones; returns old and new of each."""
     replaced = {}
-    for row in sorted((row for row in rows if row.event.replaces), key=lambda r: r.identity):
-        here = (STORED.user == row.key.user_id) & (STORED.event_id == row.event.id)
-        query = STORED.select().where(here)
-        # SQLite has locked the file already; PostgreSQL locks the row until the commit.
-        old = (query.for_update() if db.for_update else query).get()
-        if row.event.total_tokens > old.prompt_tokens + old.completion_tokens:
-            STORED.update(**_values(row)).where(here).execute()
-            replaced[row.identity] = (old, row)
+    stored = _stored([rows[0] for rows in calls.values()])
+    for name, rows in calls.items():
+        old = stored[name]
+        for place, row in enumerate(rows):
+            if _takes_the_place(row.event, old):
+                winner = _last_word(rows[place + 1 :], row)
+                here = (Stored.user == row.key.user_id) & (Stored.event_id == row.event_id)
+                Stored.update(**_values(winner)).where(here).execute()
+                replaced[name] = (old, winner)
+                break
     return replaced
 
 
-def _count(new: Sequence[Placed], replaced: dict[tuple[int, str], tuple[STORED, Placed]]) -> None:
+def _stored(rows: Sequence[Placed]) -> dict[Identity, Stored]:
+    found = {}
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[start : start + ROWS_AT_ONCE]
+        query = Stored.select().where(
+            Stored.user.in_(sorted({row.key.user_id for row in some})),
+            Stored.event_id.in_([row.event_id for row in some]),
+        )
+        # SQLite has locked the file already; PostgreSQL locks the rows until the commit.
+        query = query.order_by(Stored.user, Stored.event_id)
+        for old in query.for_update() if db.for_update else query:
+            found[old.user_id, old.event_id] = old
+    return found
+
+
+def _count(new: Sequence[Placed], replaced: dict[Identity, tuple[Stored, Placed]]) -> None:
     """Add the new events to their days, and of the replaced ones the difference."""
     deltas: dict[DayKey, Delta] = defaultdict(Delta)
-    for old, _ in replaced.values():
-        tokens = [getattr(old, name) for name in TOKEN_FIELDS]
-        key = DayKey(*(getattr(old, name) for name in DayKey._fields))
-        deltas[key].count(counters_of(old.failed, old.usage_known, tokens), old.time, sign=-1)
-    for event, key in [*new, *(row for _, row in replaced.values())]:
-        tokens = [getattr(event, name) for name in TOKEN_FIELDS]
-        deltas[key].count(counters_of(event.failed, event.usage_known, tokens), event.time)
+    covered = buckets.cover([row for row in new if row.event.bucket])
+    for row in new:
+        if row.identity not in covered:
+            deltas[row.key].count(counters_of(row.event), row.event.time)
+    for old, row in replaced.values():
+        if old.counted:
+            deltas[DayKey.of(old)].count(counters_of(old), old.time, sign=-1)
+            deltas[row.key].count(counters_of(row.event), row.event.time)
+    for bucket in buckets.uncover({row.key for row in new if not row.event.bucket}):
+        deltas[DayKey.of(bucket)].count(counters_of(bucket), bucket.time, sign=-1)
     rollups.add(deltas)
 
 
 def _values(row: Placed) -> dict:
-    event, key = row
+    event = row.event
     return {
-        "event_id": event.id,
+        "event_id": row.event_id,
         "time": event.time,
         "failed": event.failed,
         "usage_known": event.usage_known,
+        "calls": event.calls,
+        "bucket": event.bucket,
         "cost_nanodollars": None if event.cost_usd is None else round(event.cost_usd * 10**9),
         **{name: getattr(event, name) for name in TOKEN_FIELDS},
-        **key._asdict(),
+        **row.key._asdict(),
     }
