@@ -1,6 +1,8 @@
 """The app on both databases, the cast, and the makers that go through the real record()."""
 
 import itertools
+import logging
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +24,8 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TODAY = NOW.date()
 SECRET = "a secret for tests only"
 HTMX = {"HX-Request": "true"}
+# For what no database has a say in.
+ON_ONE_DATABASE = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -106,11 +110,35 @@ def make_key(app):
 
     def make(*scopes, project="", user="", source=""):
         if project:
-            accounts.ensure_project(project, "UTC", NOW)
+            project = accounts.ensure_project(project, "UTC", NOW)[0].slug
         token = accounts.create_key(f"key {next(numbers)}", scopes, NOW, project, user, source)
         return {"Authorization": f"Bearer {token}"}
 
     return make
+
+
+@pytest.fixture
+def reader(make_key):
+    """The headers of a program that may read everything."""
+    return make_key("read")
+
+
+@pytest.fixture
+def run(app):
+    """Runs a command; returns exit code, standard output and error."""
+
+    def run(*args):
+        result = app.test_cli_runner().invoke(args=[str(arg) for arg in args])
+        return result.exit_code, result.stdout, result.stderr
+
+    return run
+
+
+@pytest.fixture
+def send(anonymous, make_key):
+    """Sends native events as a program does; returns the answer."""
+    key = make_key("ingest")
+    return lambda body: anonymous.post("/api/v1/events", json=body, headers=key)
 
 
 @pytest.fixture
@@ -131,6 +159,19 @@ def make_usage(app):
         events = [Event(id=f"call-{next(numbers)}", user=user, **fields) for _ in range(calls)]
         record(events, timezone, NOW)
         return events
+
+    return make
+
+
+@pytest.fixture
+def make_crowd(app):
+    """Records a call of each of so many people, user-000 onwards, at once."""
+
+    def make(count, **fields):
+        fields = {"time": NOW, "prompt_tokens": 1000, "completion_tokens": 100} | fields
+        people = [f"user-{number:03}" for number in range(count)]
+        record([Event(id=f"of-{user}", user=user, **fields) for user in people], "UTC", NOW)
+        return people
 
     return make
 
@@ -160,6 +201,32 @@ def native(number, **fields):
     } | fields
 
 
+def account(response):
+    """Status, accepted, duplicates and rejected of an answer, which has to add up."""
+    told = response.get_json()
+    taken = told["accepted"] + told["duplicates"]
+    assert told["received"] == taken + told.get("skipped", 0) + told["rejected"]
+    assert len(told["errors"]) == told["rejected"]
+    return response.status_code, told["accepted"], told["duplicates"], told["rejected"]
+
+
 def days_ago(count: int) -> date:
     """A day of the board's calendar."""
     return TODAY - timedelta(days=count)
+
+
+@contextmanager
+def assert_query_count(count: int):
+    """Exactly so many queries are run inside."""
+    queries, logger = [], logging.getLogger("peewee")
+    listener = logging.Handler()
+    # Peewee logs a query as the pair of its SQL and parameters, anything else as text.
+    listener.emit = lambda record: isinstance(record.msg, tuple) and queries.append(record.msg[0])
+    logger.addHandler(listener)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.setLevel(logging.NOTSET)
+        logger.removeHandler(listener)
+    assert len(queries) == count, "\n".join(queries)

@@ -1,0 +1,84 @@
+"""Boards in processes of their own, where it is always noon UTC of 22 November 2026, a Sunday."""
+
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+
+import time_machine
+from playhouse import migrations
+from werkzeug.serving import make_server
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import models  # noqa: E402
+from app import create_app  # noqa: E402
+from browser import hostile  # noqa: E402
+from usage import accounts, samples  # noqa: E402
+from usage.settings import Settings  # noqa: E402
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SECRET = "a secret for tests only"
+CONTENTS = {
+    "sample": lambda: samples.load("UTC", NOW),
+    "hostile": lambda: hostile.load(NOW),
+    "empty": lambda: None,
+}
+
+
+class Board:
+    """A running board: its address, and links to sign in with."""
+
+    def __init__(self, process: subprocess.Popen):
+        self._process = process
+        self.url = self._answer()
+
+    def link(self, username: str = "ada") -> str:
+        """An address that signs a super admin of that name in, once."""
+        self._process.stdin.write(f"{username}\n")
+        self._process.stdin.flush()
+        return self.url + self._answer()
+
+    def _answer(self) -> str:
+        line = self._process.stdout.readline().strip()
+        assert line, "the board did not start, see its errors above"
+        return line
+
+
+@contextmanager
+def serving(content: str, folder: Path) -> Iterator[Board]:
+    """Serve a board with that content on a free port, until the context is left."""
+    command = [sys.executable, __file__, content, str(folder / "board.db")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            yield Board(process)
+        finally:
+            # The end of its input is the end of the board.
+            process.stdin.close()
+
+
+def main(content: str, file: str) -> None:
+    """Serve; print the address, then the path of a sign-in link for each name that is read."""
+    env = {"SECRET_KEY": SECRET, "DATABASE_URL": f"sqlite:///{file}"}
+    app = create_app(Settings.from_env(env))
+    models.db.pragma("synchronous", 0, permanent=True)
+    migrations.run(models.db, str(ROOT / "migrations"))
+    CONTENTS[content]()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    Thread(target=server.serve_forever, daemon=True).start()
+    print(f"http://127.0.0.1:{server.port}", flush=True)
+    for line in sys.stdin:
+        person = accounts.super_admin(line.strip(), NOW)
+        print(f"/sign-in/{accounts.create_link(person, SECRET, NOW)}", flush=True)
+
+
+if __name__ == "__main__":
+    with time_machine.travel(NOW, tick=False):
+        main(*sys.argv[1:])

@@ -1,0 +1,174 @@
+"""Every screen for everyone: axe, narrow windows, targets, charts in words, less motion."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from browser.conftest import choose
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
+OPTIONS = {"runOnly": RULES, "resultTypes": ["violations"]}
+THEMES = ("light", "dark")
+WIDTHS = (1280, 320)
+# Whatever reacts to a pointer. A label is pressed for its input, a row for its link.
+SMALL_TARGETS = """() => [...document.querySelectorAll("a[href], button, input, summary")]
+  .map((one) => one.closest("label") ?? one.closest(".tb-row") ?? one)
+  .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.matches(".tb-skip"))
+  .filter((one) => Math.min(one.getBoundingClientRect().width, one.offsetHeight ?? 24) < 24)
+  .map((one) => one.outerHTML)"""
+MOVING = """() => [...document.querySelectorAll("*")].filter((one) => {
+  const { transitionDuration, transitionDelay, animationName } = getComputedStyle(one);
+  return `${transitionDuration} ${transitionDelay} ${animationName}` !== "0s 0s none";
+}).length"""
+
+
+def settled(page):
+    """Once the table has been swapped."""
+    expect(page.locator("#announcement")).not_to_be_empty()
+
+
+def filters(tab, control):
+    def act(page):
+        choose(page, tab, control)
+        settled(page)
+
+    return act
+
+
+def refused(page):
+    page.locator("#prompt_cost").fill("much")
+    expect(page.locator("#problem-prompt_cost")).not_to_be_empty()
+
+
+def sorted_by_cost(page):
+    page.locator("#sort-cost").click()
+    settled(page)
+
+
+def details(page):
+    page.locator(".tb-details").first.click()
+    expect(page.locator("h1")).to_be_focused()
+
+
+def tables(page):
+    for summary in page.locator(".tb-chart-data summary").all():
+        summary.click()
+
+
+SCREENS = {
+    "leaderboard": ("/leaderboard", None),
+    "sorted": ("/leaderboard", sorted_by_cost),
+    "filtered": ("/leaderboard?project=checkout&source=ide&days=7", None),
+    "projects": ("/leaderboard", filters("Projects", "#project-mobile")),
+    "source": ("/leaderboard", filters("Source", "#source-api")),
+    "dates": ("/leaderboard", filters("Date Filter", "#last-90")),
+    "refused": ("/leaderboard", refused),
+    "nobody found": ("/leaderboard?q=nobody", None),
+    "no usage": ("/leaderboard?from=2020-01-01&to=2020-01-02", None),
+    "people": ("/users", None),
+    "person": ("/users/amara.okafor", tables),
+    "person without usage": ("/users/giulia.ferraro", None),
+    "details": ("/leaderboard", details),
+    "not found": ("/users/nobody", None),
+    "malformed": ("/leaderboard?days=0", None),
+}
+
+
+def violations(page):
+    """What axe objects to, sideways scrolling and small targets, in both themes and widths."""
+    found = []
+    page.evaluate(Axe().axe_script)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        needed = page.evaluate("document.documentElement.scrollWidth")
+        found += [f"{width} px: scrolls sideways to {needed}"] if needed > width else []
+        found += [f"{width} px: small target {one}" for one in page.evaluate(SMALL_TARGETS)]
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)
+            found += [
+                f"{width} px, {theme}: {rule['id']} {node['html']} {node['failureSummary']}"
+                for rule in page.evaluate("options => axe.run(options)", OPTIONS)["violations"]
+                for node in rule["nodes"]
+            ]
+    return found
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_screen_is_for_everyone_in_both_themes_wide_and_narrow(visit, screen):
+    path, act = SCREENS[screen]
+    page = visit(path)
+    if act:
+        act(page)
+
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "options"),
+    [("/leaderboard", "empty", {}), ("/sign-in", "empty", {"storage_state": None})],
+)
+def test_the_first_screens_are_for_everyone_too(visit, path, content, options):
+    assert violations(visit(path, content, **options)) == []
+
+
+def test_dark_is_dark(page):
+    colours = set()
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        colours.add(page.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
+
+    assert colours == {"rgb(255, 255, 255)", "rgb(20, 23, 26)"}
+
+
+def test_every_chart_says_in_words_and_in_a_table_what_it_shows(visit):
+    page = visit("/users/amara.okafor")
+
+    for figure in page.locator("figure").all():
+        heading = figure.get_by_role("heading").inner_text()
+        words = re.compile(rf"^{heading} .*\d")
+        expect(figure.locator("svg[role=img]")).to_have_accessible_name(words)
+        figure.locator("summary").press("Enter")
+        table = figure.get_by_role("table", name=heading)
+        expect(table).to_be_visible()
+        assert table.get_by_role("row").count() > 1
+
+
+def test_the_keyboard_goes_through_the_page_in_its_order(page):
+    seen = []
+    while not seen or seen[-1] != "details-amara.okafor":
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
+
+    assert seen[0] == "tb-skip"
+    assert seen[-11:] == [
+        *("prompt_cost", "completion_cost", "by-last", "q", "filters-button"),
+        *("sort-activity", "sort-calls", "sort-prompt_tokens", "sort-completion_tokens"),
+        *("sort-cost", "details-amara.okafor"),
+    ]
+
+
+def test_the_skip_link_leads_past_the_header(page):
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_nothing_moves_for_those_who_want_less_motion(page):
+    page.evaluate("document.getElementById('region').classList.add('htmx-request')")
+    assert page.evaluate(MOVING) > 0
+
+    page.emulate_media(reduced_motion="reduce")
+
+    assert page.evaluate(MOVING) == 0
+
+
+def test_marks_survive_forced_colours(visit):
+    page = visit("/users/amara.okafor", forced_colors="active")
+    paper = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+
+    for mark in page.locator(".tb-chart-legend i").all():
+        shown = mark.evaluate("one => getComputedStyle(one).backgroundColor")
+        assert shown != paper

@@ -1,0 +1,239 @@
+"""The Filters panel, the chips beside the scope, and By Last."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from browser.conftest import asked, choose, entries, is_marked, mark, names
+
+CHOICES = [
+    ("Projects", "#project-checkout", "project=checkout", "Checkout"),
+    ("Projects", "#project-unassigned", "project=unassigned", "Unassigned"),
+    ("Source", "#source-cli", "source=cli", "CLI"),
+    ("Source", "#source-unassigned", "source=unassigned", "Unassigned"),
+    ("Date Filter", "#last-7", "days=7", "Last 7 days"),
+]
+
+
+@pytest.fixture
+def panel(page):
+    """The Filters panel, open."""
+    page.locator("#filters-button").click()
+    return page.locator("#filters-panel")
+
+
+def test_a_super_admin_filters_by_projects_source_and_dates(page, panel):
+    assert panel.get_by_role("tab").all_text_contents() == ["Projects", "Source", "Date Filter"]
+    expect(panel.get_by_role("tab", selected=True)).to_have_text("Projects")
+    expect(panel.get_by_role("tabpanel")).to_have_count(1)
+
+
+def test_arrow_keys_move_along_the_tabs_and_around(page, panel):
+    page.keyboard.press("Tab")
+    for key, name in (("Right", "Source"), ("Left", "Projects"), ("Left", "Date Filter")):
+        page.keyboard.press(f"Arrow{key}")
+
+        expect(panel.get_by_role("tab", name=name, selected=True)).to_be_focused()
+        expect(panel.get_by_role("tabpanel", name=name)).to_be_visible()
+
+
+@pytest.mark.parametrize(("tab", "control", "query", "chip"), CHOICES)
+def test_a_choice_takes_effect_at_once_and_everything_else_stays(page, tab, control, query, chip):
+    mark(page)
+    before, length = names(page), entries(page)
+
+    choose(page, tab, control)
+
+    expect(page).to_have_url(f"/leaderboard?{query}")
+    expect(page.locator(".tb-chip")).to_have_text([f"{chip}: remove this filter ×"])
+    expect(page.locator("#filters-active")).to_have_text("1 active")
+    expect(page.locator(control)).to_be_focused()
+    expect(page.get_by_role("tab", name=tab, selected=True)).to_be_visible()
+    assert names(page) != before
+    assert is_marked(page)
+    assert entries(page) == length + 1
+
+
+def test_arrow_keys_go_through_the_sources_one_by_one(page):
+    choose(page, "Source", "#source-ui")
+    for source in ("cli", "ide"):
+        page.keyboard.press("ArrowDown")
+
+        expect(page.locator(f"#source-{source}")).to_be_focused()
+        expect(page).to_have_url(f"/leaderboard?source={source}")
+        expect(page.locator(".tb-chip")).to_contain_text(source.upper())
+
+
+def test_a_choice_made_the_moment_the_last_one_appears_counts(page):
+    # While htmx lets a swap settle, what it has swapped in does not listen yet.
+    page.evaluate("""addEventListener("htmx:afterSwap", () =>
+        queueMicrotask(() => document.getElementById("source-ide").click()), { once: true })""")
+
+    choose(page, "Source", "#source-cli")
+
+    expect(page).to_have_url("/leaderboard?source=ide")
+
+
+def test_filters_add_up(page):
+    for tab, control, query, _ in CHOICES[::2]:
+        choose(page, tab, control)
+        expect(page).to_have_url(re.compile(query))
+
+    assert asked(page) == "project=checkout&source=cli&days=7"
+    expect(page.locator("#filters-active")).to_have_text("3 active")
+    expect(page.locator("#scope")).to_contain_text("Checkout · CLI · 16 Nov to 22 Nov 2026")
+    expect(page.locator("#scope")).to_contain_text("Europe/Berlin")
+
+
+def test_an_address_shows_what_the_choices_showed(page):
+    for tab, control, query, _ in CHOICES[::2]:
+        choose(page, tab, control)
+        expect(page).to_have_url(re.compile(query))
+    expect(page.locator(".tb-chip")).to_have_count(3)
+    shown = [page.locator(place).inner_text() for place in ("#scope", "#inputs", "#region")]
+
+    page.reload()
+
+    assert [page.locator(p).inner_text() for p in ("#scope", "#inputs", "#region")] == shown
+
+
+def test_escape_closes_the_panel_and_gives_the_focus_back(page, panel):
+    choose(page, "Source", "#source-cli")
+    expect(page.locator("#source-cli")).to_be_focused()
+
+    page.keyboard.press("Escape")
+
+    expect(panel.get_by_role("tablist")).to_be_hidden()
+    expect(page.locator("#filters-button")).to_be_focused()
+
+
+def test_a_click_elsewhere_closes_the_panel_and_goes_where_it_points(page, panel):
+    page.locator("#q").click()
+
+    expect(panel.get_by_role("tablist")).to_be_hidden()
+    expect(page.locator("#q")).to_be_focused()
+
+
+def test_a_chip_removes_its_filter(visit):
+    page = visit("/leaderboard?project=checkout&source=cli&days=7")
+
+    for chip, query in (
+        ("project", "source=cli&days=7"),
+        ("dates", "source=cli"),
+        ("source", ""),
+    ):
+        page.locator(f"#chip-{chip}").click()
+
+        expect(page).to_have_url("/leaderboard" + (f"?{query}" if query else ""))
+    expect(page.locator(".tb-chip")).to_have_count(0)
+    expect(page.locator("#filters-active")).to_be_empty()
+    expect(page.locator("#project-all")).to_be_checked()
+    expect(page.locator("#source-all")).to_be_checked()
+    expect(page.locator("#by-last")).to_have_value("30")
+
+
+@pytest.mark.parametrize("control", ["#chip-source", "#reset-filter"])
+def test_the_focus_is_not_lost_with_the_filter(visit, control):
+    page = visit("/leaderboard?source=cli")
+    page.locator("#filters-button").click()
+    page.locator(control).focus()
+
+    page.keyboard.press("Enter")
+
+    expect(page).to_have_url("/leaderboard")
+    expect(page.locator(".tb-controls :focus, .tb-scope :focus")).to_have_count(1)
+
+
+def test_reset_filter_restores_the_defaults(visit):
+    page = visit("/leaderboard?project=checkout&source=cli&days=7&q=a&prompt_cost=1&sort=cost")
+    page.locator("#filters-button").click()
+
+    page.locator("#reset-filter").click()
+
+    expect(page).to_have_url("/leaderboard")
+    expect(page.locator("#prompt_cost")).to_have_value("3.00")
+    expect(page.locator("#by-last")).to_have_value("30")
+    expect(page.locator("#q")).to_have_value("")
+    expect(page.locator("#reset-filter")).to_have_attribute("aria-disabled", "true")
+    expect(page.get_by_role("tab").first).to_be_visible()
+
+
+def test_any_number_of_days_is_counted_while_it_is_typed(page):
+    choose(page, "Date Filter", "#last-7")
+    expect(page).to_have_url("/leaderboard?days=7")
+    length, field = entries(page), page.locator("#last-n")
+
+    field.press("End")
+    for typed in ("4", "5"):
+        field.press(typed)
+        expect(page).to_have_url(re.compile(f"{typed}$"))
+
+    expect(page).to_have_url("/leaderboard?days=745")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("745")
+    expect(page.locator("#by-last")).to_have_value("745")
+    assert entries(page) == length
+
+
+def test_by_last_shows_the_two_dates_of_a_range(page):
+    choose(page, "Date Filter", "#last-90")
+    expect(page).to_have_url("/leaderboard?days=90")
+    length = entries(page)
+
+    page.locator("#from").fill("2026-11-02")
+    expect(page).to_have_url("/leaderboard?from=2026-11-02&to=2026-11-22")
+    page.locator("#to").fill("2026-11-08")
+    expect(page).to_have_url("/leaderboard?from=2026-11-02&to=2026-11-08")
+
+    expect(page.locator("#by-last")).to_have_value("")
+    expect(page.locator("#by-last-unit")).to_have_text("2 Nov to 8 Nov 2026")
+    expect(page.locator(".tb-chip")).to_contain_text("2 Nov to 8 Nov 2026")
+    expect(page.locator("#to")).to_be_focused()
+    assert entries(page) == length + 2
+
+
+def test_a_range_that_ends_before_it_begins_is_refused_beside_it(visit):
+    page = visit("/leaderboard?from=2026-11-02&to=2026-11-08")
+    before = names(page)
+    page.locator("#filters-button").click()
+    page.get_by_role("tab", name="Date Filter").click()
+
+    page.locator("#to").fill("2026-11-01")
+
+    expect(page.locator("#problem-from")).to_contain_text("not be after the last day")
+    expect(page).to_have_url("/leaderboard?from=2026-11-02&to=2026-11-08")
+    assert names(page) == before
+
+    page.locator("#to").fill("2026-11-09")
+
+    expect(page).to_have_url("/leaderboard?from=2026-11-02&to=2026-11-09")
+    expect(page.locator("#problem-from")).to_be_empty()
+
+
+def test_by_last_and_the_panel_say_the_same(page):
+    mark(page)
+    length, field = entries(page), page.locator("#by-last")
+
+    field.fill("14")
+
+    expect(page).to_have_url("/leaderboard?days=14")
+    expect(field).to_be_focused()
+    expect(page.locator("#last-14")).to_have_attribute("aria-current", "true")
+    expect(page.locator("#last-n")).to_have_value("14")
+    expect(page.locator(".tb-chip")).to_contain_text("Last 14 days")
+
+    field.fill("1")
+
+    expect(page.locator("#by-last-unit")).to_have_text("day")
+    assert is_marked(page)
+    assert entries(page) == length
+
+
+def test_days_typed_into_by_last_replace_a_range(visit):
+    page = visit("/leaderboard?from=2026-11-02&to=2026-11-08")
+
+    page.locator("#by-last").fill("5")
+
+    expect(page).to_have_url("/leaderboard?days=5")
+    expect(page.locator("#by-last-unit")).to_have_text("days")

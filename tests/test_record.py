@@ -1,0 +1,521 @@
+"""usage/ingest/record.py - every event is counted once, on its day, whole batches or nothing."""
+
+import itertools
+from datetime import date, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from conftest import NOW, TODAY
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ledger import Ledger, daily_rows, ends, sums
+from peewee import OperationalError
+
+import models
+from models import Alias, DailyUsage, Project, User
+from usage import accounts
+from usage.ingest.event import SOURCES, Event
+from usage.ingest.record import Outcome, record
+from usage.leaderboard import standings
+from usage.pricing import Rates
+from usage.rollups import COUNTERS, DayKey, rebuild, verify
+from usage.scope import Scope
+
+ACCEPTED, DUPLICATE, REPLACED = Outcome
+pytestmark = pytest.mark.usefixtures("app")
+
+
+def call(number=1, user="vera", **fields):
+    """An event of 1000 + 100 tokens at noon today, with some fields changed."""
+    fields = {"time": NOW, "prompt_tokens": 1000, "completion_tokens": 100} | fields
+    return Event(id=f"call-{number}", user=user, **fields)
+
+
+def grown(tokens, **fields):
+    """A record of one and the same call that has grown to so many tokens."""
+    return call(prompt_tokens=tokens, completion_tokens=0, replaces=True, **fields)
+
+
+def send(*events, timezone="UTC"):
+    """Record events as one batch; what became of them."""
+    return record(events, timezone, NOW)
+
+
+def counted():
+    """The counters of all daily rows together."""
+    rows = daily_rows().values()
+    return dict(zip(COUNTERS, map(sum, zip(*(row[:-2] for row in rows), strict=True)), strict=True))
+
+
+def everything():
+    """All rows of all tables."""
+    return {table: sorted(map(repr, table.select().tuples())) for table in models.TABLES}
+
+
+def hours_ago(hours):
+    return NOW - timedelta(hours=hours)
+
+
+def assert_counted_as(ledger):
+    """The daily rows are what the ledger says, and what their events say."""
+    assert daily_rows() == ledger.days()
+    assert verify() == []
+
+
+def assert_counts_once(*events, **ledger):
+    """The daily rows are those of these events, taken one by one."""
+    due = Ledger(**ledger)
+    due.take(events)
+    assert_counted_as(due)
+
+
+def test_a_new_event_is_accepted_and_counted_on_its_day():
+    event = call(
+        project="atlas",
+        source="ide",
+        provider="openai",
+        model="gpt-4.1",
+        test_type="Unit Tests",
+        cache_read_tokens=300,
+        cache_write_tokens=20,
+        reasoning_tokens=64,
+        cost_usd=Decimal("0.0031"),
+    )
+
+    assert send(event) == [ACCEPTED]
+
+    key = ("atlas", TODAY, "vera", "ide", "openai", "gpt-4.1", "Unit Tests")
+    assert daily_rows() == {key: (1, 0, 0, 1000, 100, 300, 20, 64, NOW, NOW)}
+    assert verify() == []
+    assert models.Event.get().cost_nanodollars == 3_100_000
+
+
+def test_no_events_are_no_work():
+    assert send() == []
+    assert not any(everything().values())
+
+
+def test_the_same_event_again_is_a_duplicate():
+    assert send(call(1), call(2), call(1)) == [ACCEPTED, ACCEPTED, DUPLICATE]
+    assert send(call(2), call(3), call(3)) == [DUPLICATE, ACCEPTED, DUPLICATE]
+
+    assert_counts_once(call(1), call(2), call(3))
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_the_first_telling_of_a_call_stays(together):
+    first, other = call(), call(prompt_tokens=5000, model="gpt-4.1", time=hours_ago(30))
+
+    if together:
+        assert send(first, other) == [ACCEPTED, DUPLICATE]
+    else:
+        assert send(first) + send(other) == [ACCEPTED, DUPLICATE]
+
+    assert_counts_once(first)
+
+
+def test_the_same_id_of_another_user_is_another_call():
+    assert send(call(user="vera"), call(user="max")) == [ACCEPTED] * 2
+    assert send(call(user="otto"), call(user="max")) == [ACCEPTED, DUPLICATE]
+
+    assert counted()["calls"] == 3
+
+
+def test_an_alias_is_the_person_it_stands_for():
+    vera = accounts.create_user("vera", NOW)
+    Alias.create(name="v.m@example.com", user=vera)
+
+    assert send(call(user="V.M@Example.com"), call(user="vera")) == [ACCEPTED, DUPLICATE]
+    assert send(call(2, user="vera")) + send(call(2, user="v.m@example.com")) == [
+        ACCEPTED,
+        DUPLICATE,
+    ]
+
+    assert User.select().count() == 1
+    assert_counts_once(call(1), call(2))
+
+
+def test_an_alias_wins_over_a_person_of_that_name():
+    accounts.create_user("vm", NOW)
+    Alias.create(name="vm", user=accounts.create_user("vera", NOW))
+
+    send(call(user="vm"))
+
+    assert [key[2] for key in daily_rows()] == ["vera"]
+
+
+def test_what_events_say_of_a_person_is_kept_and_what_they_leave_out_stays():
+    send(call(1, display_name="V. Molnár", email="vera@example.com"))
+    send(call(2, display_name="Vera Molnár"), call(3))
+    send(call(2, email="late@example.com"))
+
+    (vera,) = User.select()
+    assert (vera.display_name, vera.email) == ("Vera Molnár", "late@example.com")
+
+
+def test_what_two_names_of_one_person_say_is_kept_together():
+    Alias.create(name="v.m", user=accounts.create_user("vera", NOW))
+
+    send(call(1, user="vera", email="vera@example.com"))
+    send(
+        call(2, user="vera", email="new@example.com"),
+        call(3, user="v.m", display_name="Vera Molnár"),
+    )
+
+    (vera,) = User.select()
+    assert (vera.display_name, vera.email) == ("Vera Molnár", "new@example.com")
+
+
+def test_spellings_of_a_project_are_one_project_in_its_own_zone(make_project):
+    make_project("Check Out", "Pacific/Kiritimati")
+
+    send(
+        call(1, project="check-out"),
+        call(2, project="CHECK  OUT!"),
+        call(3, project="new", time=hours_ago(12.5)),
+        timezone="Pacific/Pago_Pago",
+    )
+    send(call(4, project="new", time=hours_ago(12.5)))
+
+    zones = dict(Project.select(Project.slug, Project.timezone).tuples())
+    assert zones == {"check-out": "Pacific/Kiritimati", "new": "Pacific/Pago_Pago"}
+    days = sorted((key[0], key[1].isoformat(), row[0]) for key, row in daily_rows().items())
+    assert days == [("check-out", "2026-11-23", 2), ("new", "2026-11-21", 2)]
+
+
+def test_failed_calls_and_calls_of_unknown_usage_are_counted_apart():
+    send(
+        call(1),
+        call(2, failed=True),
+        call(3, failed=True, usage_known=False),
+        call(4, usage_known=False, prompt_tokens=0, completion_tokens=0),
+    )
+
+    found = counted()
+    assert [found[name] for name in COUNTERS[:5]] == [1, 2, 1, 1000, 100]
+    assert verify() == []
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("order", list(itertools.permutations((100, 200, 300))))
+def test_the_largest_of_growing_records_counts_in_any_order(order, together):
+    tellings = {
+        100: grown(100, time=hours_ago(50), source="ide"),
+        200: grown(200, time=hours_ago(30), source="ide", model="gpt-4.1"),
+        300: grown(300, project="atlas"),
+    }
+    events = [tellings[size] for size in order]
+
+    outcomes = send(*events) if together else [send(event)[0] for event in events]
+
+    grows = [size == max(order[: place + 1]) for place, size in enumerate(order)]
+    later = [REPLACED if grew and not together else DUPLICATE for grew in grows[1:]]
+    assert outcomes == [ACCEPTED, *later]
+    assert_counts_once(tellings[300])
+
+
+def test_a_record_that_has_not_grown_changes_nothing():
+    send(grown(100))
+    before = everything()
+
+    assert send(grown(100, model="gpt-4.1"), grown(99), grown(100)) == [DUPLICATE] * 3
+    assert send(call(prompt_tokens=500)) == [DUPLICATE]
+
+    assert everything() == before
+
+
+def test_a_grown_record_changes_its_day_by_the_difference():
+    others = [call(2, time=hours_ago(3)), call(3, time=hours_ago(1))]
+    send(grown(100, time=hours_ago(2), cost_usd=Decimal(1)), *others)
+
+    larger = grown(250, time=hours_ago(2), cost_usd=Decimal(2))
+    assert send(larger, call(2)) == [REPLACED, DUPLICATE]
+
+    assert_counts_once(larger, *others)
+    assert models.Event.get(event_id="call-1").cost_nanodollars == 2 * 10**9
+
+
+@pytest.mark.parametrize("moved", [-9, 9])
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {},
+        {"time": hours_ago(100)},
+        {"source": "cli"},
+        {"model": "o3"},
+        {"project": "atlas"},
+        {"provider": "x", "test_type": "y"},
+    ],
+    ids=str,
+)
+def test_a_moment_that_a_replaced_record_held_is_given_up(elsewhere, moved):
+    neighbours = [call(2, time=hours_ago(3)), call(3, time=hours_ago(4))]
+    send(grown(100, time=hours_ago(3.5 + moved)), *neighbours)
+
+    larger = grown(200, **{"time": hours_ago(3.5)} | elsewhere)
+    assert send(larger) == [REPLACED]
+
+    assert_counts_once(larger, *neighbours)
+
+
+def test_a_day_that_loses_its_only_call_is_gone():
+    send(grown(100, time=hours_ago(48)))
+
+    send(grown(200))
+
+    assert [key[1] for key in daily_rows()] == [TODAY]
+
+
+@pytest.mark.parametrize("before", [{"failed": True}, {"usage_known": False}], ids=str)
+def test_a_call_whose_usage_arrives_later_counts_from_then_on(before):
+    send(grown(0, **before))
+    assert counted()["calls"] == 0
+
+    assert send(grown(70)) == [REPLACED]
+
+    assert counted() == dict.fromkeys(COUNTERS, 0) | {"calls": 1, "prompt_tokens": 70}
+
+
+def test_a_batch_counts_like_its_events_one_by_one():
+    events = [call(), call(prompt_tokens=5000), grown(2000)]
+
+    send(events[0])
+    send(*events[1:])
+
+    assert_counts_once(*events)
+
+
+@pytest.mark.parametrize("size", [1, 99, 100, 101, 499, 500, 501, 5000])
+def test_a_batch_of_any_size_adds_up(size):
+    events = [
+        call(n, model=f"m{n}", user=f"user-{n % 700}", prompt_tokens=n, completion_tokens=n % 7)
+        for n in range(size)
+    ]
+    extras = [call(n, model="other", user=f"user-{n % 700}") for n in range(0, size, 10)]
+
+    outcomes = send(*events, *extras)
+
+    assert outcomes == [ACCEPTED] * size + [DUPLICATE] * len(extras)
+    assert DailyUsage.select().count() == size
+    assert_counts_once(*events)
+    assert set(send(*events)) == {DUPLICATE}
+    assert_counts_once(*events)
+
+
+def test_a_batch_may_hold_nothing_but_new_names():
+    events = [call(n, user=f"name-{n}") for n in range(14_000)]
+
+    assert set(send(*events)) == {ACCEPTED}
+    assert counted()["calls"] == 14_000
+
+
+def trip(monkeypatch, number):
+    """Let the database fail at its n-th statement or commit from now on."""
+    steps = itertools.count(1)
+
+    def failing(act):
+        def step(*args, **kwargs):
+            if next(steps) == number:
+                raise OperationalError("the database went away")
+            return act(*args, **kwargs)
+
+        return step
+
+    for name in ("execute_sql", "commit"):
+        monkeypatch.setattr(models.db.obj, name, failing(getattr(models.db.obj, name)))
+
+
+def test_whatever_statement_fails_nothing_of_the_batch_is_kept(monkeypatch):
+    first = [grown(100, time=hours_ago(30)), call(2, display_name="V.")]
+    second = [
+        grown(200),
+        call(2),
+        call(3, project="atlas", display_name="Vera"),
+        call(4, user="max", email="max@example.com"),
+    ]
+    send(*first)
+    before = everything()
+
+    for number in itertools.count(1):
+        with monkeypatch.context() as tripping:
+            trip(tripping, number)
+            try:
+                outcomes = send(*second)
+                break
+            except OperationalError:
+                pass
+        assert everything() == before, number
+
+    assert number > 15
+    assert outcomes == [REPLACED, DUPLICATE, ACCEPTED, ACCEPTED]
+    assert_counts_once(*first, *second)
+
+
+@pytest.fixture
+def week():
+    """A week of calls of two people, and the ledger of it."""
+    ledger = Ledger()
+    events = [
+        call(n, user="vera" if n % 3 else "max", time=hours_ago(8 * n), failed=n % 5 == 0)
+        for n in range(20)
+    ]
+    ledger.take(events)
+    send(*events)
+    return ledger
+
+
+def test_rebuilding_changes_nothing_that_is_right(week):
+    assert rebuild() == len(week.days())
+
+    assert_counted_as(week)
+
+
+@pytest.mark.parametrize("name", [*COUNTERS, "first_time", "last_time"])
+def test_verify_finds_a_row_that_was_tampered_with(week, name):
+    row = DailyUsage.select().order_by(DailyUsage.day, DailyUsage.user).first()
+    value = getattr(row, name)
+    value += timedelta(microseconds=1) if name.endswith("_time") else 1
+    mine = (DailyUsage.day == row.day) & (DailyUsage.user == row.user_id)
+    assert DailyUsage.update({name: value}).where(mine).execute() == 1
+
+    assert verify() == [DayKey(0, row.day, row.user_id, "", "", "", "")]
+
+    rebuild()
+    assert_counted_as(week)
+
+
+def test_verify_finds_a_missing_and_a_surplus_row(week):
+    vera = User.get(username="vera").id
+    missing = DayKey(0, TODAY, vera, "", "", "", "")
+    surplus = missing._replace(day=date(2026, 1, 1))
+    moved = DailyUsage.update(day=surplus.day).where(
+        DailyUsage.day == TODAY, DailyUsage.user == vera
+    )
+    assert moved.execute() == 1
+
+    assert verify() == [surplus, missing]
+
+    rebuild()
+    assert_counted_as(week)
+
+
+def test_verify_finds_an_event_that_was_never_counted(week):
+    models.Event.update(prompt_tokens=7).where(models.Event.event_id == "call-1").execute()
+
+    assert [key.day for key in verify()] == [TODAY]
+
+
+HOME = "Asia/Kolkata"
+ZONES = {"": HOME, "east": "Pacific/Kiritimati", "west": "Pacific/Pago_Pago", "new": HOME}
+RATES = Rates(Decimal(3), Decimal(15))
+QUESTIONS = (
+    {},
+    {"days": "1"},
+    {"project": "east", "days": "7"},
+    {"project": "west"},
+    {"project": "unassigned"},
+    {"source": "cli", "days": "3660"},
+    {"project": "west", "source": "unassigned", "days": "2"},
+)
+few = st.integers(0, 40)
+
+
+@st.composite
+def batches(draw):
+    """Some events as one road brings them; only some roads bring records that grow."""
+    growing = draw(st.booleans())
+    return [draw(events(growing)) for _ in range(draw(st.integers(1, 8)))]
+
+
+@st.composite
+def events(draw, growing):
+    fresh, read, write, spoken, reasoning = (draw(few) for _ in range(5))
+    return Event(
+        id=draw(st.sampled_from("abcd")),
+        time=NOW - timedelta(minutes=draw(st.integers(0, 40 * 24 * 60))),
+        user=draw(st.sampled_from(["vera", "max", "m@example.com", "zoé"])),
+        project=draw(st.sampled_from(sorted(ZONES))),
+        source=draw(st.sampled_from(["", *SOURCES[:2]])),
+        provider=draw(st.sampled_from(["", "openai"])),
+        model=draw(st.sampled_from(["", "o3"])),
+        test_type=draw(st.sampled_from(["", "Unit Tests"])),
+        prompt_tokens=fresh + read + write,
+        completion_tokens=spoken + reasoning,
+        cache_read_tokens=read,
+        cache_write_tokens=write,
+        reasoning_tokens=reasoning,
+        failed=draw(st.integers(0, 4)) == 0,
+        usage_known=draw(st.integers(0, 4)) != 0,
+        replaces=growing,
+    )
+
+
+@pytest.fixture
+def start_over():
+    """Empties the tables; makes two projects far apart and a person with two names."""
+
+    def start():
+        for table in reversed(models.TABLES):
+            table.delete().execute()
+        accounts.create_project("east", ZONES["east"], NOW)
+        accounts.create_project("west", ZONES["west"], NOW)
+        Alias.create(name="m@example.com", user=accounts.create_user("max", NOW))
+        return Ledger(ZONES, {"m@example.com": "max"})
+
+    return start
+
+
+@settings(
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.lists(batches(), min_size=1, max_size=5))
+def test_any_events_in_any_batches_count_as_in_a_plain_dict(start_over, sent):
+    ledger = start_over()
+    for batch in sent:
+        new = [outcome is ACCEPTED for outcome in record(batch, HOME, NOW)]
+
+        assert new == ledger.take(batch)
+        assert_counted_as(ledger)
+        for args in QUESTIONS:
+            assert standings_of(args) == recounted(ledger, **args)
+    rebuild()
+    assert_counted_as(ledger)
+
+
+def standings_of(args):
+    """What the leaderboard answers: its rows, and the totals of the scope."""
+    admin = User(role=accounts.SUPER_ADMIN)
+    scope = Scope.from_args(args, accounts.horizon(admin, RATES, HOME, NOW))
+    rows, totals = standings(scope)
+    named = [(row.rank, row.username, *(getattr(row, name) for name in COUNTERS)) for row in rows]
+    return named, tuple(getattr(totals, name) for name in COUNTERS), totals.as_of
+
+
+def recounted(ledger, project=None, source=None, days="30"):
+    """The same, by going through every event that is kept."""
+    slug = {"unassigned": ""}.get(project, project)
+    today = NOW.astimezone(ZoneInfo(ZONES[slug or ""])).date()
+    kept = [
+        event
+        for event in ledger.kept.values()
+        if 0 <= (today - ledger.day(event)).days < int(days)
+        and (project is None or event.project == slug)
+        and (source is None or event.source == {"unassigned": ""}.get(source, source))
+    ]
+    people = {ledger.person(event) for event in kept}
+    rows = [(name, sums([e for e in kept if ledger.person(e) == name])) for name in people]
+    rows = sorted((row for row in rows if row[1][0]), key=lambda row: (*activity(row), row[0]))
+    ranks = [1 + sum(activity(other) < activity(row) for other in rows) for row in rows]
+    named = [(rank, name, *counts) for rank, (name, counts) in zip(ranks, rows, strict=True)]
+    return named, sums(kept), ends(kept)[1] if kept else None
+
+
+def activity(row):
+    """Calls, then tokens, then cost, most first."""
+    calls, (prompt, completion) = row[1][0], row[1][3:5]
+    return -calls, -prompt - completion, -3 * prompt - 15 * completion

@@ -1,0 +1,102 @@
+"""Every route and who may pass: a new one fails here until somebody says so."""
+
+import pytest
+from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of, native
+
+from usage import accounts
+
+pytestmark = ON_ONE_DATABASE
+OWN = {"Sec-Fetch-Site": "same-origin"}
+PEOPLE = ("nobody", "member", "super admin")
+KEYS = ("ingest key", "read key", "embed key")
+VISITORS = (*PEOPLE, *KEYS)
+SIGN_IN = 302
+
+OPEN = dict.fromkeys(VISITORS, 200)
+# Keys sign programs' requests; they open no page. A member sees no project yet.
+PAGE = dict.fromkeys(VISITORS, SIGN_IN) | {"member": 404, "super admin": 200}
+READ = dict.fromkeys(PEOPLE, 401) | dict.fromkeys(KEYS, 403) | {"read key": 200}
+INGEST = dict.fromkeys(PEOPLE, 401) | dict.fromkeys(KEYS, 403) | {"ingest key": 200}
+
+ROUTES = {
+    ("GET", "/"): ("/", dict.fromkeys(VISITORS, 302)),
+    ("GET", "/leaderboard"): ("/leaderboard", PAGE),
+    ("GET", "/users"): ("/users", PAGE),
+    ("GET", "/users/<path:username>"): ("/users/vera", PAGE),
+    ("GET", "/api/v1/leaderboard"): ("/api/v1/leaderboard", READ),
+    ("GET", "/api/v1/users/<path:username>"): ("/api/v1/users/vera", READ),
+    ("POST", "/api/v1/events"): ("/api/v1/events", INGEST),
+    ("POST", "/ingest/litellm"): ("/ingest/litellm", INGEST),
+    ("GET", "/sign-in"): ("/sign-in", OPEN),
+    ("GET", "/sign-in/<token>"): ("/sign-in/made-up", dict.fromkeys(VISITORS, 410)),
+    ("POST", "/sign-out"): ("/sign-out", dict.fromkeys(VISITORS, 302)),
+    ("GET", "/healthz"): ("/healthz", OPEN),
+    ("GET", "/readyz"): ("/readyz", OPEN),
+    ("GET", "/assets/<version>/<name>"): ("/assets/old/board.css", dict.fromkeys(VISITORS, 404)),
+}
+PAGES = [path for path, expected in ROUTES.values() if expected is PAGE]
+
+
+@pytest.fixture
+def visit(app, ada, make_key, make_usage):
+    """Sends a request as one of the visitors."""
+    make_usage("vera", project="checkout")
+    member = accounts.create_user("otto", NOW)
+
+    def visit(visitor, method, path, headers=OWN):
+        people = {"member": member, "super admin": ada}
+        client = browser_of(app, people[visitor]) if visitor in people else app.test_client()
+        key = make_key(visitor.split()[0]) if visitor in KEYS else {}
+        body = {"json": [native(1)] if "events" in path else []} if method == "POST" else {}
+        return client.open(path, method=method, headers=headers | key, **body)
+
+    return visit
+
+
+def test_every_route_is_listed_here(app):
+    served = {
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+
+    assert served == set(ROUTES)
+
+
+@pytest.mark.parametrize("visitor", VISITORS)
+@pytest.mark.parametrize(("method", "rule"), ROUTES)
+def test_a_route_lets_in_whom_it_should_and_no_one_else(visit, visitor, method, rule):
+    path, expected = ROUTES[method, rule]
+
+    response = visit(visitor, method, path)
+
+    assert response.status_code == expected[visitor]
+    assert ("vera" in response.text) == (response.status_code == 200 and expected in (PAGE, READ))
+    if expected is PAGE and response.status_code == SIGN_IN:
+        assert response.location == "/sign-in"
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("visitor", ["nobody", *KEYS])
+def test_htmx_takes_the_whole_browser_to_the_sign_in(visit, visitor, path):
+    response = visit(visitor, "GET", path, HTMX)
+
+    assert response.status_code == 401
+    assert response.headers["HX-Redirect"] == "/sign-in"
+    assert response.text == ""
+
+
+@pytest.mark.parametrize("path", [path for path, _ in ROUTES.values()])
+def test_a_key_in_the_address_opens_nothing(app, make_key, make_usage, path):
+    make_usage("vera")
+    token = make_key("read", "ingest", "embed")["Authorization"].removeprefix("Bearer ")
+
+    response = app.test_client().get(path, query_string={"key": token, "access_token": token})
+
+    assert "vera" not in response.text
+
+
+def test_the_way_in_names_no_person_and_no_number(anonymous, make_usage):
+    make_usage("vera", project="checkout")
+
+    assert not {"vera", "checkout", "1,000"} & set(anonymous.get("/sign-in").text.split())
