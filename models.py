@@ -145,13 +145,14 @@ class Event(Table):
 class CallId(Table):
     """Another id under which a stored call may come again: a request, a span."""
 
-    user_id = BigIntegerField()
     call_id = TextField()
+    user_id = BigIntegerField()
     event_id = TextField()
 
     class Meta:
         table_name = "call_ids"
-        primary_key = CompositeKey("user_id", "call_id")
+        primary_key = CompositeKey("call_id", "user_id")
+        indexes = ((("user_id", "event_id"), False),)
 
 
 class DailyUsage(Table):

@@ -127,14 +127,15 @@ def usage_tables(db, user):
     Event.add_index(Event.index(Event.user_, name="event_buckets", where=Event.bucket))
 
     class CallId(Model):
-        user_id = BigIntegerField()
         call_id = TextField()
+        user_id = BigIntegerField()
         event_id = TextField()
 
         class Meta:
             database = db
             table_name = "call_ids"
-            primary_key = CompositeKey("user_id", "call_id")
+            primary_key = CompositeKey("call_id", "user_id")
+            indexes = ((("user_id", "event_id"), False),)
             without_rowid = isinstance(db, SqliteDatabase)
 
     class DailyUsage(Model):

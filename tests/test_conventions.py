@@ -17,6 +17,10 @@ SOURCES = sorted(
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 SCRIPTS = sorted((ROOT / "static" / "js").glob("*.js"))
 STYLES = sorted((ROOT / "static" / "css").glob("*.css"))
+ADAPTERS = (
+    *("litellm", "otlp", "otlp_messages", "genai", "claude_code", "codex", "gemini"),
+    *("claude_transcripts", "codex_rollouts", "gemini_chats"),
+)
 PURE = (
     "usage/scope.py",
     "usage/window.py",
@@ -26,9 +30,9 @@ PURE = (
     "usage/ingest/event.py",
     "usage/ingest/body.py",
     "usage/ingest/native.py",
-    "usage/ingest/litellm.py",
+    *(f"usage/ingest/{name}.py" for name in ADAPTERS),
 )
-DECODERS = {"pydantic", "pydantic_core"}
+DECODERS = {"pydantic", "pydantic_core", "google", "opentelemetry"}
 BANNED_NAMES = {"utils", "helpers", "common", "manager", "service", "misc"}
 
 

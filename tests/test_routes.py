@@ -22,11 +22,13 @@ ROUTES = {
     ("GET", "/"): ("/", dict.fromkeys(VISITORS, 302)),
     ("GET", "/leaderboard"): ("/leaderboard", PAGE),
     ("GET", "/users"): ("/users", PAGE),
-    ("GET", "/users/<path:username>"): ("/users/vera", PAGE),
+    ("GET", "/users/<username:username>"): ("/users/vera", PAGE),
     ("GET", "/api/v1/leaderboard"): ("/api/v1/leaderboard", READ),
-    ("GET", "/api/v1/users/<path:username>"): ("/api/v1/users/vera", READ),
+    ("GET", "/api/v1/users/<username:username>"): ("/api/v1/users/vera", READ),
     ("POST", "/api/v1/events"): ("/api/v1/events", INGEST),
     ("POST", "/ingest/litellm"): ("/ingest/litellm", INGEST),
+    ("POST", "/v1/<any(traces, logs, metrics):signal>"): ("/v1/traces", INGEST),
+    ("POST", "/v1/<any(traces, logs, metrics):signal>"): ("/v1/traces", INGEST),
     ("GET", "/sign-in"): ("/sign-in", OPEN),
     ("GET", "/sign-in/<token>"): ("/sign-in/made-up", dict.fromkeys(VISITORS, 410)),
     ("POST", "/sign-out"): ("/sign-out", dict.fromkeys(VISITORS, 302)),
@@ -47,8 +49,9 @@ def visit(app, ada, make_key, make_usage):
         people = {"member": member, "super admin": ada}
         client = browser_of(app, people[visitor]) if visitor in people else app.test_client()
         key = make_key(visitor.split()[0]) if visitor in KEYS else {}
-        body = {"json": [native(1)] if "events" in path else []} if method == "POST" else {}
-        return client.open(path, method=method, headers=headers | key, **body)
+        body = {"/api/v1/events": [native(1)], "/v1/traces": {}}.get(path, [])
+        sent = {"json": body} if method == "POST" else {}
+        return client.open(path, method=method, headers=headers | key, **sent)
 
     return visit
 

@@ -1,10 +1,19 @@
 """Bytes -> adapter -> record -> answer."""
 
-from flask import Blueprint, g, request
+from collections.abc import Iterable
+
+from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from usage.ingest import ADAPTERS
-from usage.ingest.body import BodyTooLarge, Limits, UnreadableBody, UnsupportedBody, records
+from usage.ingest import ADAPTERS, otlp
+from usage.ingest.body import (
+    BodyTooLarge,
+    Limits,
+    UnreadableBody,
+    UnsupportedBody,
+    plain_bytes,
+    records,
+)
 from usage.ingest.intake import Receipt, Sender, take
 from views.guards import now, require_key, settings
 from views.responses import refuse
@@ -30,19 +39,36 @@ def litellm():
     return _take("litellm", GATEWAY)
 
 
+@bp.post("/v1/<any(traces, logs, metrics):signal>")
+@require_key("ingest")
+def telemetry(signal: str):
+    """OTLP; metrics are accepted and not counted: the same calls come as spans or logs."""
+    body = plain_bytes(_body(GATEWAY), request.content_encoding or "", GATEWAY.bytes)
+    receipt = _count("otlp", otlp.decode(body, request.mimetype, signal))
+    told = str(receipt.refusals[0].error) if receipt.refusals else ""
+    response = otlp.success(request.mimetype, signal, receipt.rejected, told)
+    return Response(response, content_type=request.mimetype)
+
+
 def _take(name: str, limits: Limits):
+    found = records(_body(limits), request.mimetype, request.content_encoding or "", limits)
+    receipt = _count(name, found)
+    return answer(receipt), status(receipt)
+
+
+def _body(limits: Limits) -> bytes:
     request.max_content_length = limits.bytes
-    found = records(
-        request.get_data(cache=False), request.mimetype, request.content_encoding or "", limits
-    )
+    return request.get_data(cache=False)
+
+
+def _count(name: str, found: Iterable[object]) -> Receipt:
     key = g.key
     sender = Sender(
         project=key.project.slug if key.project_id else "",
         user=key.default_user,
         source=key.default_source,
     )
-    receipt = take(ADAPTERS[name], enumerate(found), sender, settings().reporting_timezone, now())
-    return answer(receipt), status(receipt)
+    return take(ADAPTERS[name], enumerate(found), sender, settings().reporting_timezone, now())
 
 
 def answer(receipt: Receipt) -> dict:

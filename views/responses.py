@@ -4,6 +4,7 @@ from flask import Flask, Response, g, make_response, redirect, render_template, 
 from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
+from usage.ingest import otlp_messages
 from usage.scope import InvalidScope, NotVisible
 
 htmx = HTMX()
@@ -17,7 +18,9 @@ NEGOTIATED_ON = (
 WHOLE_VIEW = "main"
 # Inputs that people type in: each keystroke rewrites the address instead of adding history.
 TYPED = ("prompt_cost", "completion_cost", "by-last", "q")
-MACHINES = ("/api/", "/ingest/", "/v1/")
+MACHINES = ("/api/", "/ingest/")
+# google.rpc.Code: what OTLP's senders read in a refusal.
+RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 3, 415: 3, 422: 3, 500: 13, 503: 14}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -82,6 +85,13 @@ def redirect_to(address: str) -> Response:
 
 def refuse(status: int, message: str, field: str | None = None, title: str = "") -> Response:
     """One sentence: as JSON to programs, as a notice to htmx, as a page to people."""
+    if request.path.startswith("/v1/"):
+        code = RPC_CODES.get(status, RPC_CODES[500])
+        body = otlp_messages.failure(request.mimetype, code, message)
+        kind = (
+            request.mimetype if request.mimetype in otlp_messages.PROTOBUF else "application/json"
+        )
+        return Response(body, status, content_type=kind)
     if request.path.startswith(MACHINES):
         return make_response({"error": {"field": field, "message": message}}, status)
     context = {"message": message, "field": field, "title": title, "fragment": wants_fragment()}

@@ -2,6 +2,6 @@
 
 from types import ModuleType
 
-from usage.ingest import litellm, native
+from usage.ingest import litellm, native, telemetry
 
-ADAPTERS: dict[str, ModuleType] = {"native": native, "litellm": litellm}
+ADAPTERS: dict[str, ModuleType] = {"native": native, "litellm": litellm, "otlp": telemetry}

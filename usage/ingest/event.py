@@ -19,6 +19,8 @@ MOST_TOKENS = 10**12
 MOST_DOLLARS = 10**6
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+# Whom a call belongs to that no sender gives to anyone.
+NOBODY = "unassigned"
 MOST_USER_CHARACTERS = 200
 TEXT_LIMITS: Mapping[str, int] = {
     "display_name": 200,

@@ -1,5 +1,6 @@
 """Records of one format -> counted events, with an account of everything received."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -7,11 +8,11 @@ from types import ModuleType
 from typing import NamedTuple
 
 from usage.ingest.body import Unreadable
-from usage.ingest.event import Event, ForbiddenProject, InvalidEvent
+from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent
 from usage.ingest.identity import slug
 from usage.ingest.record import Outcome, record
 
-UNASSIGNED_USER = "unassigned"
+OPAQUE = re.compile(r"[0-9a-f]{32,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 CLOCK_SKEW = timedelta(days=1)
 
 
@@ -112,10 +113,13 @@ def _attribute(event: Event, adapter: ModuleType, sender: Sender, now: datetime)
     if event.time > now + CLOCK_SKEW:
         raise InvalidEvent("time", "lies more than a day in the future", event.id)
     changes: dict[str, str] = {}
+    if sender.user and not adapter.EXPLICIT and OPAQUE.fullmatch(event.user):
+        # Whose key it is says more than the number of an installation.
+        changes["user"] = sender.user
     if not event.user:
         if adapter.EXPLICIT and not sender.user:
             raise InvalidEvent("user", "is required", event.id)
-        changes["user"] = sender.user or UNASSIGNED_USER
+        changes["user"] = sender.user or NOBODY
     if not event.source and sender.source:
         changes["source"] = sender.source
     if sender.project and (not event.project or slug(event.project) != sender.project):

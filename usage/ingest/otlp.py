@@ -1,7 +1,53 @@
-"""OTLP/HTTP: protobuf and JSON bodies -> the records in them, alike for both encodings."""
+"""OTLP/HTTP: the bodies of traces and logs -> the records in them, and whom they speak of."""
 
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import islice
+from math import isfinite
+from typing import Any
+
+from usage.ingest.body import BodyTooLarge
+from usage.ingest.event import MOST_USER_CHARACTERS, WHOLE_NUMBER, InvalidEvent
+from usage.ingest.otlp_messages import PATHS, Look, parsed
+from usage.ingest.otlp_messages import failure as failure
+from usage.ingest.otlp_messages import success as success
+
+PERSON = ("user.email", "enduser.id", "user.id", "gen_ai.user")
+PERSON += ("traceloop.association.properties.user_id",)
+PERSON_AROUND, PROJECT = ("enduser.id", "user.email", "user.id"), ("project", "project.name")
+OPAQUE_IDS = ("user.account_id", "user.account_uuid", "user.id", "installation.id")
+IDS = {"gen_ai.response.id", "anthropic.request.id", "request_id"}
+PARAMETERS = {"llm.invocation_parameters", "embedding.invocation_parameters"}
+# What isn't named here never gets into a Record: prompts, command lines, system instructions.
+NAMES = {
+    "": """agent.name app.entrypoint app.version attempt auth_type cache_creation_tokens
+        cache_read_tokens cache_write_token_count cached_content_token_count cached_token_count
+        conversation.id cost_usd cost_usd_micros duration_ms effort embedding.model_name error.type
+        event.kind event.name event.sequence event.timestamp http.response.status_code
+        input_token_count input_tokens model openinference.span.kind organization.id originator
+        output_token_count output_tokens prompt.id prompt_id query_source reasoning_token_count role
+        service.name session.id slug source speed status_code success terminal.type test_type
+        thoughts_token_count tool_token_count total_token_count traceloop.span.kind""",
+    "gen_ai.": "conversation.id operation.name provider.name request.model response.model system",
+    "gen_ai.usage.": """cache_creation.input_tokens cache_creation_input_tokens
+        cache_read.input_tokens cache_read_input_tokens cache_write.input_tokens completion_tokens
+        input_tokens input_tokens.cache_write input_tokens.cached output_tokens
+        output_tokens.reasoning prompt_tokens reasoning.output_tokens reasoning_tokens""",
+    "llm.": "model_name provider request.type system usage.completion_tokens usage.prompt_tokens",
+    "llm.token_count.": """completion completion_details.reasoning prompt prompt_details.cache_input
+        prompt_details.cache_read prompt_details.cache_write""",
+}
+KEPT = frozenset({*PERSON, *OPAQUE_IDS, *PROJECT, *IDS, *PARAMETERS}).union(
+    prefix + name for prefix, names in NAMES.items() for name in names.split()
+)
+MOST_RECORDS, LONGEST, LONGEST_ID, OUTWARDS, STATUS_CODE_ERROR = 100_000, 512, 500, 32, 2
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+OPAQUE = re.compile(r"[0-9a-f]{32,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+IDENTIFIER = re.compile(r"(?=.{1,100}\Z)[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+REQUESTED = re.compile(r'"model"\s*:\s*"([^"\\]{1,200})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +64,136 @@ class Record:
     span_id: str = ""
     parent_id: str = ""
     failed: bool = False
+
+
+def decode(
+    body: bytes, content_type: str, signal: str, most: int = MOST_RECORDS
+) -> Iterator[Record]:
+    """The spans or log records of an uncompressed body; metrics are only checked.
+
+    A span that names nobody takes person, project and test type from the spans around it, as far
+    as the body has them. Raises UnsupportedBody, UnreadableBody or, for more than `most` records,
+    BodyTooLarge, all before the first record.
+    """
+    request, look = parsed(body, content_type, signal)
+    found = () if signal == "metrics" else _walk(look, request, signal)
+    records = list(islice(found, most + 1))
+    if len(records) > most:
+        raise BodyTooLarge(f"One request may carry at most {most:,} records.")
+    if signal == "traces":
+        _inherit(records)
+    return iter(records)
+
+
+def person(record: Record) -> tuple[str, str]:
+    """(user, e-mail) of whoever made the call, "" when unknown; the nearest and clearest wins."""
+    longest, opaque = MOST_USER_CHARACTERS, ""
+    for place, names in ((record.attributes, PERSON), (record.resource, PERSON_AROUND)):
+        for name in names:
+            user = text(place, name)
+            if user and len(user) <= longest and not OPAQUE.fullmatch(user):
+                return (user.lower(),) * 2 if EMAIL.fullmatch(user) else (user, "")
+    for place in (record.attributes, record.resource):
+        opaque = opaque or text(place, *OPAQUE_IDS)
+    return opaque[:longest], ""
+
+
+def project(record: Record) -> str:
+    """The project that a sender names, "" when it names none."""
+    return text(record.attributes, *PROJECT) or text(record.resource, *PROJECT)
+
+
+def text(fields: Mapping[str, object], *names: str) -> str:
+    """The first of these fields that holds text or a number, "" when none does."""
+    for name in names:
+        value = fields.get(name)
+        value = str(value) if type(value) is int else value
+        if isinstance(value, str) and (value := value.strip()):
+            return value
+    return ""
+
+
+def whole(value: object, field: str = "tokens") -> int:
+    """A count, from a number or its digits; 0 for None. Raises InvalidEvent."""
+    if isinstance(value, str) and value.isdecimal() and len(value) <= 20:
+        return int(value)
+    # Some senders declare every number a double.
+    number = value if type(value) is int else isinstance(value, float) and value.is_integer()
+    if value is not None and (number is False or value < 0):
+        raise InvalidEvent(field, WHOLE_NUMBER)
+    return int(value or 0)
+
+
+def _walk(look: Look, request: Any, signal: str) -> Iterator[Record]:
+    groups, scopes, items = PATHS[signal]
+    read = _span if signal == "traces" else _log
+    for group in look.many(request, groups):
+        resource = _kept(look, look.one(group, "resource"))
+        for inner in look.many(group, scopes):
+            scope = look.text(look.one(inner, "scope"), "name")[:LONGEST]
+            for item in look.many(inner, items):
+                yield read(look, item, scope, resource)
+
+
+def _span(look: Look, span: Any, scope: str, resource: dict[str, object]) -> Record:
+    kept = _kept(look, span)
+    time = look.time(span, "end_time_unix_nano", "start_time_unix_nano")
+    ids = [look.id(span, name) for name in ("trace_id", "span_id", "parent_span_id")]
+    failed = look.number(look.one(span, "status"), "code") == STATUS_CODE_ERROR
+    failed = failed or bool(kept.get("error.type"))
+    name = look.text(span, "name")[:LONGEST]
+    return Record("traces", scope, resource, kept, name, time, *ids, failed)
+
+
+def _log(look: Look, log: Any, scope: str, resource: dict[str, object]) -> Record:
+    kept = _kept(look, log)
+    # Codex has a source location for eventName; Claude Code's body is its event's name.
+    name = text(kept, "event.name") or look.text(log, "event_name")[:LONGEST]
+    body = "" if name else look.text(look.one(log, "body"), "string_value")
+    name = body if IDENTIFIER.fullmatch(body) else name
+    time = _iso(text(kept, "event.timestamp"))
+    time = time or look.time(log, "time_unix_nano", "observed_time_unix_nano")
+    ids = look.id(log, "trace_id"), look.id(log, "span_id"), ""
+    return Record("logs", scope, resource, kept, name, time, *ids, bool(kept.get("error.type")))
+
+
+def _kept(look: Look, holder: Any) -> dict[str, object]:
+    kept = {}
+    for key, value in look.attributes(holder, KEPT):
+        if type(value) is str:
+            if key in PARAMETERS:
+                # OpenInference tells the requested model only here, among instructions.
+                value = found[1] if (found := REQUESTED.search(value)) else ""
+            elif len(value) > LONGEST_ID and key in IDS:
+                value = sha256(value.encode()).hexdigest()
+            elif len(value) > LONGEST:
+                continue
+        elif type(value) is float and not isfinite(value):
+            continue
+        kept[key] = value
+    return kept
+
+
+def _inherit(records: list[Record]) -> None:
+    inside = {(record.trace_id, record.span_id): record for record in records}
+    for names in (PERSON, PROJECT, ("test_type",)):
+        if all(record.attributes.keys().isdisjoint(names) for record in records):
+            continue
+        for record in records:
+            outer = record
+            for _ in range(OUTWARDS):
+                said = {n: outer.attributes[n] for n in names if n in outer.attributes}
+                if said or not outer.parent_id:
+                    break
+                outer = inside.get((outer.trace_id, outer.parent_id))
+                if not outer:
+                    break
+            record.attributes.update(said)
+
+
+def _iso(said: str) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(said)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

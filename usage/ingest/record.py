@@ -11,12 +11,11 @@ from models import Event as Stored
 from usage import rollups
 from usage.ingest import buckets, identity, same_call
 from usage.ingest.event import TOKEN_FIELDS, Event
+from usage.ingest.same_call import Identity
 from usage.rollups import DayKey, Delta, counters_of
 from usage.window import day_of
 
 ROWS_AT_ONCE = 500
-Identity = tuple[int, str]
-"""What makes it the same call on every road: user and id."""
 
 
 class Outcome(Enum):
@@ -48,7 +47,8 @@ def record(events: Sequence[Event], timezone: str, now: datetime) -> list[Outcom
     if not events:
         return []
     with db.atomic():
-        placed = _place(events, timezone, now)
+        placed, owned = _place(events, timezone, now)
+        gone = same_call.disown(owned)
         calls: dict[Identity, list[Placed]] = {}
         for row in placed:
             calls.setdefault(row.identity, []).append(row)
@@ -56,7 +56,7 @@ def record(events: Sequence[Event], timezone: str, now: datetime) -> list[Outcom
         new = _insert(list(firsts.values()))
         known = {name: rows for name, rows in sorted(calls.items()) if name not in new}
         replaced = _replace(known)
-        _count([firsts[name] for name in sorted(new)], replaced)
+        _count([firsts[name] for name in sorted(new)], replaced, gone)
     return _outcomes(placed, set(new), set(replaced))
 
 
@@ -73,24 +73,27 @@ def _outcomes(placed: list[Placed], new: set[Identity], replaced: set[Identity])
     return outcomes
 
 
-def _place(events: Sequence[Event], timezone: str, now: datetime) -> list[Placed]:
+def _place(
+    events: Sequence[Event], timezone: str, now: datetime
+) -> tuple[list[Placed], set[Identity]]:
     users = identity.user_ids(events, now)
     projects = identity.projects({event.project for event in events}, timezone, now)
-    event_ids = same_call.event_ids([(users[event.user], event) for event in events])
+    named = [(users[event.user], event) for event in events]
+    calls, owned = same_call.identities(named)
     placed = []
-    for event, event_id in zip(events, event_ids, strict=True):
+    for event, (user_id, event_id) in zip(events, calls, strict=True):
         project = projects.get(event.project)
         key = DayKey(
             project.id if project else UNASSIGNED,
             day_of(event.time, project.timezone if project else timezone),
-            users[event.user],
+            user_id,
             event.source,
             event.provider,
             event.model,
             event.test_type,
         )
         placed.append(Placed(event, event_id, key))
-    return placed
+    return placed, owned
 
 
 def _last_word(rows: Sequence[Placed], first: Placed) -> Placed:
@@ -157,7 +160,11 @@ def _stored(rows: Sequence[Placed]) -> dict[Identity, Stored]:
     return found
 
 
-def _count(new: Sequence[Placed], replaced: dict[Identity, tuple[Stored, Placed]]) -> None:
+def _count(
+    new: Sequence[Placed],
+    replaced: dict[Identity, tuple[Stored, Placed]],
+    gone: Sequence[Stored],
+) -> None:
     """Add the new events to their days, and of the replaced ones the difference."""
     deltas: dict[DayKey, Delta] = defaultdict(Delta)
     covered = buckets.cover([row for row in new if row.event.bucket])
@@ -168,8 +175,9 @@ def _count(new: Sequence[Placed], replaced: dict[Identity, tuple[Stored, Placed]
         if old.counted:
             deltas[DayKey.of(old)].count(counters_of(old), old.time, sign=-1)
             deltas[row.key].count(counters_of(row.event), row.event.time)
-    for bucket in buckets.uncover({row.key for row in new if not row.event.bucket}):
-        deltas[DayKey.of(bucket)].count(counters_of(bucket), bucket.time, sign=-1)
+    gone = [*gone, *buckets.uncover({row.key for row in new if not row.event.bucket})]
+    for old in gone:
+        deltas[DayKey.of(old)].count(counters_of(old), old.time, sign=-1)
     rollups.add(deltas)
 
 

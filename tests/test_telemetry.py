@@ -1,0 +1,247 @@
+"""POST /v1/traces, /v1/logs, /v1/metrics - OpenTelemetry from any client."""
+
+import gzip
+import json
+import random
+
+import pytest
+from conftest import CAPTURES, ROOT
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from models import CallId, Event, User
+from usage.rollups import verify
+
+JSON, PROTOBUF = "application/json", "application/x-protobuf"
+SAMPLES = ROOT / "tests" / "data"
+SETS = ("claude-code", "codex", "gemini-cli", "otel-genai-openai", "otel-traceloop-openai")
+FIELDS = {
+    "calls": "calls",
+    "prompt_tokens": "input_total",
+    "completion_tokens": "output_total",
+    "cache_read_tokens": "cache_read",
+    "cache_write_tokens": "cache_write",
+    "reasoning_tokens": "reasoning",
+}
+
+
+@pytest.fixture
+def send(anonymous, make_key):
+    """Posts a body to a signal's address."""
+    key = make_key("ingest")
+
+    def post(signal, body, content_type=JSON, **headers):
+        body = json.dumps(body) if isinstance(body, dict) else body
+        headers = key | {"Content-Type": content_type} | headers
+        return anonymous.post(f"/v1/{signal}", data=body, headers=headers)
+
+    return post
+
+
+def span(number, tokens=(1000, 100), parent="", trace="a" * 32, **attributes):
+    """One answered call as JSON; numbers make ids."""
+    said = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.system": "openai",
+        "gen_ai.request.model": "gpt-4.1",
+        "gen_ai.usage.input_tokens": tokens[0],
+        "gen_ai.usage.output_tokens": tokens[1],
+    } | attributes
+    return {
+        "traceId": trace,
+        "spanId": f"{number:016x}",
+        "parentSpanId": parent,
+        "name": "chat gpt-4.1",
+        "endTimeUnixNano": "1795342724000000000",
+        "attributes": [
+            {"key": k, "value": {"intValue" if isinstance(v, int) else "stringValue": v}}
+            for k, v in said.items()
+        ],
+    }
+
+
+def traces(*spans, **resource):
+    attributes = [{"key": k, "value": {"stringValue": v}} for k, v in resource.items()]
+    scope = {"scope": {"name": "some.instrumentation"}, "spans": list(spans)}
+    resourced = {"resource": {"attributes": attributes}, "scopeSpans": [scope]}
+    return {"resourceSpans": [resourced]}
+
+
+def counted():
+    return [(e.user.username, e.event_id, e.prompt_tokens) for e in Event.select().join(User)]
+
+
+def test_a_span_is_a_call_of_whom_the_resource_names(send):
+    response = send("traces", traces(span(1), **{"enduser.id": "vera"}))
+
+    assert (response.status_code, response.content_type, response.data) == (200, JSON, b"{}")
+    assert counted() == [("vera", f"{'a' * 32}:{1:016x}", 1000)]
+
+
+def test_a_call_instrumented_twice_counts_once_whichever_span_comes_first(send):
+    inner, outer = span(2, parent=f"{1:016x}"), span(1, **{"gen_ai.response.id": "resp_1"})
+
+    send("traces", traces(inner))
+    send("traces", traces(outer))
+    send("traces", traces(span(4, parent=f"{3:016x}", trace="b" * 32)))
+    send("traces", traces(span(3, trace="b" * 32)))
+
+    assert len(counted()) == 2
+
+
+def test_a_call_inside_another_with_other_tokens_is_a_call_of_its_own(send):
+    send("traces", traces(span(1), span(2, tokens=(900, 90), parent=f"{1:016x}")))
+
+    assert len(counted()) == 2
+
+
+@pytest.mark.parametrize("named_first", [True, False])
+def test_what_one_record_gives_to_nobody_belongs_to_whom_another_names(send, named_first):
+    named = traces(span(1, **{"gen_ai.response.id": "resp_1", "user.email": "Vera@corp.com"}))
+    nobody = traces(span(1, **{"gen_ai.response.id": "resp_1"}))
+
+    for body in (named, nobody) if named_first else (nobody, named):
+        send("traces", body)
+
+    assert counted() == [("vera@corp.com", "resp_1", 1000)]
+    assert verify() == []
+
+
+def test_two_people_with_the_same_native_id_stay_two(send, anonymous, make_key):
+    key = make_key("ingest")
+    event = {
+        "id": "resp_1",
+        "time": "2026-11-22T10:00:00Z",
+        "user": "max",
+        "prompt_tokens": 1,
+        "completion_tokens": 1,
+    }
+    anonymous.post("/api/v1/events", json=event, headers=key)
+    send("traces", traces(span(1, **{"gen_ai.response.id": "resp_1", "enduser.id": "vera"})))
+    anonymous.post("/api/v1/events", json=event | {"user": "ines"}, headers=key)
+
+    assert sorted(user for user, _, _ in counted()) == ["ines", "max", "vera"]
+
+
+def test_a_call_of_the_gateway_seen_again_as_a_span_counts_once(send, anonymous, make_key):
+    event = {
+        "id": "req_1",
+        "time": "2026-11-22T10:00:00Z",
+        "user": "vera",
+        "prompt_tokens": 1000,
+        "completion_tokens": 100,
+    }
+    anonymous.post("/api/v1/events", json=event, headers=make_key("ingest"))
+    again = {"gen_ai.response.id": "msg_1", "anthropic.request.id": "req_1", "enduser.id": "vera"}
+    send("traces", traces(span(1, **again)))
+
+    assert counted() == [("vera", "req_1", 1000)]
+
+
+def test_whose_key_it_is_says_more_than_an_installations_number(anonymous, make_key):
+    key = make_key("ingest", user="vera")
+    body = traces(span(1, **{"user.id": "f" * 64}))
+
+    anonymous.post("/v1/traces", json=body, headers=key)
+
+    assert [user for user, _, _ in counted()] == ["vera"]
+
+
+def test_metrics_are_accepted_and_not_counted(send):
+    assert send("metrics", {"resourceMetrics": []}).status_code == 200
+    assert counted() == []
+
+
+def test_a_record_that_can_never_be_taken_is_told_in_partial_success(send):
+    body = traces(span(1), span(2, **{"gen_ai.usage.input_tokens": -5}))
+
+    told = send("traces", body).get_json()["partialSuccess"]
+
+    assert told["rejectedSpans"] == "1"
+    assert "must be a whole number" in told["errorMessage"]
+    assert len(counted()) == 1
+
+
+@pytest.mark.parametrize("signal", ["traces", "logs", "metrics"])
+def test_the_answer_speaks_the_language_of_the_question(send, signal):
+    good = send(signal, b"", PROTOBUF)
+    bad = send(signal, b"\xff\xff\xff", PROTOBUF)
+
+    assert (good.status_code, good.content_type, good.data) == (200, PROTOBUF, b"")
+    assert (bad.status_code, bad.content_type) == (400, PROTOBUF)
+    assert Status.FromString(bad.data).code == 3
+
+
+def test_partial_success_in_protobuf_reads_back(send):
+    body = gzip.compress((SAMPLES / "genai_traces.json").read_bytes())
+
+    response = send("traces", body, **{"Content-Encoding": "gzip"})
+
+    assert response.status_code == 200
+    assert ExportTraceServiceResponse.FromString(b"") == ExportTraceServiceResponse()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "headers", "status"),
+    [
+        ("{", JSON, {}, 400),
+        ('{"resourceSpans": 5}', JSON, {}, 400),
+        (b"\x1f\x8bnonsense", JSON, {"Content-Encoding": "gzip"}, 400),
+        ("{}", "text/plain", {}, 415),
+        ("{}", JSON, {"Content-Encoding": "br"}, 415),
+        ("{}", JSON, {"Authorization": "Bearer wrong"}, 401),
+    ],
+)
+def test_what_can_not_be_read_is_refused_once_and_for_all(
+    send, body, content_type, headers, status
+):
+    response = send("traces", body, content_type, **headers)
+
+    assert response.status_code == status
+    assert set(response.get_json()) == {"code", "message"}
+
+
+def test_a_key_whose_space_stayed_encoded_is_understood(send, make_key):
+    token = make_key("ingest")["Authorization"].removeprefix("Bearer ")
+
+    response = send("traces", traces(), Authorization=f"Bearer%20{token}")
+
+    assert response.status_code == 200
+
+
+def test_no_text_of_a_prompt_is_stored(send):
+    for sample in ("genai_traces.json", "genai_logs.json"):
+        signal = sample.removeprefix("genai_").removesuffix(".json")
+        assert send(signal, (SAMPLES / sample).read_bytes()).status_code == 200
+
+    stored = [*Event.select().dicts(), *User.select().dicts(), *CallId.select().dicts()]
+    assert stored
+    assert "SECRET" not in str(stored)
+
+
+@pytest.mark.skipif(not CAPTURES.is_dir(), reason="the captures are not here")
+@pytest.mark.parametrize("name", SETS)
+def test_what_real_clients_sent_arrives_as_it_was_answered(send, anonymous, make_key, name):
+    bodies = []
+    for file in sorted((CAPTURES / name).glob("*.headers.json")):
+        told = json.loads(file.read_text())
+        headers = {key.lower(): value for key, value in told["headers"]}
+        body = file.with_name(file.name.replace("headers.json", "body.bin")).read_bytes()
+        kept = {"content-encoding": headers.get("content-encoding", "identity")}
+        bodies.append((told["path"].rsplit("/", 1)[1], body, headers["content-type"], kept))
+    bodies *= 2
+    random.Random(name).shuffle(bodies)
+
+    assert {send(*body[:3], **body[3]).status_code for body in bodies} == {200}
+
+    due = json.loads((CAPTURES / name / "expected.json").read_text())["totals"]
+    read = make_key("read")
+    totals = anonymous.get("/api/v1/leaderboard", headers=read).get_json()["totals"]
+    assert {ours: totals[ours] for ours in FIELDS} == {o: due["ALL"][t] for o, t in FIELDS.items()}
+    for person in {key.split(" | ")[0] for key in due} - {"ALL"}:
+        page = anonymous.get(f"/api/v1/users/{person}", headers=read).get_json()
+        for part in page["by_model"]:
+            if part["calls"]:
+                expected = due[f"{person} | {part['model']}"]
+                assert {o: part[o] for o in FIELDS} == {o: expected[t] for o, t in FIELDS.items()}
+    assert verify() == []

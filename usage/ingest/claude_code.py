@@ -1,0 +1,72 @@
+"""Claude Code over OTLP: an api_request log or llm_request span becomes one event."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+from usage.ingest.event import MOST_DOLLARS, Event, InvalidEvent
+from usage.ingest.litellm import EDITORS
+from usage.ingest.otlp import Record, person, project, text, whole
+
+CALLS = ("api_request", "api_error", "llm_request")
+COUNTS = ("input_tokens", "cache_read_tokens", "cache_creation_tokens", "output_tokens")
+FALLBACK = ("session.id", "prompt.id", "event.timestamp")
+
+
+def claims(record: Record) -> bool:
+    """Whether Claude Code sent this record."""
+    return (
+        record.scope.startswith("com.anthropic.claude_code")
+        or record.name.startswith("claude_code.")
+        or record.resource.get("service.name") == "claude-code"
+    )
+
+
+def read(record: Record) -> Iterator[Event]:
+    """The call that a record tells of, or nothing. Raises InvalidEvent."""
+    fields, kind = record.attributes, record.name.removeprefix("claude_code.")
+    # Log, span and transcript of a call share this id, so each finds the others counted.
+    request_id = text(fields, "request_id", "gen_ai.response.id")
+    # Without it (on Bedrock and Vertex) only the log counts, or its span would count again.
+    if kind not in CALLS or (kind == "llm_request" and not request_id):
+        return
+    if not record.time:
+        raise InvalidEvent("time", "is missing")
+    failed = kind == "api_error" or record.failed or fields.get("success") is False
+    counts = [0 if failed else whole(fields.get(name), name) for name in COUNTS]
+    _, cache_read, cache_write, output = counts
+    fallback = (*(text(fields, name) for name in FALLBACK), *map(str, counts))
+    user, email = person(record)
+    yield Event(
+        id=request_id or ":".join(("claude-code", *fallback)),
+        time=record.time,
+        user=user,
+        email=email,
+        project=project(record),
+        source=source_of(text(fields, "app.entrypoint"), text(fields, "terminal.type")),
+        provider="anthropic",
+        model=text(fields, "model", "gen_ai.request.model"),
+        test_type=text(fields, "test_type") or text(record.resource, "test_type"),
+        # What the cache read and wrote is not in input_tokens.
+        prompt_tokens=sum(counts) - output,
+        completion_tokens=output,
+        cache_read_tokens=cache_read,
+        cache_write_tokens=cache_write,
+        cost_usd=None if failed else cost_of(fields.get("cost_usd")),
+        failed=failed,
+        usage_known=failed or any(counts),
+        replaces=True,
+    )
+
+
+def source_of(entrypoint: str, terminal: str = "") -> str:
+    """Where Claude Code runs: "ide" in an editor or its terminal, "ui" on the desktop, or "cli"."""
+    if re.search(EDITORS, f"{entrypoint} {terminal}".lower()):
+        return "ide"
+    return "ui" if "desktop" in entrypoint else "cli"
+
+
+def cost_of(dollars: object) -> Decimal | None:
+    """What Claude Code takes a call to cost at list prices; None for nothing and for nonsense."""
+    number = isinstance(dollars, int | float) and not isinstance(dollars, bool)
+    return Decimal(str(dollars)) if number and 0 < dollars <= MOST_DOLLARS else None

@@ -1,0 +1,82 @@
+"""Claude Code's session files: an answer of the model becomes one event."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import PureWindowsPath
+
+from usage.ingest.claude_code import cost_of, source_of
+from usage.ingest.event import Event, InvalidEvent
+from usage.ingest.otlp import text, whole
+
+COUNTS = (
+    "input_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "output_tokens",
+)
+LONGEST_ID, LONGEST_PROJECT = 500, 100
+
+
+def recognises(sample: object, path: str) -> bool:
+    """Whether a line is from a file of Claude Code; `path` is the file's."""
+    if not isinstance(sample, dict) or not text(sample, "type"):
+        return False
+    return bool(text(sample, "sessionId", "leafUuid"))
+
+
+def reader(path: str) -> Callable[[object], Iterator[Event]]:
+    """A function for the lines of one file, in order: line -> events, which name no user."""
+    project = ""
+
+    def read(line: object) -> Iterator[Event]:
+        nonlocal project
+        if not isinstance(line, dict):
+            return
+        # Claude Code moves about in folders below the one that it was started in.
+        project = project or PureWindowsPath(text(line, "cwd")).name[:LONGEST_PROJECT]
+        message = line.get("message")
+        if text(line, "type") == "assistant" and isinstance(message, dict):
+            yield from _events(line, message, project)
+
+    return read
+
+
+def _events(line: dict, message: dict, project: str) -> Iterator[Event]:
+    usage, model = message.get("usage"), text(message, "model")
+    # Claude Code's own words, like those about an error, stand there as the model's.
+    if not isinstance(usage, dict) or line.get("isApiErrorMessage") or model == "<synthetic>":
+        return
+    counts = [whole(usage.get(name), name) for name in COUNTS]
+    _, cache_read, cache_write, output = counts
+    # An answer is repeated for each of its parts and in the files of forks with both ids, and in
+    # those of sub-agents with another request's id.
+    ids = [id for id in (text(line, "requestId"), text(message, "id")) if _usable(id)]
+    yield Event(
+        id=ids[0] if ids else f"claude-code:{text(line, 'uuid')}",
+        time=_time(line),
+        project=project,
+        source=source_of(text(line, "entrypoint")),
+        provider="anthropic",
+        model=model,
+        prompt_tokens=sum(counts) - output,
+        completion_tokens=output,
+        cache_read_tokens=cache_read,
+        cache_write_tokens=cache_write,
+        cost_usd=cost_of(line.get("costUSD")),
+        usage_known=any(counts),
+        # Older versions wrote the first parts before the last token was counted.
+        replaces=True,
+        also=tuple(ids[1:]),
+    )
+
+
+def _usable(id: str) -> bool:
+    return 0 < len(id) <= LONGEST_ID and id.isprintable()
+
+
+def _time(line: dict) -> datetime:
+    try:
+        time = datetime.fromisoformat(text(line, "timestamp"))
+    except ValueError:
+        raise InvalidEvent("timestamp", "must be like 2026-11-22T10:00:00Z") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

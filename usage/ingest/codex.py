@@ -1,0 +1,68 @@
+"""Codex over OTLP: the log with the token counts of a response becomes one event."""
+
+import re
+from collections.abc import Iterator
+
+from usage.ingest.event import Event, InvalidEvent
+from usage.ingest.litellm import EDITORS
+from usage.ingest.otlp import Record, person, project, text, whole
+
+TOKENS = {
+    "prompt_tokens": "input_token_count",
+    "completion_tokens": "output_token_count",
+    "cache_read_tokens": "cached_token_count",
+    "cache_write_tokens": "cache_write_token_count",
+    "reasoning_tokens": "reasoning_token_count",
+}
+ATTEMPT = ("http.response.status_code", "attempt")
+# Services are codex_exec, codex_tui, codex-cli; events codex.sse_event, codex.api_request.
+OWN = re.compile(r"codex(?:[_.-]|$)")
+
+
+def claims(record: Record) -> bool:
+    """Whether Codex sent this record."""
+    names = (record.scope, record.name, text(record.resource, "service.name"))
+    return any(OWN.match(name) for name in names)
+
+
+def read(record: Record) -> Iterator[Event]:
+    """The call that a record tells of, or nothing. Raises InvalidEvent."""
+    fields, tokens = record.attributes, {}
+    if "input_token_count" in fields:
+        # Each response has a second record without counts; names differ between transports.
+        tokens = {ours: whole(fields.get(theirs), theirs) for ours, theirs in TOKENS.items()}
+        marks = (tokens["prompt_tokens"], tokens["completion_tokens"])
+    elif record.name == "codex.api_request":
+        # Codex logs no failed call, only each attempt: an answer of the provider like Gemini
+        # CLI's api_error. A status below 400 leads to a response; without one nobody answered.
+        marks = [whole(fields.get(name), name) for name in ATTEMPT]
+        if marks[0] < 400:
+            return
+    else:
+        return
+    if not record.time:
+        raise InvalidEvent("time", "is missing")
+    call = (text(fields, "conversation.id"), text(fields, "event.timestamp"), *map(str, marks))
+    user, email = person(record)
+    yield Event(
+        id=":".join(("codex", *call)),
+        time=record.time,
+        user=user,
+        email=email,
+        project=project(record),
+        source=source_of(text(fields, "originator")),
+        provider="openai",
+        model=text(fields, "model", "slug"),
+        test_type=text(fields, "test_type") or text(record.resource, "test_type"),
+        failed=not tokens,
+        usage_known=not tokens or any(tokens.values()),
+        **tokens,
+    )
+
+
+def source_of(originator: str) -> str:
+    """Where Codex runs: "ui" in its desktop app, "ide" in an editor, or "cli"."""
+    name = originator.lower()
+    if "desktop" in name:
+        return "ui"
+    return "ide" if re.search(EDITORS, name) else "cli"

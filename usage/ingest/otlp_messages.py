@@ -1,0 +1,179 @@
+"""OTLP's messages in both encodings: parse a body, look into what it holds, answer it."""
+
+import json
+from collections.abc import Callable, Container, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, NamedTuple
+
+from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+from pydantic_core import from_json
+
+from usage.ingest.body import JSON, UnreadableBody, UnsupportedBody
+
+PROTOBUF = ("application/x-protobuf", "application/protobuf")
+SERVICES = {
+    "traces": (trace_service_pb2, "Trace"),
+    "logs": (logs_service_pb2, "Logs"),
+    "metrics": (metrics_service_pb2, "Metrics"),
+}
+# Fields from the request down to one record, which gives the count of the rejected its name.
+PATHS = {
+    "traces": ("resource_spans", "scope_spans", "spans"),
+    "logs": ("resource_logs", "scope_logs", "log_records"),
+    "metrics": ("resource_metrics", "scope_metrics", "data_points"),
+}
+SCALARS = {"string_value", "int_value", "double_value", "bool_value"}
+LONGEST_NUMBER, EPOCH = 20, datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Look(NamedTuple):
+    """How to look into a message by a field's name; what is absent or misplaced is empty."""
+
+    many: Callable[[Any, str], Sequence]
+    one: Callable[[Any, str], Any]
+    text: Callable[[Any, str], str]
+    number: Callable[[Any, str], int]
+    id: Callable[[Any, str], str]
+    attributes: Callable[[Any, Container[str]], Iterator[tuple[str, str | int | float | bool]]]
+
+    def time(self, message: Any, *names: str) -> datetime | None:
+        """The first of these fields that holds nanoseconds since 1970."""
+        for name in names:
+            if nanos := self.number(message, name):
+                try:
+                    return EPOCH + timedelta(microseconds=nanos // 1000)
+                except OverflowError:
+                    return None
+        return None
+
+
+def parsed(body: bytes, content_type: str, signal: str) -> tuple[Any, Look]:
+    """The request message in a body, and how to look into it.
+
+    Raises UnsupportedBody or UnreadableBody.
+    """
+    if content_type in PROTOBUF:
+        service, kind = SERVICES[signal]
+        try:
+            return getattr(service, f"Export{kind}ServiceRequest").FromString(body), IN_PROTOBUF
+        except DecodeError:
+            raise UnreadableBody(f"The body is not the protobuf of OTLP {signal}.") from None
+    if content_type != JSON:
+        raise UnsupportedBody(f"Send {PROTOBUF[0]} or {JSON}.")
+    try:
+        document = from_json(body)
+    except ValueError:
+        raise UnreadableBody("The body is not valid JSON.") from None
+    groups = _camel(PATHS[signal][0])
+    if not isinstance(document, dict) or not isinstance(document.get(groups, []), list | None):
+        raise UnreadableBody(f'The body must be an object with an array "{groups}".')
+    return document, IN_JSON
+
+
+def success(content_type: str, signal: str, rejected: int = 0, message: str = "") -> bytes:
+    """The answer to a body that was taken, but for the given number of its records."""
+    refused = f"rejected_{PATHS[signal][-1]}"
+    if content_type in PROTOBUF:
+        service, kind = SERVICES[signal]
+        answer = getattr(service, f"Export{kind}ServiceResponse")()
+        if rejected or message:
+            setattr(answer.partial_success, refused, rejected)
+            answer.partial_success.error_message = message
+        return answer.SerializeToString()
+    # Protobuf's JSON writes 64-bit numbers as strings.
+    partial = {_camel(refused): str(rejected), "errorMessage": message}
+    return json.dumps({"partialSuccess": partial} if rejected or message else {}).encode()
+
+
+def failure(content_type: str, code: int, message: str) -> bytes:
+    """The answer to a body that was not taken: a google.rpc.Status with one of its codes."""
+    if content_type in PROTOBUF:
+        return Status(code=code, message=message).SerializeToString()
+    return json.dumps({"code": code, "message": message}).encode()
+
+
+@cache
+def _camel(name: str) -> str:
+    first, *words = name.split("_")
+    return first + "".join(word.capitalize() for word in words)
+
+
+def _many(message: dict, name: str) -> list[dict]:
+    found = message.get(_camel(name))
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _one(message: dict, name: str) -> dict:
+    found = message.get(_camel(name))
+    return found if isinstance(found, dict) else {}
+
+
+def _text(message: dict, name: str) -> str:
+    found = message.get(_camel(name))
+    return found if isinstance(found, str) else ""
+
+
+def _number(message: dict, name: str) -> int:
+    return _whole(message.get(_camel(name))) or 0
+
+
+def _id(message: dict, name: str) -> str:
+    try:
+        return _hex(bytes.fromhex(_text(message, name)))
+    except ValueError:
+        return ""
+
+
+def _hex(raw: bytes) -> str:
+    return raw.hex() if len(raw) in (8, 16) and any(raw) else ""
+
+
+def _whole(value: object) -> int | None:
+    digits = value.removeprefix("-") if isinstance(value, str) else ""
+    if digits.isdecimal() and len(digits) <= LONGEST_NUMBER:
+        return int(value)
+    return value if type(value) is int and abs(value) < 10**LONGEST_NUMBER else None
+
+
+def _scalar(value: object) -> str | int | float | bool | None:
+    if not isinstance(value, dict):
+        return None
+    if isinstance(found := value.get("stringValue"), str):
+        return found
+    if (found := _whole(value.get("intValue"))) is not None:
+        return found
+    if type(found := value.get("doubleValue")) in (float, int):
+        return float(found) if abs(found) < 10**LONGEST_NUMBER else None
+    return found if isinstance(found := value.get("boolValue"), bool) else None
+
+
+def _attributes(message: dict, kept: Container[str]) -> Iterator[tuple[str, Any]]:
+    for attribute in _many(message, "attributes"):
+        key = attribute.get("key")
+        if isinstance(key, str) and key in kept:
+            value = _scalar(attribute.get("value"))
+            if value is not None:
+                yield key, value
+
+
+def _protobuf_attributes(message: Any, kept: Container[str]) -> Iterator[tuple[str, Any]]:
+    for attribute in message.attributes:
+        key = attribute.key
+        if key in kept:
+            value = attribute.value
+            kind = value.WhichOneof("value")
+            if kind in SCALARS:
+                yield key, getattr(value, kind)
+
+
+def _protobuf_id(message: Any, name: str) -> str:
+    return _hex(getattr(message, name))
+
+
+IN_PROTOBUF = Look(getattr, getattr, getattr, getattr, _protobuf_id, _protobuf_attributes)
+IN_JSON = Look(_many, _one, _text, _number, _id, _attributes)
