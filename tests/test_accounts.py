@@ -7,7 +7,6 @@ import time_machine
 from conftest import HTMX, NOW, ON_ONE_DATABASE, SECRET, browser_of, settings
 
 import models
-from app import create_app
 from usage import accounts
 
 HTTPS = "https://tally.example.com"
@@ -20,13 +19,10 @@ def link(ada):
 
 
 @pytest.fixture
-def public_app(app):
-    """The same board behind https, with the same database."""
-    database = models.db.obj
-    made = create_app(settings(public_url=HTTPS, database_url="sqlite:////unused.db"))
-    made.testing = True
-    models.db.initialize(database)
-    return made
+def public_app(app, monkeypatch):
+    """The same board behind https."""
+    monkeypatch.setitem(app.extensions, "settings", settings(public_url=HTTPS))
+    return app
 
 
 def cookie(client, name="tallyboard"):
@@ -111,6 +107,13 @@ def test_disabling_a_person_ends_all_their_sessions(client, app, ada):
 
     assert not signed_in(client)
     assert not signed_in(other)
+    assert not models.Session.select().exists()
+
+
+def test_a_session_that_outlived_its_person_opens_nothing(client):
+    models.User.update(disabled_at=NOW).execute()
+
+    assert not signed_in(client)
 
 
 @pytest.mark.parametrize(("age", "works"), [({"days": 13}, True), ({"days": 14}, False)])

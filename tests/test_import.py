@@ -146,7 +146,6 @@ def test_a_bad_line_is_told_by_its_number_and_the_good_ones_are_kept(take, conte
         (b"\x7fELF\x02\x01\x01\x00\xff\xfe" * 50, "is not a field of an event."),
         ("", "usage.csv is empty."),
         ("\n\n", "is missing."),
-        ("[1]", None),
         (None, "usage.csv can't be read: No such file or directory."),
     ],
     ids=lambda value: repr(value)[:30],
@@ -161,22 +160,32 @@ def test_a_file_that_holds_no_events_is_refused_in_one_sentence(take, content, s
     assert len(errors) < 400
 
 
-def test_one_json_array_is_refused_with_the_way_out(take):
-    _, _, errors = take(json.dumps([native(1)]), name="usage.json")
+@pytest.mark.parametrize("shape", [lambda events: events, lambda events: {"events": events}])
+def test_one_json_document_is_read_like_lines(take, shape):
+    content = json.dumps(shape([native(1), native(2, user=""), native(3)]), indent=2)
 
-    assert errors == "Error: usage.json holds one JSON array; write one object a line.\n"
+    code, out, errors = take(content, name="usage.json")
+
+    assert (code, out) == (0, read(3, 2, 0, 1))
+    assert "line 2: user: is required" in errors
 
 
-def test_a_folder_is_no_file(app, tmp_path):
+def test_a_folder_is_walked_and_what_is_no_usage_in_it_is_skipped(app, tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "usage.jsonl").write_text(lines(native(1), native(2)))
+    (tmp_path / "settings.json").write_text('{"theme": "dark"}')
+    (tmp_path / "notes.txt").write_text("nothing")
+
     result = app.test_cli_runner().invoke(args=["import", str(tmp_path)])
 
-    assert result.exit_code == 1
-    assert "can't be read: Is a directory." in result.stderr
+    assert (result.exit_code, result.stdout) == (0, read(2, 2))
+    assert "settings.json is in no format that is known here." in result.stderr
+    assert "notes.txt" not in result.stderr
 
 
 def test_the_format_may_be_said(take):
-    assert take(lines(native(1)), "--format", "csv")[0] == 1
-    assert take(lines(native(1)), "--format", "jsonl", name="usage.txt")[0] == 0
+    assert take(lines(native(1)), "--format", "langfuse")[0] == 1
+    assert take(lines(native(1)), "--format", "native", name="usage.txt")[0] == 0
     assert take(lines(native(1)), "--format", "xml")[0] == 2
 
 

@@ -338,7 +338,7 @@ def read_or_refuse(module, document):
 
 
 @pytest.mark.parametrize("name", MODULES)
-@settings(max_examples=3000, deadline=None, database=None)
+@settings(max_examples=60, deadline=None, database=None)
 @given(st.data())
 def test_a_damaged_document_is_read_or_refused(name, data):
     document = deepcopy(SAMPLES[name])
@@ -356,7 +356,7 @@ def test_a_damaged_document_is_read_or_refused(name, data):
 
 
 @pytest.mark.parametrize("name", MODULES)
-@settings(max_examples=1500, deadline=None, database=None)
+@settings(max_examples=25, deadline=None, database=None)
 @given(VALUE)
 def test_any_value_is_read_or_refused(name, value):
     record = first_of(name)

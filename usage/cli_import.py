@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from models import db
 from usage import accounts
-from usage.ingest import files, native
+from usage.ingest import files, formats
 from usage.ingest.intake import Receipt, Sender, take
 from usage.settings import Settings
 
@@ -47,7 +47,7 @@ def now() -> datetime:
 
 @click.command("import")
 @click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", type=click.Choice(files.FORMATS), default="auto", show_default=True)
+@click.option("--format", type=click.Choice(formats.NAMES), default="auto", show_default=True)
 @click.option("--project", default="", help="Count everything for this project.")
 @click.option("--user", default="", help="Whose usage it is where a line does not say.")
 @click.option("--dry-run", is_flag=True, help="Show what would happen, and keep nothing.")
@@ -56,20 +56,26 @@ def now() -> datetime:
 def import_files(
     settings: Settings, paths: tuple[Path, ...], format: str, project: str, user: str, dry_run: bool
 ) -> None:
-    """Import native events from CSV (with a header) or JSON lines.
+    """Import usage from files and folders: native events, session files, exports, reports.
 
-    Good lines are taken, bad ones are refused by number, and importing a file again changes
-    nothing. Exits with 1 when every line was refused or a file can't be read.
+    The format is recognised. Good lines are taken, bad ones are refused by number, and importing
+    a file again changes nothing. Exits with 1 when every line was refused or a file can't be read.
     """
     total, unread = Receipt(), False
     with db.atomic() if dry_run else nullcontext() as trial, _progress(paths) as advance:
         slug, told = slug_of(settings, project)
         click.echo(told, nl=False, err=True)
         sender = Sender(slug, user)
-        for path in paths:
+        for root, path in ((given, path) for given in paths for path in files.walk(given)):
             try:
-                for receipt in _import(path, format, sender, settings.reporting_timezone, advance):
+                shown = f"./{path.relative_to(root)}" if root.is_dir() else path.name
+                form, records = files.open_file(path, format, shown, advance)
+                for receipt in _import(path, form, records, sender, settings.reporting_timezone):
                     total += receipt
+            except files.UnknownFormat as error:
+                # A folder holds all sorts of files; one that was named is meant.
+                unread |= not root.is_dir()
+                click.echo(f"Skipped: {visible(str(error))}", err=True)
             except files.UnreadableFile as error:
                 unread = True
                 click.echo(f"Error: {visible(str(error))}", err=True)
@@ -81,16 +87,16 @@ def import_files(
     click.echo(
         f"{lead}{total.received:,} read, {total.accepted:,} accepted, "
         f"{total.duplicates:,} duplicates, {total.rejected:,} rejected."
+        + (f" {total.skipped:,} told of no call." if total.skipped else "")
     )
     sys.exit(1 if unread or total.all_refused else 0)
 
 
 def _import(
-    path: Path, format: str, sender: Sender, timezone: str, advance: Callable[[int], None]
+    path: Path, form: formats.Format, records: files.Numbered, sender: Sender, timezone: str
 ) -> Iterator[Receipt]:
-    records = files.numbered_records(path, format, advance)
     while some := list(islice(records, AT_ONCE)):
-        receipt = take(native, some, sender, timezone, now())
+        receipt = take(form, some, sender, timezone, now())
         for line, error in receipt.refusals:
             told = visible(f"{path}, line {line}: {error.field}: {error.message}")
             click.echo(told, err=True)
@@ -114,7 +120,7 @@ def slug_of(settings: Settings, project: str) -> tuple[str, str]:
 @contextmanager
 def _progress(paths: tuple[Path, ...]) -> Iterator[Callable[[int], None]]:
     """A bar over all the bytes, on standard error and only where someone looks on."""
-    size = sum(path.stat().st_size for path in paths if path.is_file())
+    size = sum(path.stat().st_size for root in paths for path in files.walk(root) if path.exists())
     bar = Progress(
         "Importing",
         BarColumn(),

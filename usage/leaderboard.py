@@ -94,7 +94,8 @@ def board(scope: Scope) -> Board:
 def standings(scope: Scope) -> tuple[list[Standing], Totals]:
     """Everyone with an answered call, ranked in the scope's order; and the scope's totals."""
     rows, as_of = _by_user(scope)
-    ranked = rank([row for row in rows if row.calls], scope)
+    # A vendor's sum may tell tokens without saying over how many calls.
+    ranked = rank([row for row in rows if row.calls or row.total_tokens], scope)
     sums = [sum(getattr(row, name) for row in rows) for name in COUNTERS]
     cost = sum(row.picodollars for row in rows)
     return ranked, Totals(*sums, cost, users=len(ranked), as_of=as_of)

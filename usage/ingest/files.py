@@ -1,19 +1,23 @@
-"""Native files -> numbered records, read a line at a time: CSV with a header, or JSON lines."""
+"""Files -> numbered records: JSON lines, one JSON document or CSV, of whichever format."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from pydantic_core import from_json
 
+from usage.ingest import formats
 from usage.ingest.event import TOKEN_FIELDS, WHOLE_NUMBER, InvalidEvent
+from usage.ingest.formats import Format
 from usage.ingest.native import FIELDS
 
 REQUIRED = ("id", "time", "prompt_tokens", "completion_tokens")
 LONGEST_LINE = 1024 * 1024
+LARGEST_DOCUMENT = 256 * 1024 * 1024
+SAMPLES = 20
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-FORMATS = ("auto", "csv", "jsonl")
+ENDINGS = (".jsonl", ".ndjson", ".json", ".csv")
 
 Numbered = Iterator[tuple[int, object]]
 """Pairs of line number and record; an InvalidEvent in the place of a record is a refusal."""
@@ -23,48 +27,118 @@ class UnreadableFile(ValueError):
     """A file that holds no events: a sentence for a person."""
 
 
-def numbered_records(path: Path, format: str, progress: Callable[[int], None]) -> Numbered:
-    """The records of a file with their line numbers; `progress` is told the bytes read.
+class UnknownFormat(UnreadableFile):
+    """A file that none of the known programs wrote."""
 
-    Raises UnreadableFile before the first record when the file can't be read at all.
+
+def walk(path: Path) -> Iterator[Path]:
+    """The file itself, or the files of a folder and all folders in it that may hold usage."""
+    if not path.is_dir():
+        yield path
+        return
+    for file in sorted(path.rglob("*")):
+        if file.suffix.lower() in ENDINGS and file.is_file():
+            yield file
+
+
+def open_file(
+    path: Path, name: str, shown: str, progress: Callable[[int], None]
+) -> tuple[Format, Numbered]:
+    """The format of a file and its records with their line numbers (in a document: positions).
+
+    `shown` is its place below what is imported, its name alone when it was named itself.
+    `progress` is told the bytes read. Raises UnreadableFile, UnknownFormat for a file whose
+    format was to be recognised and isn't.
     """
     try:
         with path.open("rb") as file:
-            start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
-            if format == "auto":
-                format = "jsonl" if start.startswith((b"{", b"[")) else "csv"
-            if start.startswith(b"[") and format == "jsonl":
-                raise UnreadableFile(f"{path} holds one JSON array; write one object a line.")
-            file.seek(0)
-            lines = _lines(file, progress)
-            yield from _csv(lines, path) if format == "csv" else _json(lines)
+            start = file.read(LONGEST_LINE).removeprefix(b"\xef\xbb\xbf").lstrip()
+        if not start.startswith((b"{", b"[")):
+            return _open_csv(path, name, shown, start, progress)
+        if start.startswith(b"[") or _parse(start.split(b"\n", 1)[0]) is None:
+            document = _document(path)
+            if document is not None:
+                return _open_document(path, name, shown, document, progress)
+        samples = [_parse(line) for line in start.split(b"\n", SAMPLES)[:SAMPLES]]
+        form = _format(path, name, shown, samples)
+        return form, _json(_lines(path, progress))
     except OSError as error:
         raise UnreadableFile(f"{path} can't be read: {error.strerror}.") from None
 
 
-def _lines(file: BinaryIO, progress: Callable[[int], None]) -> Iterator[str]:
-    while line := file.readline(LONGEST_LINE):
-        progress(len(line))
-        rest = line
-        while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
-            # The end of an overlong line: it is refused as it is, and still one line.
-            rest = file.readline(LONGEST_LINE)
-            progress(len(rest))
-        # What isn't UTF-8 becomes a lone surrogate, which is refused with its field's name.
-        yield line.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+def _format(path: Path, name: str, shown: str, samples: list[object]) -> Format:
+    if name == "auto":
+        # Of a file that was named itself, native events are expected when nothing else is clear.
+        name = formats.recognise(samples, shown) or ("" if shown != path.name else "native")
+    if not name:
+        raise UnknownFormat(f"{path} is in no format that is known here.")
+    return formats.of(name, shown)
 
 
-def _json(lines: Iterable[str]) -> Numbered:
+def _document(path: Path) -> object | None:
+    """The one JSON document of a file; None when it isn't one."""
+    if path.stat().st_size > LARGEST_DOCUMENT:
+        size = LARGEST_DOCUMENT // 1024**2
+        raise UnreadableFile(f"{path} holds one JSON document of over {size} MiB; use JSON lines.")
+    return _parse(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+
+
+def _open_document(
+    path: Path, name: str, shown: str, document: object, progress: Callable[[int], None]
+) -> tuple[Format, Numbered]:
+    listed = document[:SAMPLES] if isinstance(document, list) else []
+    events = document.get("events") if isinstance(document, dict) else None
+    samples = [document, *listed, *(events[:SAMPLES] if isinstance(events, list) else [])]
+    form = _format(path, name, shown, samples)
+    progress(path.stat().st_size)
+    return form, enumerate(form.records(document), start=1)
+
+
+def _open_csv(
+    path: Path, name: str, shown: str, start: bytes, progress: Callable[[int], None]
+) -> tuple[Format, Numbered]:
+    rows = csv.reader(start.decode("utf-8", "replace").splitlines(keepends=True))
+    with suppress(csv.Error):
+        header, first = next(rows, []), next(rows, [])
+        cells = dict(zip(header, first or header, strict=False))
+        if name == "auto" and (foreign := formats.recognise([cells], shown)):
+            name = foreign
+    # A header that nobody else writes is a native one, perhaps with a typing error to name.
+    form = formats.of("native" if name == "auto" else name, shown)
+    record = _record if form.EXPLICIT else _cells
+    return form, _csv(_lines(path, progress), path, record)
+
+
+def _lines(path: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while line := file.readline(LONGEST_LINE):
+            progress(len(line))
+            rest = line
+            while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
+                # The end of an overlong line: it is refused as it is, and still one line.
+                rest = file.readline(LONGEST_LINE)
+                progress(len(rest))
+            yield line.removeprefix(b"\xef\xbb\xbf")
+
+
+def _parse(text: bytes) -> object | None:
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError:
+        return None
+
+
+def _json(lines: Iterable[bytes]) -> Numbered:
     for number, line in enumerate(lines, start=1):
         if text := line.strip():
-            try:
-                yield number, from_json(text, allow_inf_nan=False)
-            except ValueError:
-                yield number, InvalidEvent("line", "is not valid JSON")
+            record = _parse(text)
+            yield number, InvalidEvent("line", "is not valid JSON") if record is None else record
 
 
-def _csv(lines: Iterable[str], path: Path) -> Numbered:
-    reader = csv.reader(lines, strict=True)
+def _csv(lines: Iterable[bytes], path: Path, record: Callable) -> Numbered:
+    # What isn't UTF-8 becomes a lone surrogate, which is refused with its field's name.
+    texts = (line.decode("utf-8", "surrogateescape") for line in lines)
+    reader = csv.reader(texts, strict=True)
     header: list[str] = []
     while True:
         number = reader.line_num + 1
@@ -76,11 +150,17 @@ def _csv(lines: Iterable[str], path: Path) -> Numbered:
         if row is None:
             break
         if not header:
-            header = _header(row, path)
+            header = _header(row, path) if record is _record else row
         elif any(row):
-            yield number, _record(header, row)
+            yield number, record(header, row)
     if not header:
         raise UnreadableFile(f"{path} is empty.")
+
+
+def _cells(header: list[str], row: list[str]) -> dict | InvalidEvent:
+    if len(row) != len(header):
+        return InvalidEvent("line", f"has {len(row)} values for {len(header)} columns")
+    return dict(zip(header, row, strict=True))
 
 
 def _header(row: list[str], path: Path) -> list[str]:
@@ -96,11 +176,12 @@ def _header(row: list[str], path: Path) -> list[str]:
 
 
 def _record(header: list[str], row: list[str]) -> dict | InvalidEvent:
-    if len(row) != len(header):
-        return InvalidEvent("line", f"has {len(row)} values for {len(header)} columns")
+    cells = _cells(header, row)
+    if isinstance(cells, InvalidEvent):
+        return cells
     record: dict[str, object] = {}
-    for name, text in zip(header, (cell.strip() for cell in row), strict=True):
-        if not text:
+    for name, cell in cells.items():
+        if not (text := cell.strip()):
             continue
         if name in TOKEN_FIELDS:
             if not text.isascii() or not text.isdigit() or len(text) > 18:

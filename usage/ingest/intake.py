@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from usage.ingest.body import Unreadable
 from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent
@@ -14,6 +13,15 @@ from usage.ingest.record import Outcome, record
 
 OPAQUE = re.compile(r"[0-9a-f]{32,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 CLOCK_SKEW = timedelta(days=1)
+
+
+class Adapter(Protocol):
+    """What reads one foreign shape; EXPLICIT when the sender itself says who and what for."""
+
+    EXPLICIT: bool
+
+    def read(self, record: object) -> Iterable[Event]:
+        """The events of one record. Raises InvalidEvent."""
 
 
 class Sender(NamedTuple):
@@ -75,7 +83,7 @@ class Receipt:
 
 
 def take(
-    adapter: ModuleType,
+    adapter: Adapter,
     records: Iterable[tuple[int, object]],
     sender: Sender,
     timezone: str,
@@ -87,7 +95,9 @@ def take(
     for index, raw in records:
         receipt.received += 1
         try:
-            read = [_attribute(event, adapter, sender, now) for event in _read(adapter, raw)]
+            # Read to the end before any is looked at: a session file's adapter counts along.
+            found = list(_read(adapter, raw))
+            read = [_attribute(event, adapter, sender, now) for event in found]
         except InvalidEvent as error:
             receipt.refusals.append(Refusal(index, error))
             receipt.rejected += 1
@@ -100,7 +110,7 @@ def take(
     return receipt
 
 
-def _read(adapter: ModuleType, raw: object) -> Iterable[Event]:
+def _read(adapter: Adapter, raw: object) -> Iterable[Event]:
     if isinstance(raw, Unreadable):
         raise InvalidEvent("event", raw.message)
     if isinstance(raw, InvalidEvent):
@@ -108,7 +118,7 @@ def _read(adapter: ModuleType, raw: object) -> Iterable[Event]:
     return adapter.read(raw)
 
 
-def _attribute(event: Event, adapter: ModuleType, sender: Sender, now: datetime) -> Event:
+def _attribute(event: Event, adapter: Adapter, sender: Sender, now: datetime) -> Event:
     """Fill in what the key knows, and refuse what it doesn't allow."""
     if event.time > now + CLOCK_SKEW:
         raise InvalidEvent("time", "lies more than a day in the future", event.id)

@@ -1,0 +1,129 @@
+"""flask import: files of every program are recognised and read."""
+
+import json
+
+import pytest
+from conftest import CAPTURES, ROOT
+
+from models import Event
+from usage.ingest import formats
+from usage.rollups import verify
+
+DATA = ROOT / "tests" / "data"
+COUNTS = {
+    "calls": "calls",
+    "prompt_tokens": "input_total",
+    "completion_tokens": "output_total",
+    "cache_read_tokens": "cache_read",
+    "cache_write_tokens": "cache_write",
+    "reasoning_tokens": "reasoning",
+}
+captured = pytest.mark.skipif(not CAPTURES.is_dir(), reason="the captures are not here")
+
+
+@pytest.fixture
+def run(app):
+    """Runs flask import; returns its exit code and output."""
+
+    def invoke(*args):
+        result = app.test_cli_runner().invoke(args=["import", *map(str, args)])
+        return result.exit_code, result.output
+
+    return invoke
+
+
+def totals(anonymous, make_key):
+    answer = anonymous.get("/api/v1/leaderboard?days=3660", headers=make_key("read"))
+    return {name: answer.get_json()["totals"][name] for name in COUNTS}
+
+
+def due(name):
+    answered = json.loads((CAPTURES / name / "expected.json").read_text())["totals"]["ALL"]
+    return {ours: answered[theirs] for ours, theirs in COUNTS.items()}
+
+
+@captured
+@pytest.mark.parametrize(
+    ("name", "same"), [("claude-code-transcripts", "claude-code"), ("codex-sessions", "codex")]
+)
+def test_session_files_arrive_as_they_were_answered(run, anonymous, make_key, name, same):
+    people = [path for path in (CAPTURES / name).iterdir() if path.is_dir()]
+    for person in people * 2:
+        assert run(person, "--user", person.name)[0] == 0
+
+    assert totals(anonymous, make_key) == due(same)
+    assert verify() == []
+
+
+@captured
+def test_transcripts_after_the_same_telemetry_change_nothing(run, anonymous, make_key):
+    key = make_key("ingest")
+    for file in (CAPTURES / "claude-code").glob("*.headers.json"):
+        told = json.loads(file.read_text())
+        headers = {name.lower(): value for name, value in told["headers"]}
+        anonymous.post(
+            told["path"].replace("/c/claude-code", ""),
+            data=file.with_name(file.name.replace("headers.json", "body.bin")).read_bytes(),
+            headers=key | {"Content-Type": headers["content-type"]},
+        )
+    before = totals(anonymous, make_key)
+
+    for name in ("alice", "bob"):
+        run(CAPTURES / "claude-code-transcripts" / name, "--user", f"{name}@example.com")
+
+    assert totals(anonymous, make_key) == before == due("claude-code")
+
+
+@pytest.mark.parametrize("sample", json.loads((DATA / "exports.json").read_text()).items())
+def test_an_export_is_recognised_by_what_is_in_it(sample):
+    _, content = sample
+    for record in content if isinstance(content, list) else [content]:
+        assert formats.recognise([record], "export.json") in formats.EXPORTS
+
+
+def test_a_report_imported_again_replaces_and_never_adds(run, anonymous, make_key, tmp_path):
+    bucket = {"start_time": 1795305600, "end_time": 1795392000, "object": "bucket"}
+    report = tmp_path / "usage.json"
+    for requests in (5, 5, 8):
+        result = {
+            "object": "organization.usage.completions.result",
+            "input_tokens": 200 * requests,
+            "output_tokens": 10 * requests,
+            "num_model_requests": requests,
+            "user_id": "user-vera",
+            "model": "gpt-4.1",
+        }
+        page = {"object": "page", "data": [bucket | {"results": [result]}]}
+        report.write_text(json.dumps(page))
+        assert run(report)[0] == 0
+
+    found = totals(anonymous, make_key)
+    assert (found["calls"], found["prompt_tokens"]) == (8, 1600)
+
+
+@pytest.mark.parametrize("calls_first", [True, False])
+def test_a_report_never_counts_beside_calls_of_the_same_day(
+    run, anonymous, make_key, make_usage, tmp_path, calls_first
+):
+    day = {"starting_at": "2026-11-22T00:00:00Z", "ending_at": "2026-11-23T00:00:00Z"}
+    sums = {
+        "account_id": "vera",
+        "model": "claude-sonnet-4-5",
+        "uncached_input_tokens": 700,
+        "cache_read_input_tokens": 0,
+        "cache_creation": {"ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": 0},
+        "output_tokens": 70,
+    }
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps({"data": [day | {"results": [sums]}]}))
+
+    if calls_first:
+        make_usage("vera", model="claude-sonnet-4-5")
+    run(report)
+    if not calls_first:
+        make_usage("vera", model="claude-sonnet-4-5")
+
+    found = totals(anonymous, make_key)
+    assert (found["calls"], found["prompt_tokens"]) == (1, 1000)
+    assert Event.select().count() == 2
+    assert verify() == []
