@@ -55,6 +55,7 @@ REFUSED = [
 ]
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(("field", "changes"), REFUSED)
 def test_what_can_not_be_counted_is_refused_by_field(send, field, changes):
     response = send([native(1) | changes])

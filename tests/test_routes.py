@@ -28,7 +28,6 @@ ROUTES = {
     ("POST", "/api/v1/events"): ("/api/v1/events", INGEST),
     ("POST", "/ingest/litellm"): ("/ingest/litellm", INGEST),
     ("POST", "/v1/<any(traces, logs, metrics):signal>"): ("/v1/traces", INGEST),
-    ("POST", "/v1/<any(traces, logs, metrics):signal>"): ("/v1/traces", INGEST),
     ("GET", "/sign-in"): ("/sign-in", OPEN),
     ("GET", "/sign-in/<token>"): ("/sign-in/made-up", dict.fromkeys(VISITORS, 410)),
     ("POST", "/sign-out"): ("/sign-out", dict.fromkeys(VISITORS, 302)),

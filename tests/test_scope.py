@@ -171,7 +171,6 @@ def test_leading_zeros_do_not_smuggle_a_huge_number_in(name, zeros):
         scope_of(**{name: "000000000001" + "0" * zeros})
 
 
-@pytest.mark.xfail(strict=True, reason="normalised after its length is checked")
 def test_a_search_that_grows_when_it_is_normalised_can_be_read_again():
     scope = scope_of(q="\u0958" * 150)
 

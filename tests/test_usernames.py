@@ -20,14 +20,6 @@ def test_somebody_unknown_is_not_found(client, make_usage, username, headers, sh
     assert "There is no such person here." in text(response.text)
 
 
-@pytest.mark.parametrize(
-    "app",
-    [
-        "sqlite",
-        "postgresql",
-    ],
-    indirect=True,
-)
 @pytest.mark.parametrize("path", ["/users/%00", "/users/vera%00"])
 def test_a_name_that_no_database_can_hold_is_not_found(client, path):
     assert client.get(path).status_code == 404

@@ -1,6 +1,7 @@
 """The commands: flask --app app …"""
 
 import sys
+from copy import copy
 from pathlib import Path
 
 import click
@@ -17,11 +18,11 @@ from usage.settings import Settings
 def register(group: click.Group, settings: Settings, scripts: Path) -> None:
     """Add the commands; each gets the settings as its object."""
     commands = (load_demo, import_files, key, user, project, rebuild, verify, backup)
-    for command in commands:
-        command.context_settings["obj"] = settings
-        group.add_command(command)
-    migrate.context_settings["obj"] = scripts
-    group.add_command(migrate)
+    for command, needs in (*((command, settings) for command in commands), (migrate, scripts)):
+        # A copy: another app in this process has settings of its own.
+        mine = copy(command)
+        mine.context_settings = command.context_settings | {"obj": needs}
+        group.add_command(mine)
 
 
 @click.command()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
+from unicodedata import normalize
 
 from peewee import ModelSelect, fn
 
@@ -115,7 +116,7 @@ def rank(rows: Iterable[Standing], scope: Scope) -> list[Standing]:
 
 def matches(standing: Standing, q: str) -> bool:
     """True when the search text occurs in the display name, username or e-mail, in any case."""
-    q = q.casefold()
+    q = normalize("NFC", q).casefold()
     names = (standing.display_name, standing.username, standing.email)
     return any(q in name.casefold() for name in names)
 

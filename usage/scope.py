@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Self
-from unicodedata import category, normalize
+from unicodedata import category
 
 from usage.pricing import InvalidRate, Rates, plain, read_rate
 from usage.window import MOST_DAYS, Window, day_of, last_days
@@ -78,7 +78,8 @@ class Horizon:
         for project in self.projects:
             if slug in ("", project.slug):
                 return project
-        raise NotVisible(f"There is no project {slug!r} here.")
+        named = f' "{slug}"' if slug else ""
+        raise NotVisible(f"There is no project{named} here.")
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def _rate(name: str, said: Mapping[str, str], default: Decimal) -> Decimal:
 def _search(text: str) -> str:
     if len(text) > 200 or any(category(char) in ("Cc", "Cs") for char in text):
         raise InvalidScope("q", "must be at most 200 characters without control characters")
-    return normalize("NFC", text)
+    return text
 
 
 def _window(said: Mapping[str, str], now: datetime, timezone: str) -> tuple[int | None, Window]:

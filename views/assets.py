@@ -39,7 +39,7 @@ def bundle(version: str, name: str):
         raise NotFound("There is no such file.")
     plain, compressed = found
     headers = {"Cache-Control": FOR_EVER, "Vary": "Accept-Encoding"}
-    if "gzip" in request.accept_encodings:
+    if request.accept_encodings["gzip"]:
         headers["Content-Encoding"] = "gzip"
         return Response(compressed, headers=headers, content_type=TYPES[name])
     return Response(plain, headers=headers, content_type=TYPES[name])

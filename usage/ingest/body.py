@@ -76,20 +76,21 @@ def plain_bytes(body: bytes, encoding: str, limit: int) -> bytes:
 def _inflate(body: bytes) -> Iterator[bytes]:
     # A gzip file may have several members, one after the other.
     for _ in range(MOST_MEMBERS):
-        member = zlib.decompressobj(wbits=31)
-        rest = body
-        while rest and not member.eof:
-            try:
-                yield member.decompress(rest, PIECE)
-            except zlib.error:
-                raise UnreadableBody("The body is not valid gzip.") from None
-            rest = member.unconsumed_tail
+        member, start = zlib.decompressobj(wbits=31), 0
+        while start < len(body) and not member.eof:
+            piece, start = body[start : start + PIECE], start + PIECE
+            while piece and not member.eof:
+                try:
+                    yield member.decompress(piece, PIECE)
+                except zlib.error:
+                    raise UnreadableBody("The body is not valid gzip.") from None
+                piece = member.unconsumed_tail
         if not member.eof:
             raise UnreadableBody("The gzip body ends too early.")
-        body = member.unused_data
+        body = member.unused_data + body[start:]
         if not body:
             return
-    raise UnreadableBody("The gzip body has too many members.")
+    raise UnreadableBody(f"The gzip body has more than {MOST_MEMBERS} members.")
 
 
 def _too_large(limit: int) -> BodyTooLarge:
