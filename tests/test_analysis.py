@@ -198,4 +198,4 @@ def test_details_keep_the_scope_and_the_way_back(client, make_usage):
     board = client.get("/leaderboard?source=ide&days=7&sort=cost&q=v&per_page=50")
     link = unescape(re.search(r'href="(/users/[^"]+)"', board.text)[1])
 
-    assert link == "/users/vera?source=ide&days=7&per_page=50"
+    assert link == "/users/vera?source=ide&days=7&sort=cost&per_page=50"

@@ -77,13 +77,17 @@ def test_gzip_in_several_members_is_one_body(post):
         b'{"events": [], "more": 1}',
         b"[" * 10_000 + b"]" * 10_000,
         b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
-        b"[" * 2_000_000,
+        b"[" * 900_000,
         b"1" * 100_000,
     ],
     ids=lambda body: repr(body[:24]),
 )
 def test_a_body_without_events_is_a_400(post, body):
     assert refused(post(body)) == 400
+
+
+def test_a_body_of_empty_objects_is_too_large_however_small(post):
+    assert refused(post(b"[" + b"{}," * 1_000_000 + b"{}]")) == 413
 
 
 @pytest.mark.parametrize("body", [b"nonsense\nmore", b"\n\n", b"{", b"[" * 10_000])

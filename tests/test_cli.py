@@ -163,7 +163,10 @@ def test_projects_are_made_with_a_zone_and_listed(run):
         (("All",), 'A project can\'t be named "All".'),
         (("unassigned",), 'A project can\'t be named "unassigned".'),
         ((" ",), 'A project can\'t be named " ".'),
-        (("Mobile", "--timezone", "Mars/Base"), 'There is no time zone "Mars/Base".'),
+        (
+            ("Mobile", "--timezone", "Mars/Base"),
+            'The time zone must be an IANA name like Europe/Berlin, not "Mars/Base".',
+        ),
     ],
 )
 def test_a_project_that_can_not_be_made_says_why(run, args, sentence):
@@ -212,3 +215,9 @@ def test_a_backup_into_a_missing_folder_says_so(run, tmp_path):
 @pytest.mark.parametrize("app", ["postgresql"], indirect=True)
 def test_postgresql_has_a_backup_program_of_its_own(run, tmp_path):
     assert run("backup", tmp_path / "copy.db") == (1, "", "Error: For PostgreSQL, use pg_dump.\n")
+
+
+def test_only_the_first_super_admin_is_made_by_a_link(run):
+    assert run("user", "link", "root")[0] == 0
+
+    assert run("user", "link", "rooot") == (1, "", 'Error: There is no super admin "rooot".\n')

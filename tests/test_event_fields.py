@@ -145,3 +145,8 @@ def test_whatever_is_sent_is_accounted_for(send, batch):
     assert accepted + duplicates + rejected == len(batch)
     assert status == (422 if batch and rejected == len(batch) else 200)
     assert Event.select().count() == before + accepted
+
+
+@pytest.mark.parametrize("user", ["..", ".", "../sign-in/x", "team/../vera"])
+def test_a_name_that_no_address_could_lead_to_is_refused(send, user):
+    assert account(send([native(1) | {"user": user}])) == (422, 0, 0, 1)

@@ -253,7 +253,7 @@ def test_project_source_and_dates_are_the_filters(args, filters):
     assert scope_of(**args).filters == filters
 
 
-def test_the_plain_scope_keeps_people_days_and_rates_only():
+def test_the_plain_scope_keeps_all_but_search_and_page():
     scope = scope_of(project="mobile", sort="cost", q="a", page="2", per_page="50", days="7")
 
-    assert scope.plain() == replace(scope, sort="activity", q="", page=1)
+    assert scope.plain() == replace(scope, q="", page=1)

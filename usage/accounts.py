@@ -89,7 +89,7 @@ def create_project(name: str, timezone: str, now: datetime) -> Project:
     try:
         zone(timezone)
     except ValueError as error:
-        raise Refused(f"T{str(error)[1:]}.") from None
+        raise Refused(f"The time zone {error}.") from None
     if not name.strip() or name.casefold() in RESERVED_SLUGS:
         raise Refused(f'A project can\'t be named "{name}".')
     if Project.select().where(Project.slug == slug(name)).exists():
@@ -123,7 +123,7 @@ def create_user(username: str, now: datetime, role: str = "member", **profile: s
 
 
 def super_admin(username: str, now: datetime) -> User:
-    """The super admin of that name, made when the board has none of that name."""
+    """The super admin of that name; the first one is made. Raises Refused."""
     user = User.get_or_none(User.username == username)
     if user and user.disabled_at:
         raise Refused(f'"{username}" is disabled.')
@@ -131,6 +131,8 @@ def super_admin(username: str, now: datetime) -> User:
         return user
     if user:
         raise Refused(f'"{username}" is not a super admin.')
+    if User.select().where(User.role == SUPER_ADMIN).exists():
+        raise Refused(f'There is no super admin "{username}".')
     return create_user(username, now, role=SUPER_ADMIN)
 
 
@@ -164,8 +166,11 @@ def create_link(user: User, secret: str, now: datetime) -> str:
 
 def redeem_link(token: str, secret: str, now: datetime, lifetime: timedelta) -> str | None:
     """Exchange a sign-in token for a session token; None when it is used, old or unknown."""
+    mine = SignInLink.token_hash == keyed_hash(token, secret, "sign-in link")
+    # Whoever guesses doesn't get as far as a transaction, which on SQLite locks out all writers.
+    if not SignInLink.select().where(mine).exists():
+        return None
     with db.atomic():
-        mine = SignInLink.token_hash == keyed_hash(token, secret, "sign-in link")
         link = SignInLink.select(SignInLink, User).join(User).where(mine).first()
         # Deleting decides who was first when a link is opened twice at once.
         if not link or not SignInLink.delete().where(mine).execute():

@@ -32,10 +32,10 @@ def plainly(command: Callable) -> Callable:
         except (accounts.Refused, files.UnreadableFile) as error:
             raise click.ClickException(str(error)) from None
         except (DatabaseError, InterfaceError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise click.ClickException(
-                f"The database refused: {reason}. If it is new: flask --app app migrate"
-            ) from None
+            reason = str(error).strip().splitlines()[0].rstrip(".")
+            new = "no such table" in reason or "does not exist" in reason
+            hint = " If it is new: flask --app app migrate" if new else ""
+            raise click.ClickException(f"The database refused: {reason}.{hint}") from None
 
     return wrapped
 
@@ -64,7 +64,7 @@ def import_files(
     total, unread = Receipt(), False
     with db.atomic() if dry_run else nullcontext() as trial, _progress(paths) as advance:
         slug, told = slug_of(settings, project)
-        click.echo(told, nl=False, err=True)
+        click.echo("" if dry_run else told, nl=False, err=True)
         sender = Sender(slug, user)
         for root, path in ((given, path) for given in paths for path in files.walk(given)):
             try:

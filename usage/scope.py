@@ -177,8 +177,8 @@ class Scope:
         return day_of(self.horizon.now, self.window.timezone)
 
     def plain(self) -> "Scope":
-        """The same people, days and rates on the first page, in the default order."""
-        return replace(self, sort=COLUMNS[0], q="", page=1)
+        """The same days, rates and order, from the first page and without the search."""
+        return replace(self, q="", page=1)
 
 
 def _slug(project: VisibleProject | None) -> str:

@@ -66,7 +66,12 @@ def rate(text: str) -> Decimal:
 
 def public_url(text: str) -> str:
     """Where people reach the board, without a trailing slash; empty: the HOST and PORT."""
-    if text and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname):
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if text and not usable:
         raise ValueError("must be an http:// or https:// address")
     return text.rstrip("/")
 

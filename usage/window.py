@@ -32,7 +32,7 @@ def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f'there is no time zone "{name}"') from error
+        raise ValueError(f'must be an IANA name like Europe/Berlin, not "{name}"') from error
 
 
 def day_of(instant: datetime, timezone: str) -> date:

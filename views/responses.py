@@ -1,6 +1,6 @@
 """respond(), refusals in the form of the question, and headers. Only here: HX- headers."""
 
-from flask import Flask, Response, g, make_response, redirect, render_template, request
+from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request
 from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
@@ -137,6 +137,8 @@ def _protect(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
+    if current_app.extensions["settings"].public_url.startswith("https://"):
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if response.mimetype == "text/html":
         response.vary.update(NEGOTIATED_ON)
     return response

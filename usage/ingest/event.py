@@ -16,6 +16,7 @@ TOKEN_FIELDS = (
 )
 WHOLE_NUMBER = "must be a whole number, 0 or more"
 MOST_TOKENS = 10**12
+MOST_CALLS = 10**9
 MOST_DOLLARS = 10**6
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
@@ -102,14 +103,17 @@ class Event:
         return self.prompt_tokens + self.completion_tokens
 
     def _check_identity(self) -> None:
-        if not 1 <= len(self.id) <= 500 or not self.id.isprintable():
-            raise InvalidEvent("id", "must be 1 to 500 printable characters")
+        for name in (self.id, *self.also):
+            if not 1 <= len(name) <= 500 or not name.isprintable():
+                raise InvalidEvent("id", "must be 1 to 500 printable characters")
         if self.time.tzinfo is None:
             raise InvalidEvent("time", "must carry its offset from UTC, like 2026-11-22T10:00:00Z")
         if not EARLIEST <= self.time <= LATEST:
             raise InvalidEvent("time", "must lie between the years 2000 and 9999")
 
     def _check_tokens(self) -> None:
+        if not 0 <= self.calls <= MOST_CALLS:
+            raise InvalidEvent("calls", f"must be a whole number up to {MOST_CALLS:,}")
         for name in TOKEN_FIELDS:
             value = getattr(self, name)
             if value < 0:
@@ -130,6 +134,8 @@ def canonical_user(name: str) -> str:
     name = plain_text(name, "user", MOST_USER_CHARACTERS)
     if name and not any(char.isprintable() and char != " " for char in name):
         raise InvalidEvent("user", "must have a visible character")
+    if any(part in (".", "..") for part in name.split("/")):
+        raise InvalidEvent("user", "must not have . or .. for a part: no address could lead there")
     # E-mail addresses are the same person in any case.
     return name.casefold() if "@" in name else name
 
