@@ -1,6 +1,7 @@
 """Every screen for everyone: axe, narrow windows, targets, charts in words, less motion."""
 
 import re
+from itertools import combinations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -60,7 +61,6 @@ def tables(page):
 SCREENS = {
     "leaderboard": ("/leaderboard", None),
     "sorted": ("/leaderboard", sorted_by_cost),
-    "filtered": ("/leaderboard?project=checkout&source=ide&days=7", None),
     "projects": ("/leaderboard", filters("Projects", "#project-mobile")),
     "source": ("/leaderboard", filters("Source", "#source-api")),
     "dates": ("/leaderboard", filters("Date Filter", "#last-90")),
@@ -111,6 +111,26 @@ def test_a_screen_is_for_everyone_in_both_themes_wide_and_narrow(visit, screen):
 )
 def test_the_first_screens_are_for_everyone_too(visit, path, content, options):
     assert violations(visit(path, content, **options)) == []
+
+
+@pytest.mark.parametrize("query", ["", "?days=7", "?from=2026-10-30&to=2026-11-15"])
+def test_controls_keep_clear_of_each_other_at_any_width(visit, query):
+    page = visit(f"/leaderboard{query}")
+    for width in (320, 500, 768, 1000, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        controls = page.locator(".tb-inputs .tb-box, #filters-button").all()
+        boxes = [one.bounding_box() for one in controls]
+        table = page.locator("#region").bounding_box()
+
+        assert len(boxes) == 5
+        for one in boxes:
+            assert one["x"] + one["width"] <= table["x"] + table["width"] + 1
+        for one, other in combinations(boxes, 2):
+            assert apart(one, other, "x", "width") or apart(one, other, "y", "height")
+
+
+def apart(one, other, start, length):
+    return one[start] + one[length] <= other[start] or other[start] + other[length] <= one[start]
 
 
 def test_dark_is_dark(page):

@@ -193,6 +193,15 @@ def test_pages_turn_without_javascript(visit):
     expect(page.locator(".tb-rank").first).to_have_text("26")
 
 
+def test_a_command_of_the_first_run_is_copied_with_one_press(visit):
+    page = visit(content="empty", permissions=["clipboard-read", "clipboard-write"])
+
+    page.get_by_role("button", name="Copy").first.click()
+
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("pre").first.inner_text()
+
+
 @pytest.mark.parametrize("javascript", [True, False])
 def test_signing_out_closes_the_board(visit, boards, javascript):
     page = visit(boards("sample").link(), storage_state=None, java_script_enabled=javascript)
