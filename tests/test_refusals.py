@@ -69,7 +69,8 @@ def test_every_sentence_has_a_place_and_the_next_good_value_takes_it_away(client
 
     for name in INPUTS:
         assert bool(element(page, f"problem-{name}")) == (searchable or name != "q")
-        assert words_of(part, f"problem-{name}") == ""
+        if searchable or name != "q":
+            assert words_of(part, f"problem-{name}") == ""
 
 
 def test_leading_zeros_do_not_smuggle_a_huge_number_in(client):

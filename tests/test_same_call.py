@@ -83,9 +83,6 @@ def test_spans_side_by_side_or_of_other_tokens_are_calls_of_their_own():
     assert counted() == {"vera": (3, 0, 600)}
 
 
-@pytest.mark.xfail(
-    reason="an id without others is not remembered until the batch is stored", strict=True
-)
 def test_a_call_is_known_again_in_the_same_batch():
     assert send(call("request"), call("message", "request")) == [ACCEPTED, DUPLICATE]
 
@@ -101,7 +98,6 @@ def test_a_call_of_nobody_is_whose_another_road_says(order):
     assert send(call("message", "request", user=NOBODY)) == [DUPLICATE]
 
 
-@pytest.mark.xfail(reason="the record of nobody is deleted, with all it knew", strict=True)
 def test_a_call_of_nobody_keeps_its_tokens_when_its_person_is_known():
     send(call("request", "message", user=NOBODY))
     send(call("request", "message", tokens=0))
@@ -109,7 +105,6 @@ def test_a_call_of_nobody_keeps_its_tokens_when_its_person_is_known():
     assert counted() == {"vera": (1, 0, 100)}
 
 
-@pytest.mark.xfail(reason="the batch still knows the call as nobody's", strict=True)
 def test_a_call_that_was_nobodys_is_not_nobodys_again_in_the_same_batch():
     send(call("request", "message", user=NOBODY))
     send(call("request", "message"), call("request", "message", user=NOBODY))

@@ -1,5 +1,6 @@
 /* A link that its own answer takes off the page, like a removed filter, hands the focus on. */
-htmx.on("htmx:afterRequest", ({ detail: { elt } }) => {
+htmx.on("htmx:afterRequest", ({ detail: { requestConfig } }) => {
+  const { elt } = requestConfig;
   if (elt.isConnected || document.getElementById(elt.id)) return;
   if (document.activeElement !== document.body) return;
   document.getElementById("filters-button")?.focus();

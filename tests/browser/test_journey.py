@@ -29,7 +29,7 @@ def test_details_open_without_a_load(page, where):
 
 
 def test_details_keep_the_scope(visit):
-    page = visit("/leaderboard?project=checkout&days=90&sort=cost&prompt_cost=1&sort=cost&q=a")
+    page = visit("/leaderboard?project=checkout&days=90&prompt_cost=1&sort=cost&q=a")
     calls = page.locator(".tb-row .tb-num").first.inner_text()
 
     page.locator(".tb-details").first.click()

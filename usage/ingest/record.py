@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
@@ -49,6 +50,7 @@ def record(events: Sequence[Event], timezone: str, now: datetime) -> list[Outcom
     with db.atomic():
         placed, owned = _place(events, timezone, now)
         gone = same_call.disown(owned)
+        placed = _with_what_was_known(placed, gone)
         calls: dict[Identity, list[Placed]] = {}
         for row in placed:
             calls.setdefault(row.identity, []).append(row)
@@ -94,6 +96,20 @@ def _place(
         )
         placed.append(Placed(event, event_id, key))
     return placed, owned
+
+
+def _with_what_was_known(placed: list[Placed], gone: Sequence[Stored]) -> list[Placed]:
+    """A call that changes its owner keeps what the earlier record said, if that was more."""
+    said = {old.event_id: old for old in gone}
+    rows = []
+    for row in placed:
+        old = said.get(row.event_id)
+        if old and _weight(old) > _weight(row.event):
+            names = (*TOKEN_FIELDS, "failed", "usage_known")
+            event = replace(row.event, **{name: getattr(old, name) for name in names})
+            row = row._replace(event=event)
+        rows.append(row)
+    return rows
 
 
 def _last_word(rows: Sequence[Placed], first: Placed) -> Placed:
@@ -175,7 +191,9 @@ def _count(
         if old.counted:
             deltas[DayKey.of(old)].count(counters_of(old), old.time, sign=-1)
             deltas[row.key].count(counters_of(row.event), row.event.time)
-    gone = [*gone, *buckets.uncover({row.key for row in new if not row.event.bucket})]
+    single = [*new, *(row for _, row in replaced.values())]
+    keys = {row.key for row in single if not (row.event.bucket or row.event.failed)}
+    gone = [*gone, *buckets.uncover(keys)]
     for old in gone:
         deltas[DayKey.of(old)].count(counters_of(old), old.time, sign=-1)
     rollups.add(deltas)

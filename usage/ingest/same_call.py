@@ -38,12 +38,17 @@ def identities(rows: Sequence[Named]) -> tuple[list[Identity], set[Identity]]:
         call = _find(known, event, user_id, nobody)
         if call and call[0] == nobody != user_id:
             owned.add(call)
+            for holders in known.values():
+                if holders.get(nobody) == call[1]:
+                    del holders[nobody]
             call = user_id, call[1]
         found[place] = call = call or (user_id, event.id)
         for name in _claims(event):
             holders = known.setdefault(name, {})
             if holders.get(call[0]) is None:
                 holders[call[0]] = claimed[name, call[0]] = call[1]
+        # The rest of the batch knows it by then, though only linked ids are kept.
+        known.setdefault(event.id, {}).setdefault(*call)
     _claim((*name, event_id) for name, event_id in sorted(claimed.items()))
     return found, owned
 
