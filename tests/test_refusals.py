@@ -53,7 +53,7 @@ def test_htmx_keeps_the_last_good_table_and_is_told_beside_the_input(
     assert response.headers["HX-Reswap"] == "none"
     assert "HX-Push-Url" not in response.headers
     assert "<table" not in response.text
-    place = f"problem-{field}" if field in INPUTS else "announcement"
+    place = f"problem-{field}" if field in INPUTS else "notice"
     assert 'hx-swap-oob="innerHTML"' in element(response, place)
     assert field in INPUTS or field in words_of(response, place)
     assert words_of(response, place).lower().removeprefix(f"{field} ")[:4] in ("must", "is n")
@@ -105,7 +105,7 @@ def test_a_hostile_value_is_not_repeated_as_markup(client, make_usage, args, hea
     ("path", "headers", "shape"),
     [
         ("/nowhere", {}, "<html"),
-        ("/nowhere", HTMX, '<p id="announcement"'),
+        ("/nowhere", HTMX, '<p id="notice"'),
         ("/api/v1/nowhere", {}, '{"error":{"field":null,"message":'),
         ("/assets/123/board.css", {}, "<html"),
     ],
@@ -125,7 +125,7 @@ def test_the_wrong_method_is_refused_with_the_right_ones(client, path):
     assert "GET" in response.headers["Allow"]
 
 
-@pytest.mark.parametrize(("headers", "shape"), [({}, "<html"), (HTMX, '<p id="announcement"')])
+@pytest.mark.parametrize(("headers", "shape"), [({}, "<html"), (HTMX, '<p id="notice"')])
 def test_a_busy_database_is_told_and_worth_another_try(
     client, make_usage, monkeypatch, headers, shape
 ):

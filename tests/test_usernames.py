@@ -9,7 +9,7 @@ from reading import element, facts, names, text
 
 
 @pytest.mark.parametrize("username", ["nobody", "VERA", "vera ", "ver%25", "a/b", "ü" * 300])
-@pytest.mark.parametrize(("headers", "shape"), [({}, "<html"), (HTMX, '<p id="announcement"')])
+@pytest.mark.parametrize(("headers", "shape"), [({}, "<html"), (HTMX, '<p id="notice"')])
 def test_somebody_unknown_is_not_found(client, make_usage, username, headers, shape):
     make_usage("vera")
 
