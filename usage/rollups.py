@@ -96,6 +96,9 @@ def add(deltas: dict[DayKey, Delta]) -> None:
 def rebuild() -> int:
     """Make every daily row anew from the events; returns how many there are."""
     with db.atomic():
+        if db.for_update:
+            # PostgreSQL would let new rows in between; SQLite has locked the file already.
+            db.execute_sql("LOCK TABLE daily_usage IN SHARE ROW EXCLUSIVE MODE")
         DailyUsage.delete().execute()
         fields = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
         DailyUsage.insert_from(_recomputed(), fields).execute()
