@@ -1,4 +1,4 @@
-"""What HOUSE promises a newcomer: one direction of imports, sizes, names, plain templates."""
+"""What a newcomer may rely on: one direction of imports, sizes, names, plain templates."""
 
 import ast
 import re

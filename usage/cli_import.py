@@ -1,4 +1,4 @@
-"""flask import: native files, with a progress bar; and what all commands share."""
+"""flask import: files and folders, with a progress bar; and what all commands share."""
 
 import sys
 from collections.abc import Callable, Iterator

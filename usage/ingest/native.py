@@ -1,4 +1,4 @@
-"""Native events, as PRODUCT's API documents them, from JSON and from CSV."""
+"""Native events, the shape of our own API, from JSON and from CSV."""
 
 from collections.abc import Iterator
 from datetime import datetime
