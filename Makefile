@@ -1,11 +1,12 @@
 # make run    serve the board with sample data (DEMO=0: empty) and print a sign-in link
 # make test   everything the project tests itself with
+# make bench  how fast the server takes usage in, on this machine
 VENV := .venv
 PYTHON ?= python3
 FLASK := $(VENV)/bin/flask --app app
 DEMO ?= 1
 
-.PHONY: run link test lint screenshots chromium
+.PHONY: run link test lint bench screenshots chromium
 
 run: $(VENV)/run
 	@$(FLASK) migrate
@@ -22,6 +23,9 @@ test: lint chromium
 lint: $(VENV)/dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+bench: $(VENV)/run
+	$(VENV)/bin/python -m benchmarks.otlp
 
 screenshots: $(VENV)/dev chromium
 	$(VENV)/bin/python tests/browser/screenshots.py

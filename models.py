@@ -69,7 +69,12 @@ class Table(Model):
 
 
 class User(Table):
-    """A person who causes usage; the role says what they may see when they sign in."""
+    """Whoever a sender named: a person, or another name of one.
+
+    A name that was merged into another keeps its own events and daily rows, so that it can be
+    parted again. `merged_into` is that other name, `owner_id` the person at the end of the chain;
+    both are None for a name of its own. `confirmed` once an admin called it a person.
+    """
 
     id = BigAutoField()
     username = TextField(unique=True)
@@ -79,19 +84,13 @@ class User(Table):
     sample = BooleanField(default=False)
     created_at = InstantField()
     disabled_at = InstantField(null=True)
+    confirmed = BooleanField(default=False)
+    merged_into = BigIntegerField(null=True)
+    merged_at = InstantField(null=True)
+    owner_id = BigIntegerField(null=True, index=True)
 
     class Meta:
         table_name = "users"
-
-
-class Alias(Table):
-    """Another name that senders use for a person."""
-
-    name = TextField(primary_key=True)
-    user = ForeignKeyField(User, on_delete="CASCADE")
-
-    class Meta:
-        table_name = "aliases"
 
 
 class Project(Table):
@@ -138,7 +137,8 @@ class Event(Table):
 
     class Meta:
         table_name = "events"
-        primary_key = CompositeKey("user", "event_id")
+        # By id first: whose call it is may be said by another sender only.
+        primary_key = CompositeKey("event_id", "user")
         indexes = ((("user", "day"), False),)
 
 
@@ -201,6 +201,44 @@ class Key(Table):
         table_name = "keys"
 
 
+class Arrival(Table):
+    """What one key sent in one format on one day of UTC; key 0 stands for imported files.
+
+    received = accepted + duplicates + skipped + rejected; unreadable counts whole bodies.
+    """
+
+    key_id = BigIntegerField()
+    format = TextField()
+    day = DateField()
+    received = BigIntegerField(default=0)
+    accepted = BigIntegerField(default=0)
+    duplicates = BigIntegerField(default=0)
+    skipped = BigIntegerField(default=0)
+    rejected = BigIntegerField(default=0)
+    unknown_usage = BigIntegerField(default=0)
+    unreadable = BigIntegerField(default=0)
+    last_time = InstantField()
+
+    class Meta:
+        table_name = "arrivals"
+        primary_key = CompositeKey("key_id", "format", "day")
+
+
+class Reason(Table):
+    """Why records or bodies of a key and format were not taken, and the latest of them."""
+
+    key_id = BigIntegerField()
+    format = TextField()
+    reason = TextField()
+    refused = BigIntegerField(default=0)
+    example = TextField(default="")
+    last_time = InstantField()
+
+    class Meta:
+        table_name = "refusal_reasons"
+        primary_key = CompositeKey("key_id", "format", "reason")
+
+
 class Session(Table):
     """A signed-in browser; the cookie holds the token, the row its hash."""
 
@@ -228,4 +266,15 @@ class SignInLink(Table):
 # The few buckets among millions of events are looked for with every batch.
 Event.add_index(Event.index(Event.user, name="event_buckets", where=Event.bucket))
 
-TABLES = (User, Alias, Project, Event, CallId, DailyUsage, Key, Session, SignInLink)
+TABLES = (
+    User,
+    Project,
+    Event,
+    CallId,
+    DailyUsage,
+    Key,
+    Arrival,
+    Reason,
+    Session,
+    SignInLink,
+)

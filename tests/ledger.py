@@ -1,7 +1,9 @@
 """A plain dict that counts as the board has to: what record() and its tables are held against."""
 
+from dataclasses import replace
 from datetime import UTC
 from decimal import Decimal
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 from models import DailyUsage, Project, User
@@ -13,52 +15,85 @@ WORDS = ("source", "provider", "model", "test_type")
 
 
 class Ledger:
-    """Every call once per person and id, however often and in whatever order it is taken.
+    """Every call once per name and id, however often and in whatever order it is taken.
 
-    `zones` says where the days of a project are counted ("": those of no project), `people`
-    which person an alias stands for.
+    `zones` says where the days of a project are counted ("": those of no project). Of a call
+    known under several names of a person the weightiest copy counts.
     """
 
-    def __init__(self, zones=(), people=()):
+    def __init__(self, zones=()):
         self.zones = {"": "UTC"} | dict(zones)
-        self.people = dict(people)
+        self.into = {}
         self.kept = {}
 
     def take(self, events):
         """Take events one by one; for each, whether it was a new call."""
         new = []
+        known = {(self.person(name), id) for name, id in self.kept}
         for event in events:
-            call = self.person(event), event.id
-            new.append(call not in self.kept)
+            call = event.user, event.id
+            new.append((self.person(event.user), event.id) not in known)
+            known.add((self.person(event.user), event.id))
             old = self.kept.setdefault(call, event)
             if says_more(event, old):
-                self.kept[call] = event
+                self.kept[call] = grown(old, event)
         return new
 
-    def person(self, event):
-        """Whose call it is."""
-        return self.people.get(event.user, event.user)
+    def merge(self, name, into):
+        """Make one name another name of a person."""
+        self.into[name] = self.person(into)
+
+    def part(self, name):
+        """Take that back; names merged into it before come along."""
+        del self.into[name]
+
+    def person(self, name):
+        """Whose name it is."""
+        while name in self.into:
+            name = self.into[name]
+        return name
 
     def day(self, event):
         """The day a call counts on."""
         zone = self.zones.get(event.project, self.zones[""])
         return event.time.astimezone(ZoneInfo(zone)).date()
 
+    @property
+    def counted(self):
+        """The calls that count, each under one name."""
+        numbers = dict(User.select(User.username, User.id).tuples())
+        best = {}
+        for (name, id), event in self.kept.items():
+            answered = event.usage_known and not event.failed
+            own = name == self.person(name)
+            standing = answered, weight(event), own, -numbers[name]
+            call = self.person(name), id
+            best[call] = max(best.get(call, ((-1,), None)), (standing, event), key=itemgetter(0))
+        return [event for _, event in best.values()]
+
     def days(self):
         """The daily rows that are due, in the shape of daily_rows()."""
         rows = {}
-        for event in self.kept.values():
+        for event in self.counted:
             words = (getattr(event, word) for word in WORDS)
-            key = (event.project, self.day(event), self.person(event), *words)
+            key = (event.project, self.day(event), event.user, *words)
             rows.setdefault(key, []).append(event)
         return {key: (*sums(rows[key]), *ends(rows[key])) for key in rows}
 
 
 def says_more(event, old):
-    """Whether a later record takes the place of an earlier one of the same call."""
+    """Whether a later record adds to an earlier one of the same call."""
     if event.usage_known and not event.failed and not old.usage_known:
         return True
-    return event.replaces and weight(event) > weight(old)
+    elsewhere = event.project and old.project and event.project != old.project
+    return event.replaces and not elsewhere and weight(event) > weight(old)
+
+
+def grown(old, event):
+    """What it comes to: the numbers of the later, and what the earlier left out."""
+    words = {word: getattr(old, word) or getattr(event, word) for word in WORDS}
+    said = old if old.project or not event.project else event
+    return replace(event, user=old.user, project=said.project, time=said.time, **words)
 
 
 def weight(event):

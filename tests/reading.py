@@ -24,6 +24,11 @@ def ranks(response):
     return [(row["rank"], row["name"]) for row in rows(response)]
 
 
+def persons(response):
+    """The names in any other table, in order."""
+    return [text(name) for name in re.findall(r'<span class="tb-name">(.*?)</span>', response.text)]
+
+
 def totals(response):
     """The row that adds up the whole scope."""
     return _row(FOOT.search(response.text)[1])

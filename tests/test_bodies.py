@@ -9,6 +9,9 @@ import zlib
 import pytest
 from conftest import ON_ONE_DATABASE, account, native
 
+from models import Event
+from usage.ingest import json_text
+
 pytestmark = ON_ONE_DATABASE
 PATH, LITELLM = "/api/v1/events", "/ingest/litellm"
 JSON, LINES = "application/json", "application/x-ndjson"
@@ -147,6 +150,54 @@ def test_twenty_thousand_events_are_the_most(post, content_type):
 
     assert post(body(few), content_type).status_code == 422
     assert refused(post(body(many), content_type)) == 413
+
+
+@pytest.fixture
+def little_at_once(monkeypatch):
+    """What may be parsed at once is soon too much, as it is with a gateway's conversations."""
+    monkeypatch.setattr(json_text, "MOST_TOKENS", 60)
+
+
+@pytest.mark.usefixtures("little_at_once")
+@pytest.mark.parametrize(
+    ("shape", "content_type"),
+    [("[%s]", JSON), ('{"events": [%s]}', JSON), ("%s", JSON), ("%s", LINES)],
+)
+def test_a_long_body_is_taken_one_event_after_the_other(post, shape, content_type):
+    events = [json.dumps(native(number)) for number in range(30)]
+
+    body = shape % (",\n" if "[" in shape else "\n").join(events)
+
+    assert account(post(body, content_type)) == (200, 30, 0, 0)
+
+
+@pytest.mark.usefixtures("little_at_once")
+@pytest.mark.parametrize(
+    ("last", "status"),
+    [
+        ('{"id": 1]', 400),
+        ('{"id": nonsense}', 400),
+        ('{"id": 1}, 5', 400),
+        ('{"id": 1}] x', 400),
+        ("[" * 300 + "]" * 300, 413),
+        ("[" * 300, 400),
+        (json.dumps(dict.fromkeys("abcdefghijklmnopqrstuvwxyz", 1)), 413),
+    ],
+)
+def test_nothing_of_a_long_body_is_kept_when_its_end_is_unreadable(post, last, status):
+    events = ",".join(json.dumps(native(number)) for number in range(30))
+
+    assert refused(post(f"[{events},{last}]")) == status
+    assert not Event.select().exists()
+
+
+@pytest.mark.usefixtures("little_at_once")
+@pytest.mark.parametrize("content_type", [JSON, LINES])
+def test_a_line_may_not_be_too_much_at_once_either(post, content_type):
+    lines = [json.dumps(native(1)), json.dumps([0] * 100)]
+
+    assert refused(post("\n".join(lines), content_type)) == 413
+    assert not Event.select().exists()
 
 
 def most_memory(function):

@@ -59,12 +59,14 @@ def test_a_bucket_counts_unless_its_calls_are_known(others, sums, order, togethe
     assert counted() == sums
 
 
-def test_a_newer_bucket_takes_the_place_of_the_older():
-    send(bucket(10, 5000))
-    send(bucket(12, 4000))
-    send(bucket(12, 4000))
+@pytest.mark.parametrize(
+    "order", list(itertools.permutations([(10, 5000), (12, 4000), (12, 4500)]))
+)
+def test_of_a_sum_told_again_the_greatest_counts_in_any_order(order):
+    for sums in order:
+        send(bucket(*sums))
 
-    assert counted() == (12, 0, 4000)
+    assert counted() == (12, 0, 4500)
 
 
 def test_a_bucket_that_was_set_aside_stays_aside_as_it_grows():
@@ -94,14 +96,24 @@ def test_a_failed_call_is_in_no_sum(batches):
     assert counted() == (10, 1, 5000)
 
 
-@pytest.mark.parametrize("before", [{"failed": True, "tokens": 0}, {"model": "o3"}], ids=str)
+@pytest.mark.parametrize("before", [{"failed": True, "tokens": 0}, {"model": ""}], ids=str)
 def test_a_call_that_moves_into_a_bucket_sets_it_aside(before):
-    send(call(**before))
-    send(bucket())
+    send(call(**{"model": "o3"} | before))
+    send(bucket(model="o3"))
 
-    send(call(tokens=200))
+    send(call(tokens=200, model="o3"))
 
     assert counted() == (1, 0, 200)
+
+
+def test_a_bucket_counts_again_when_the_call_beside_it_turns_out_to_be_another_model():
+    send(call())
+    send(bucket(10, 5000))
+    assert counted() == (1, 0, 100)
+
+    send(call(tokens=200, model="o3"))
+
+    assert counted() == (11, 0, 5200)
 
 
 def test_buckets_and_calls_come_to_the_same_in_any_order():

@@ -111,7 +111,7 @@ def imported(name, adapter, without=""):
         read = adapter.reader(str(where))
         lines = path.read_text().strip().split("\n")
         lines = [line for line in lines if not without or without not in line]
-        assert adapter.recognises(json.loads(lines[0]), str(where))
+        assert adapter.recognises(json.loads(lines[0]))
         for line in lines:
             for event in read(json.loads(line)):
                 yield f"{where.parts[0]}@example.com", event
@@ -375,11 +375,11 @@ def test_a_time_without_a_zone_is_utc():
 
 def test_a_transcript_is_told_from_the_files_of_others():
     for line in [*TRANSCRIPT, {"type": "summary", "summary": "", "leafUuid": "f6"}]:
-        assert claude_transcripts.recognises(line, "")
-        assert not codex_rollouts.recognises(line, "")
-        assert not gemini_chats.recognises(line, "")
+        assert claude_transcripts.recognises(line)
+        assert not codex_rollouts.recognises(line)
+        assert not gemini_chats.recognises(line)
     for line in (None, [], "text", {}, {"id": "a", "type": "message"}, {"sessionId": "a"}):
-        assert not claude_transcripts.recognises(line, "")
+        assert not claude_transcripts.recognises(line)
 
 
 def test_no_prompt_gets_into_an_event():
@@ -406,7 +406,7 @@ def test_any_attributes_are_read_or_refused(attributes):
 def test_any_lines_of_a_transcript_are_read_or_refused(samples, values):
     read_or_refuse(claude_transcripts.reader("a/b.jsonl"), *samples, *values)
     for line in [*samples, *values]:
-        assert claude_transcripts.recognises(line, "") in (True, False)
+        assert claude_transcripts.recognises(line) in (True, False)
 
 
 def test_captured_logs_in_any_order_and_repeated_give_the_totals_of_the_model_server():

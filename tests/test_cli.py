@@ -28,7 +28,11 @@ def fresh(tmp_path):
 
 
 def test_migrate_makes_the_tables_once(fresh):
-    assert fresh("migrate") == (0, "Applied 0001_initial.\n", "")
+    assert fresh("migrate") == (
+        0,
+        "Applied 0001_initial, 0002_identities_and_arrivals, 0003_calls_by_id.\n",
+        "",
+    )
     assert fresh("migrate") == (0, "The database is up to date.\n", "")
     assert fresh("verify")[0] == 0
 

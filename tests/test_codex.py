@@ -295,11 +295,11 @@ def test_a_count_in_a_rollout_that_is_none_is_refused():
 
 def test_a_rollout_is_told_from_the_files_of_others():
     for line in ROLLOUT:
-        assert codex_rollouts.recognises(line, "")
-        assert not claude_transcripts.recognises(line, "")
-        assert not gemini_chats.recognises(line, "")
+        assert codex_rollouts.recognises(line)
+        assert not claude_transcripts.recognises(line)
+        assert not gemini_chats.recognises(line)
     for line in (None, [], "text", {}, {"type": "session_meta"}, {"type": "x", "payload": {}}):
-        assert not codex_rollouts.recognises(line, "")
+        assert not codex_rollouts.recognises(line)
 
 
 def test_no_prompt_gets_into_an_event():
@@ -324,7 +324,7 @@ def test_any_attributes_are_read_or_refused(attributes):
 def test_any_lines_of_a_rollout_are_read_or_refused(samples, values):
     read_or_refuse(codex_rollouts.reader("a/b.jsonl"), *samples, *values)
     for line in [*samples, *values]:
-        assert codex_rollouts.recognises(line, "") in (True, False)
+        assert codex_rollouts.recognises(line) in (True, False)
 
 
 def test_captured_logs_in_any_order_and_repeated_give_the_totals_of_the_model_server():

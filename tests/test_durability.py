@@ -354,8 +354,8 @@ def test_growing_records_told_by_8_writers_end_at_the_largest(app):
         Event(
             id=f"session-{n % 5}",
             user=f"user-{n % 2}",
-            model=f"model-{n % 3}",
-            time=NOW - timedelta(hours=n),
+            model=f"model-{n % 5 % 3}",
+            time=NOW - timedelta(hours=n % 10),
             prompt_tokens=n,
             replaces=True,
         )

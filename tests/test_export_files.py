@@ -47,6 +47,14 @@ def test_a_row_of_litellms_table_is_the_event_of_its_callback():
     assert event_of(spend_logs, ROW) == callback
 
 
+def test_a_row_that_knows_an_email_address_names_whom_its_callback_names():
+    known = ROW["metadata"] | {"user_api_key_user_email": "Alice@Example.com"}
+    event = event_of(spend_logs, ROW, metadata=known)
+
+    assert (event.user, event.email) == ("alice@example.com",) * 2
+    assert event == event_of(spend_logs, cells(ROW | {"metadata": known}))
+
+
 @pytest.mark.parametrize(
     ("module", "record"),
     [(spend_logs, ROW), (langfuse, OBSERVATION), (helicone, REQUEST), (open_webui, ANSWER)],

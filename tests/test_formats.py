@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from conftest import CAPTURES, ROOT
+from conftest import CAPTURES, ROOT, native
 
 from models import Event
 from usage.ingest import formats
+from usage.ingest.otlp import decode
 from usage.rollups import verify
 
 DATA = ROOT / "tests" / "data"
@@ -76,9 +77,51 @@ def test_transcripts_after_the_same_telemetry_change_nothing(run, anonymous, mak
 
 @pytest.mark.parametrize("sample", json.loads((DATA / "exports.json").read_text()).items())
 def test_an_export_is_recognised_by_what_is_in_it(sample):
-    _, content = sample
+    name, content = sample
     for record in content if isinstance(content, list) else [content]:
-        assert formats.recognise([record], "export.json") in formats.EXPORTS
+        assert name.replace("_", "-").startswith(formats.recognise([record]))
+
+
+def inside(value):
+    """Every object in a sample, the outermost first."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield from inside(inner)
+
+
+def test_every_format_has_a_sample_and_is_told_of_in_the_documents():
+    samples = [one for file in DATA.glob("*.json") for one in inside(json.loads(file.read_text()))]
+    told = (ROOT / "README.md").read_text() + (ROOT / "docs" / "senders.md").read_text()
+
+    assert {formats.recognise([one]) for one in [*samples, native(1)]} == {None, *formats.FILES}
+    for name in formats.FILES:
+        assert all(word in told.lower() for word in name.split("-")), name
+
+
+def test_a_row_of_litellms_table_is_not_taken_for_what_its_callback_sends():
+    row = json.loads((DATA / "exports.json").read_text())["spend_logs"]
+
+    assert formats.recognise([row | {"litellm_call_id": "c", "session_id": "s"}]) == "spend-logs"
+
+
+def test_every_client_of_opentelemetry_claims_records_of_a_sample():
+    claimed = []
+    for file in DATA.glob("*.json"):
+        for one in inside(json.loads(file.read_text())):
+            signal = "logs" if "resourceLogs" in one else "traces"
+            for record in decode(json.dumps(one).encode(), "application/json", signal):
+                claimed.append(next(c for c in formats.CLIENTS if c.claims(record)))
+
+    assert set(claimed) == set(formats.CLIENTS)
+
+
+def test_only_native_events_say_themselves_who_and_what_for():
+    explicit = {name for name in (*formats.FILES, "otlp") if formats.of(name).EXPLICIT}
+
+    assert explicit == {"native"}
+    assert all(formats.of(name).name == name for name in (*formats.FILES, "otlp"))
 
 
 def test_a_report_imported_again_replaces_and_never_adds(run, anonymous, make_key, tmp_path):

@@ -186,12 +186,12 @@ def test_a_count_in_a_chat_that_is_none_is_refused():
 
 def test_a_chat_is_told_from_the_files_of_others():
     for line in (HEADER, EARLY, ANSWER, UPDATE, REPEATED):
-        assert gemini_chats.recognises(line, "")
+        assert gemini_chats.recognises(line)
     for line in CHAT:
-        assert not claude_transcripts.recognises(line, "")
-        assert not codex_rollouts.recognises(line, "")
+        assert not claude_transcripts.recognises(line)
+        assert not codex_rollouts.recognises(line)
     for line in (None, [], "text", {}, {"id": "a", "time": "2026-11-22"}, {"sessionId": "a"}):
-        assert not gemini_chats.recognises(line, "")
+        assert not gemini_chats.recognises(line)
 
 
 def test_no_prompt_gets_into_an_event():
@@ -217,7 +217,7 @@ def test_any_attributes_are_read_or_refused(attributes):
 def test_any_lines_of_a_chat_are_read_or_refused(samples, values, path):
     read_or_refuse(gemini_chats.reader(path), *samples, *values)
     for line in [*samples, *values]:
-        assert gemini_chats.recognises(line, path) in (True, False)
+        assert gemini_chats.recognises(line) in (True, False)
 
 
 def test_captured_logs_in_any_order_and_repeated_give_the_totals_of_the_model_server():

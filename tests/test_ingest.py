@@ -125,10 +125,10 @@ def test_a_name_in_either_form_of_unicode_is_one_person(send):
     assert User.select().count() == 1
 
 
-def test_a_person_is_called_what_they_were_called_last(send, client):
-    send(native(1, display_name="Vera", email="vera@corp.com"))
-    send(native(2, display_name="Vera Kowalska"))
-    send(native(3))
+def test_what_is_said_of_a_person_fills_blanks_and_changes_nothing(send, client):
+    send(native(1, display_name="Vera Kowalska"))
+    send(native(2, display_name="Mallory", email="vera@corp.com"))
+    send(native(3, email="mallory@corp.com"))
 
     person = User.get(User.username == "vera")
     assert (person.display_name, person.email) == ("Vera Kowalska", "vera@corp.com")

@@ -227,3 +227,16 @@ def test_a_defect_in_the_middle_leaves_nothing_half_written(anonymous, make_key,
         anonymous.post(path, json=told(path), headers=key)
 
     assert [table.select().count() for table in (Event, DailyUsage, User, Project)] == [0] * 4
+
+
+def test_one_request_brings_a_limited_number_of_new_projects(anonymous, make_key):
+    key = make_key("ingest")
+    many = [native(number, project=f"p{number}") for number in range(103)]
+
+    response = anonymous.post(EVENTS, json=many, headers=key)
+
+    assert account(response) == (200, 100, 0, 3)
+    assert response.get_json()["errors"][0]["message"] == (
+        "is one of too many new projects in one request"
+    )
+    assert account(anonymous.post(EVENTS, json=many, headers=key)) == (200, 3, 100, 0)

@@ -1,11 +1,13 @@
 """usage/ingest/litellm.py - what becomes of LiteLLM's logged calls."""
 
 import json
+from base64 import b64encode
 from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -421,6 +423,81 @@ def test_a_payload_of_texts_counts_like_the_payload_of_values():
 )
 def test_unreadable_legacy_metadata_names_nobody(metadata):
     assert event_of(LEGACY | {"metadata": metadata}).user == ""
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"llm_provider-request-id": "req_1"},
+        {"request-id": "req_1"},
+        {"LLM_Provider-Request-Id": "req_1", "x-litellm-model-group": "m"},
+    ],
+)
+def test_the_provider_s_number_of_a_request_to_claude_is_another_id_of_the_call(headers):
+    record = sample(MESSAGES, hidden_params={"additional_headers": headers})
+
+    assert event_of(record).also == ("req_1",)
+    assert event_of({name: str(value) for name, value in record.items()}).also == ("req_1",)
+
+
+@pytest.mark.parametrize(
+    ("provider", "request_id"),
+    [
+        ("openai", "req_1"),
+        ("anthropic", "my-own-number-of-a-whole-session"),
+        ("anthropic", "req_" + "x" * 600),
+        ("anthropic", "req_é"),
+        ("anthropic", None),
+        ("anthropic", ["req_1"]),
+    ],
+)
+def test_other_numbers_of_requests_are_no_ids(provider, request_id):
+    hidden = {"additional_headers": {"llm_provider-request-id": request_id}}
+
+    assert event_of(sample(MESSAGES, custom_llm_provider=provider, hidden_params=hidden)).also == ()
+
+
+def wrapped(text):
+    """The id that LiteLLM gives to a response."""
+    return "resp_" + b64encode(text.encode()).decode()
+
+
+def test_the_id_that_litellm_wraps_is_another_id_of_a_response():
+    known = "litellm:custom_llm_provider:openai;model_id:None;response_id:resp_0a1b-c"
+
+    for id in (wrapped(known), wrapped(known).rstrip("="), wrapped(f"{known};new:1")):
+        event = event_of(sample(CHAT, id=id, call_type="aresponses"))
+        assert (event.id, event.also) == (id, ("resp_0a1b-c",))
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        CHAT,
+        "resp_0a1b",
+        "resp_é",
+        "resp_====",
+        wrapped("litellm:response_id:chatcmpl-1"),
+        wrapped(";response_id:resp_1"),
+        wrapped("litellm:custom_llm_provider:openai;response_id:resp_é"),
+        wrapped("litellm:custom_llm_provider:openai;response_id:resp_1\n;x:1"),
+    ],
+)
+def test_an_id_that_wraps_no_other_is_the_only_one(id):
+    assert event_of(sample(CHAT, id=id)).also == ()
+
+
+def test_texts_of_any_kind_do_not_keep_the_board_busy():
+    dense = "[" + "'abcdefgh'," * 280 + "'']"
+    names = ("metadata", "model_parameters", "hidden_params", "request_tags", "usage")
+    records = [LEGACY | {name: dense} for name in names for _ in range(200)]
+    start = process_time()
+
+    for record in records:
+        list(read(record))
+
+    # Python's own parser takes over a second.
+    assert process_time() - start < 0.6
 
 
 TEXT = st.text(st.characters(codec=None), max_size=20)

@@ -22,7 +22,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from usage.ingest import genai
 from usage.ingest.body import BodyTooLarge, UnreadableBody, UnsupportedBody
 from usage.ingest.event import TEXT_LIMITS, TOKEN_FIELDS, InvalidEvent
-from usage.ingest.otlp import KEPT, Record, decode, failure, person, project, success, text, whole
+from usage.ingest.fields import text, whole
+from usage.ingest.otlp import KEPT, Record, decode, failure, person, project, success
 
 DATA = Path(__file__).parent / "data"
 TRACES = json.loads((DATA / "genai_traces.json").read_text())
@@ -300,6 +301,30 @@ def test_a_span_without_a_person_takes_the_one_around_it():
 
     assert [person(record)[0] for record in records] == ["ada", "max", "", "ada", "ada"]
     assert [project(record) for record in records] == ["docs", "docs", "", "docs", "docs"]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_person_is_found_around_however_many_spans(order):
+    said = {"attributes": attributes(enduser__id={"stringValue": "ada"})}
+    chain = [
+        {"traceId": TRACE, "spanId": f"{n:016x}", "parentSpanId": f"{n - 1:016x}"}
+        for n in range(2, 20_000)
+    ]
+    outermost = {"traceId": TRACE, "spanId": f"{1:016x}"} | said
+
+    records = read(trace(*[outermost, *chain][::order]))
+
+    assert {person(record)[0] for record in records} == {"ada"}
+
+
+def test_spans_inside_a_circle_take_what_stands_on_their_way_into_it():
+    one = {"traceId": TRACE, "spanId": SPAN, "parentSpanId": PARENT}
+    other = {"traceId": TRACE, "spanId": PARENT, "parentSpanId": SPAN}
+    said = {"attributes": attributes(enduser__id={"stringValue": "ada"})}
+    inner = {"traceId": TRACE, "spanId": "0e" * 8, "parentSpanId": SPAN}
+
+    for spans in ([inner, one, other | said], [other | said, one, inner]):
+        assert {person(record)[0] for record in read(trace(*spans))} == {"ada"}
 
 
 def test_spans_around_each_other_come_to_an_end():

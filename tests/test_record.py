@@ -7,15 +7,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import NOW, TODAY
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ledger import Ledger, daily_rows, ends, sums
 from peewee import OperationalError
 
 import models
-from models import Alias, DailyUsage, Project, User
-from usage import accounts
-from usage.ingest.event import SOURCES, Event
+from models import DailyUsage, Project, User
+from usage import accounts, people
+from usage.ingest import identity
+from usage.ingest.event import SOURCES, TEXT_LIMITS, Event, plain_text
 from usage.ingest.record import Outcome, record
 from usage.leaderboard import standings
 from usage.pricing import Rates
@@ -122,49 +123,46 @@ def test_the_same_id_of_another_user_is_another_call():
     assert counted()["calls"] == 3
 
 
-def test_an_alias_is_the_person_it_stands_for():
-    vera = accounts.create_user("vera", NOW)
-    Alias.create(name="v.m@example.com", user=vera)
+def test_a_merged_name_is_the_person_it_stands_for():
+    send(call(user="v.m@example.com"), call(2, user="vera"))
+    people.merge("v.m@example.com", "vera", NOW)
 
-    assert send(call(user="V.M@Example.com"), call(user="vera")) == [ACCEPTED, DUPLICATE]
-    assert send(call(2, user="vera")) + send(call(2, user="v.m@example.com")) == [
-        ACCEPTED,
+    assert send(call(user="vera"), call(2, user="V.M@Example.com"), call(3, user="vera")) == [
         DUPLICATE,
+        DUPLICATE,
+        ACCEPTED,
     ]
+    assert send(call(3, user="v.m@example.com", prompt_tokens=2000)) == [REPLACED]
 
-    assert User.select().count() == 1
-    assert_counts_once(call(1), call(2))
-
-
-def test_an_alias_wins_over_a_person_of_that_name():
-    accounts.create_user("vm", NOW)
-    Alias.create(name="vm", user=accounts.create_user("vera", NOW))
-
-    send(call(user="vm"))
-
-    assert [key[2] for key in daily_rows()] == ["vera"]
+    assert counted()["calls"] == 3
+    assert counted()["prompt_tokens"] == 4000
+    assert verify() == []
 
 
-def test_what_events_say_of_a_person_is_kept_and_what_they_leave_out_stays():
-    send(call(1, display_name="V. Molnár", email="vera@example.com"))
-    send(call(2, display_name="Vera Molnár"), call(3))
+def test_what_events_say_of_a_person_fills_blanks_and_changes_nothing():
+    send(call(1), call(2, display_name="V. Molnár"), call(3, display_name="Vera"))
+    send(call(2, display_name="Vera Molnár", email="vera@example.com"), call(3))
     send(call(2, email="late@example.com"))
 
     (vera,) = User.select()
-    assert (vera.display_name, vera.email) == ("Vera Molnár", "late@example.com")
+    assert (vera.display_name, vera.email) == ("V. Molnár", "vera@example.com")
 
 
-def test_what_two_names_of_one_person_say_is_kept_together():
-    Alias.create(name="v.m", user=accounts.create_user("vera", NOW))
+def test_a_replaced_record_stays_what_and_whom_it_was_for():
+    send(grown(100, project="atlas", model="o3"))
+    assert send(grown(200, project="borneo", model="o3")) == [DUPLICATE]
+    assert send(grown(300, source="ide", model="gpt-4.1")) == [REPLACED]
 
-    send(call(1, user="vera", email="vera@example.com"))
-    send(
-        call(2, user="vera", email="new@example.com"),
-        call(3, user="v.m", display_name="Vera Molnár"),
-    )
+    (key,) = daily_rows()
+    assert (key[0], key[3], key[5]) == ("atlas", "ide", "o3")
+    assert counted()["prompt_tokens"] == 300
 
-    (vera,) = User.select()
-    assert (vera.display_name, vera.email) == ("Vera Molnár", "new@example.com")
+
+def test_unknown_usage_becomes_known_whatever_project_is_said():
+    send(call(usage_known=False, prompt_tokens=0, completion_tokens=0, project="atlas"))
+
+    assert send(call(project="borneo")) == [REPLACED]
+    assert [(key[0], row[0]) for key, row in daily_rows().items()] == [("atlas", 1)]
 
 
 def test_spellings_of_a_project_are_one_project_in_its_own_zone(make_project):
@@ -182,6 +180,28 @@ def test_spellings_of_a_project_are_one_project_in_its_own_zone(make_project):
     assert zones == {"check-out": "Pacific/Kiritimati", "new": "Pacific/Pago_Pago"}
     days = sorted((key[0], key[1].isoformat(), row[0]) for key, row in daily_rows().items())
     assert days == [("check-out", "2026-11-23", 2), ("new", "2026-11-21", 2)]
+
+
+LONG = st.text(max_size=TEXT_LIMITS["project"]).map(lambda text: plain_text(text, "project", 200))
+
+
+@given(LONG.filter(bool))
+@example("ß" * 60)
+@example("ŉ" * 100)
+@example("All!")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_slug_is_a_name_of_its_project(name):
+    text = identity.slug(name)
+
+    assert identity.slug(Event(id="x", time=NOW, user="vera", project=text).project) == text
+
+
+def test_a_request_may_bring_so_many_new_projects(make_project):
+    make_project("Known", "UTC")
+    names = [f"project {n}" for n in range(identity.MOST_NEW_PROJECTS)]
+
+    assert identity.surplus_projects(["", "known", *names, "PROJECT 0!"]) == set()
+    assert identity.surplus_projects([*names, "new", "Known", "NEW "]) == {"new", "NEW "}
 
 
 def test_failed_calls_and_calls_of_unknown_usage_are_counted_apart():
@@ -212,7 +232,8 @@ def test_the_largest_of_growing_records_counts_in_any_order(order, together):
     grows = [size == max(order[: place + 1]) for place, size in enumerate(order)]
     later = [REPLACED if grew and not together else DUPLICATE for grew in grows[1:]]
     assert outcomes == [ACCEPTED, *later]
-    assert_counts_once(tellings[300])
+    assert counted() == dict.fromkeys(COUNTERS, 0) | {"calls": 1, "prompt_tokens": 300}
+    assert_counts_once(*events)
 
 
 def test_a_record_that_has_not_grown_changes_nothing():
@@ -251,20 +272,21 @@ def test_a_grown_record_changes_its_day_by_the_difference():
 )
 def test_a_moment_that_a_replaced_record_held_is_given_up(elsewhere, moved):
     neighbours = [call(2, time=hours_ago(3)), call(3, time=hours_ago(4))]
-    send(grown(100, time=hours_ago(3.5 + moved)), *neighbours)
+    first = grown(100, time=hours_ago(3.5 + moved))
+    send(first, *neighbours)
 
     larger = grown(200, **{"time": hours_ago(3.5)} | elsewhere)
     assert send(larger) == [REPLACED]
 
-    assert_counts_once(larger, *neighbours)
+    assert_counts_once(first, larger, *neighbours)
 
 
 def test_a_day_that_loses_its_only_call_is_gone():
     send(grown(100, time=hours_ago(48)))
 
-    send(grown(200))
+    send(grown(200, project="atlas"))
 
-    assert [key[1] for key in daily_rows()] == [TODAY]
+    assert [key[:2] for key in daily_rows()] == [("atlas", TODAY)]
 
 
 @pytest.mark.parametrize("before", [{"failed": True}, {"usage_known": False}], ids=str)
@@ -327,12 +349,13 @@ def trip(monkeypatch, number):
 
 
 def test_whatever_statement_fails_nothing_of_the_batch_is_kept(monkeypatch):
-    first = [grown(100, time=hours_ago(30)), call(2, display_name="V.")]
+    first = [grown(100, time=hours_ago(30)), call(2), call(5, user="unassigned")]
     second = [
         grown(200),
         call(2),
         call(3, project="atlas", display_name="Vera"),
         call(4, user="max", email="max@example.com"),
+        call(5, user="max"),
     ]
     send(*first)
     before = everything()
@@ -348,8 +371,8 @@ def test_whatever_statement_fails_nothing_of_the_batch_is_kept(monkeypatch):
         assert everything() == before, number
 
     assert number > 15
-    assert outcomes == [REPLACED, DUPLICATE, ACCEPTED, ACCEPTED]
-    assert_counts_once(*first, *second)
+    assert outcomes == [REPLACED, DUPLICATE, ACCEPTED, ACCEPTED, REPLACED]
+    assert_counts_once(*first[:2], *second)
 
 
 @pytest.fixture
@@ -407,6 +430,8 @@ def test_verify_finds_an_event_that_was_never_counted(week):
 
 
 HOME = "Asia/Kolkata"
+NAMES = ("vera", "max", "m@example.com", "zoé")
+pairs = st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES))
 ZONES = {"": HOME, "east": "Pacific/Kiritimati", "west": "Pacific/Pago_Pago", "new": HOME}
 RATES = Rates(Decimal(3), Decimal(15))
 QUESTIONS = (
@@ -434,7 +459,7 @@ def events(draw, growing):
     return Event(
         id=draw(st.sampled_from("abcd")),
         time=NOW - timedelta(minutes=draw(st.integers(0, 40 * 24 * 60))),
-        user=draw(st.sampled_from(["vera", "max", "m@example.com", "zoé"])),
+        user=draw(st.sampled_from(NAMES)),
         project=draw(st.sampled_from(sorted(ZONES))),
         source=draw(st.sampled_from(["", *SOURCES[:2]])),
         provider=draw(st.sampled_from(["", "openai"])),
@@ -453,17 +478,28 @@ def events(draw, growing):
 
 @pytest.fixture
 def start_over():
-    """Empties the tables; makes two projects far apart and a person with two names."""
+    """Empties the tables; makes two projects far apart and people to be."""
 
     def start():
         for table in reversed(models.TABLES):
             table.delete().execute()
         accounts.create_project("east", ZONES["east"], NOW)
         accounts.create_project("west", ZONES["west"], NOW)
-        Alias.create(name="m@example.com", user=accounts.create_user("max", NOW))
-        return Ledger(ZONES, {"m@example.com": "max"})
+        for name in NAMES:
+            accounts.create_user(name, NOW)
+        return Ledger(ZONES)
 
     return start
+
+
+def merge_or_part(ledger, name, into):
+    """Part a name that is merged; merge any other that may be."""
+    if name in ledger.into:
+        people.part(name)
+        ledger.part(name)
+    elif ledger.person(into) != name:
+        people.merge(name, into, NOW)
+        ledger.merge(name, into)
 
 
 @settings(
@@ -473,13 +509,15 @@ def start_over():
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(st.lists(batches(), min_size=1, max_size=5))
-def test_any_events_in_any_batches_count_as_in_a_plain_dict(start_over, sent):
+@given(st.lists(st.one_of(batches(), pairs), min_size=1, max_size=8))
+def test_any_events_merges_and_partings_count_as_in_a_plain_dict(start_over, steps):
     ledger = start_over()
-    for batch in sent:
-        new = [outcome is ACCEPTED for outcome in record(batch, HOME, NOW)]
-
-        assert new == ledger.take(batch)
+    for step in steps:
+        if isinstance(step, list):
+            new = [outcome is ACCEPTED for outcome in record(step, HOME, NOW)]
+            assert new == ledger.take(step)
+        else:
+            merge_or_part(ledger, *step)
         assert_counted_as(ledger)
         for args in QUESTIONS:
             assert standings_of(args) == recounted(ledger, **args)
@@ -502,13 +540,13 @@ def recounted(ledger, project=None, source=None, days="30"):
     today = NOW.astimezone(ZoneInfo(ZONES[slug or ""])).date()
     kept = [
         event
-        for event in ledger.kept.values()
+        for event in ledger.counted
         if 0 <= (today - ledger.day(event)).days < int(days)
         and (project is None or event.project == slug)
         and (source is None or event.source == {"unassigned": ""}.get(source, source))
     ]
-    people = {ledger.person(event) for event in kept}
-    rows = [(name, sums([e for e in kept if ledger.person(e) == name])) for name in people]
+    found = {ledger.person(event.user) for event in kept}
+    rows = [(name, sums([e for e in kept if ledger.person(e.user) == name])) for name in found]
     rows = [row for row in rows if row[1][0] or sum(row[1][3:5])]
     rows.sort(key=lambda row: (*activity(row), row[0]))
     ranks = [1 + sum(activity(other) < activity(row) for other in rows) for row in rows]

@@ -16,6 +16,8 @@ OPEN = dict.fromkeys(VISITORS, 200)
 # Keys sign programs' requests; they open no page. A member sees no project yet.
 PAGE = dict.fromkeys(VISITORS, SIGN_IN) | {"member": 404, "super admin": 200}
 READ = dict.fromkeys(PEOPLE, 401) | dict.fromkeys(KEYS, 403) | {"read key": 200}
+# The same, but without the name that the others show.
+ADMIN = dict(PAGE)
 INGEST = dict.fromkeys(PEOPLE, 401) | dict.fromkeys(KEYS, 403) | {"ingest key": 200}
 
 ROUTES = {
@@ -31,11 +33,24 @@ ROUTES = {
     ("GET", "/sign-in"): ("/sign-in", OPEN),
     ("GET", "/sign-in/<token>"): ("/sign-in/made-up", dict.fromkeys(VISITORS, 410)),
     ("POST", "/sign-out"): ("/sign-out", dict.fromkeys(VISITORS, 302)),
+    ("GET", "/admin"): ("/admin", PAGE | {"super admin": 302}),
+    ("GET", "/admin/arrivals"): ("/admin/arrivals", ADMIN),
+    ("GET", "/admin/identities"): ("/admin/identities", PAGE),
+    ("GET", "/admin/identities/<username:name>/person"): (
+        "/admin/identities/vera/person",
+        PAGE,
+    ),
+    ("POST", "/admin/identities/<username:name>/person"): (
+        "/admin/identities/vera/person",
+        PAGE | {"super admin": 422},
+    ),
+    ("GET", "/admin/import"): ("/admin/import", ADMIN),
+    ("POST", "/admin/import"): ("/admin/import", PAGE | {"super admin": 422}),
     ("GET", "/healthz"): ("/healthz", OPEN),
     ("GET", "/readyz"): ("/readyz", OPEN),
     ("GET", "/assets/<version>/<name>"): ("/assets/old/board.css", dict.fromkeys(VISITORS, 404)),
 }
-PAGES = [path for path, expected in ROUTES.values() if expected is PAGE]
+PAGES = [path for path, expected in ROUTES.values() if expected in (PAGE, ADMIN)]
 
 
 @pytest.fixture
@@ -69,12 +84,13 @@ def test_every_route_is_listed_here(app):
 @pytest.mark.parametrize(("method", "rule"), ROUTES)
 def test_a_route_lets_in_whom_it_should_and_no_one_else(visit, visitor, method, rule):
     path, expected = ROUTES[method, rule]
+    names = expected is PAGE or expected is READ
 
     response = visit(visitor, method, path)
 
     assert response.status_code == expected[visitor]
-    assert ("vera" in response.text) == (response.status_code == 200 and expected in (PAGE, READ))
-    if expected is PAGE and response.status_code == SIGN_IN:
+    assert ("vera" in response.text) == (response.status_code == 200 and names)
+    if expected in (PAGE, ADMIN) and response.status_code == SIGN_IN:
         assert response.location == "/sign-in"
 
 

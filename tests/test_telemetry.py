@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+from base64 import b64encode
 
 import pytest
 from conftest import CAPTURES, ROOT
@@ -136,6 +137,57 @@ def test_a_call_of_the_gateway_seen_again_as_a_span_counts_once(send, anonymous,
     send("traces", traces(span(1, **again)))
 
     assert counted() == [("vera", "req_1", 1000)]
+
+
+@pytest.fixture
+def logged(anonymous, make_key):
+    """Posts a payload of LiteLLM's callback: a sample's, with other fields and e-mail address."""
+    key = make_key("ingest")
+    samples = json.loads((SAMPLES / "litellm.json").read_text())
+
+    def post(sample, email, **changes):
+        payload = next(one for one in samples if one["id"] == sample) | changes
+        payload["metadata"] = payload["metadata"] | {"user_api_key_user_email": email}
+        return anonymous.post("/ingest/litellm", json=[payload], headers=key)
+
+    return post
+
+
+@pytest.mark.parametrize("gateway_first", [True, False])
+@pytest.mark.parametrize(("email", "calls"), [("alice@example.com", 1), ("max@example.com", 2)])
+def test_a_call_of_claude_code_that_the_gateway_saw_too_counts_once_for_the_same_person(
+    send, logged, gateway_first, email, calls
+):
+    told = json.loads((SAMPLES / "claude_code.json").read_text())["logs"]
+    headers = {"additional_headers": {"llm_provider-request-id": "req_fake00001"}}
+    roads = [
+        lambda: send("logs", told),
+        lambda: logged("msg_fake00245", email, hidden_params=headers),
+    ]
+
+    for road in roads[::-1] if gateway_first else roads:
+        assert road().status_code == 200
+
+    assert Event.select().where(~Event.failed).count() == calls
+    assert verify() == []
+
+
+@pytest.mark.parametrize("gateway_first", [True, False])
+def test_a_response_through_the_gateway_that_its_sender_saw_too_counts_once(
+    send, logged, gateway_first
+):
+    wrapped = b64encode(b"litellm:custom_llm_provider:openai;model_id:1;response_id:resp_1")
+    said = {"gen_ai.response.id": "resp_1", "enduser.id": "alice@example.com"}
+    roads = [
+        lambda: send("traces", traces(span(1, **said))),
+        lambda: logged("chatcmpl-fake00242", "alice@example.com", id=f"resp_{wrapped.decode()}"),
+    ]
+
+    for road in roads[::-1] if gateway_first else roads:
+        assert road().status_code == 200
+
+    assert [user for user, _, _ in counted()] == ["alice@example.com"]
+    assert verify() == []
 
 
 def test_whose_key_it_is_says_more_than_an_installations_number(anonymous, make_key):

@@ -255,7 +255,6 @@ def test_an_array_of_records_a_page_and_one_record_at_a_time_are_alike(name):
     assert list(module.records(rows)) == [row for r in rows for row in module.records(r)] == rows
     assert list(module.records({"data": rows})) == rows or name.startswith(("open_webui", "cc"))
     assert [event for row in rows for event in module.read(row)]
-    assert not module.EXPLICIT
 
 
 @pytest.mark.parametrize("name", EXPORTS)

@@ -33,6 +33,11 @@ def horizon(viewer: User | Key, rates: Rates, timezone: str, now: datetime) -> H
     return Horizon(seen, sees_all, timezone, rates, now)
 
 
+def administers(user: User) -> bool:
+    """Whether a person administers the whole board."""
+    return user.role == SUPER_ADMIN
+
+
 def create_key(
     name: str,
     scopes: Iterable[str],

@@ -54,8 +54,11 @@ class Analysis:
 
 
 def analysis(scope: Scope, username: str) -> Analysis:
-    """One person's usage in a scope. Raises NotVisible for someone out of the viewer's sight."""
-    user = _visible_user(scope, username)
+    """A person's usage in a scope, asked for by any name of theirs.
+
+    Raises NotVisible for someone out of the viewer's sight.
+    """
+    user, names = _visible_user(scope, username)
     dimensions = [
         DailyUsage.day,
         DailyUsage.source,
@@ -65,7 +68,7 @@ def analysis(scope: Scope, username: str) -> Analysis:
     ]
     moments = [fn.MIN(DailyUsage.first_time), fn.MAX(DailyUsage.last_time)]
     query = in_scope(DailyUsage.select(*dimensions, *sums(), *moments), scope)
-    query = query.where(DailyUsage.user == user.id).group_by(*dimensions)
+    query = query.where(DailyUsage.user.in_(names)).group_by(*dimensions)
     rows = list(query.tuples())
     ranked, totals = standings(scope)
     mine = (one.rank for one in ranked if one.username == user.username)
@@ -86,17 +89,22 @@ def _between(used: Iterable[date]) -> list[date]:
     return Window(min(used), max(used), "UTC").days() if used else []
 
 
-def _visible_user(scope: Scope, username: str) -> User:
+def _visible_user(scope: Scope, username: str) -> tuple[User, list[int]]:
+    """The person whom a name stands for, with the ids of all their names."""
     name = username.casefold() if "@" in username else username
     # PostgreSQL's texts can't hold a NUL, so nobody is called that.
     user = None if "\0" in name else User.get_or_none(User.username == name)
+    if user and user.owner_id:
+        user = User.get_by_id(user.owner_id)
+    others = User.select(User.id).where(User.owner_id == user.id).tuples() if user else ()
+    names = [user.id, *(id for (id,) in others)] if user else []
     if user and not scope.horizon.sees_all:
         seen = [project.id for project in scope.horizon.projects]
-        usage = DailyUsage.select().where(DailyUsage.user == user.id)
+        usage = DailyUsage.select().where(DailyUsage.user.in_(names))
         user = user if usage.where(DailyUsage.project_id.in_(seen)).exists() else None
     if not user:
         raise NotVisible("There is no such person here.")
-    return user
+    return user, names
 
 
 def _parts(rows: Sequence[tuple], column: int, scope: Scope) -> list[Part]:

@@ -9,7 +9,7 @@ from peewee import SqliteDatabase
 from playhouse import migrations
 
 from models import db
-from usage import accounts, rollups, samples
+from usage import accounts, people, rollups, samples
 from usage.cli_import import import_files, now, plainly, slug_of
 from usage.leaderboard import any_usage
 from usage.settings import Settings
@@ -116,6 +116,26 @@ def disable_user(username: str) -> None:
     """End a person's access; their usage stays on the board."""
     accounts.disable_user(username, now())
     click.echo(f'The user "{username}" is disabled.')
+
+
+@user.command("merge")
+@click.argument("name")
+@click.argument("into", required=False)
+@click.option("--undo", is_flag=True, help="Part a merged name from its person again.")
+@plainly
+def merge_user(name: str, into: str | None, undo: bool) -> None:
+    """Count the usage of NAME as that of the person INTO, from now on and so far."""
+    if undo == bool(into):
+        raise click.UsageError("Say NAME and INTO, or --undo and NAME.")
+    if undo:
+        people.part(name)
+        click.echo(f'"{name}" has a row of its own again.')
+        return
+    found = people.preview(name, into)
+    people.merge(name, into, now())
+    moved, aside = found.name.usage.calls, found.set_aside
+    click.echo(f'"{found.name.username}" is "{found.into.username}" from now on.')
+    click.echo(f"Moved {moved:,} calls; set {aside:,} aside that both had.")
 
 
 @user.command("link")

@@ -2,10 +2,9 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
-from itertools import islice
 from pathlib import Path
 
 import click
@@ -13,13 +12,12 @@ from peewee import DatabaseError, InterfaceError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-from models import db
 from usage import accounts
-from usage.ingest import files, formats
-from usage.ingest.intake import Receipt, Sender, take
+from usage.ingest import files, formats, identity
+from usage.ingest.event import InvalidEvent
+from usage.ingest.imports import Import
+from usage.ingest.intake import Receipt, Sender
 from usage.settings import Settings
-
-AT_ONCE = 1000
 
 
 def plainly(command: Callable) -> Callable:
@@ -61,46 +59,44 @@ def import_files(
     The format is recognised. Good lines are taken, bad ones are refused by number, and importing
     a file again changes nothing. Exits with 1 when every line was refused or a file can't be read.
     """
+    slug, told = (identity.slug(project), "") if dry_run else slug_of(settings, project)
+    click.echo(told, nl=False, err=True)
     total, unread = Receipt(), False
-    with db.atomic() if dry_run else nullcontext() as trial, _progress(paths) as advance:
-        slug, told = slug_of(settings, project)
-        click.echo("" if dry_run else told, nl=False, err=True)
-        sender = Sender(slug, user)
-        for root, path in ((given, path) for given in paths for path in files.walk(given)):
-            try:
-                shown = f"./{path.relative_to(root)}" if root.is_dir() else path.name
-                form, records = files.open_file(path, format, shown, advance)
-                for receipt in _import(path, form, records, sender, settings.reporting_timezone):
-                    total += receipt
-            except files.UnknownFormat as error:
-                # A folder holds all sorts of files; one that was named is meant.
-                unread |= not root.is_dir()
-                click.echo(f"Skipped: {visible(str(error))}", err=True)
-            except files.UnreadableFile as error:
-                unread = True
-                click.echo(f"Error: {visible(str(error))}", err=True)
-        if trial:
-            trial.rollback()
+    with _progress(paths) as advance:
+        how = Import(
+            Sender(slug if project else "", user),
+            settings.reporting_timezone,
+            now,
+            format,
+            trial=set() if dry_run else None,
+            progress=advance,
+            refused=_tell,
+        )
+        for one in (one for root in paths for one in how.folder(root)):
+            total += one.receipt
+            unread |= bool(one.problem and not one.foreign)
+            if one.problem:
+                lead = "Skipped" if one.foreign else "Error"
+                click.echo(f"{lead}: {visible(one.problem)}", err=True)
     if unread and not total.received:
         sys.exit(1)
-    lead = "Dry run, nothing was kept: " if dry_run else ""
-    click.echo(
-        f"{lead}{total.received:,} read, {total.accepted:,} accepted, "
-        f"{total.duplicates:,} duplicates, {total.rejected:,} rejected."
-        + (f" {total.skipped:,} told of no call." if total.skipped else "")
-    )
+    click.echo(f"Dry run, nothing was kept: {_account(total)}" if dry_run else _account(total))
+    if total.nobody and not user:
+        click.echo(f"{total.nobody:,} name nobody; --user says whose they are.", err=True)
     sys.exit(1 if unread or total.all_refused else 0)
 
 
-def _import(
-    path: Path, form: formats.Format, records: files.Numbered, sender: Sender, timezone: str
-) -> Iterator[Receipt]:
-    while some := list(islice(records, AT_ONCE)):
-        receipt = take(form, some, sender, timezone, now())
-        for line, error in receipt.refusals:
-            told = visible(f"{path}, line {line}: {error.field}: {error.message}")
-            click.echo(told, err=True)
-        yield receipt
+def _tell(path: str, line: int, error: InvalidEvent) -> None:
+    click.echo(visible(f"{path}, line {line}: {error.field}: {error.message}"), err=True)
+
+
+def _account(total: Receipt) -> str:
+    replaced = f" ({total.replaced:,} of them said more)" if total.replaced else ""
+    skipped = f" {total.skipped:,} told of no call." if total.skipped else ""
+    return (
+        f"{total.received:,} read, {total.accepted:,} accepted, "
+        f"{total.duplicates:,} duplicates{replaced}, {total.rejected:,} rejected.{skipped}"
+    )
 
 
 def visible(text: str) -> str:

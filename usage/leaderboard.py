@@ -1,5 +1,6 @@
 """Standings in a scope: who used how much, ranked, with the totals of the whole scope."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from decimal import Decimal
 from operator import attrgetter
 from unicodedata import normalize
 
-from peewee import ModelSelect, fn
+from peewee import JOIN, Case, ModelSelect, fn
 
 from models import DailyUsage, User
 from usage.pricing import dollars
@@ -81,7 +82,10 @@ ORDER: Mapping[str, Callable[[Standing], tuple[int, ...]]] = {
 def board(scope: Scope) -> Board:
     """The page of standings that a scope asks for, and the totals of everyone in it."""
     everyone, totals = standings(scope)
-    found = [one for one in everyone if matches(one, scope.q)] if scope.q else everyone
+    found = everyone
+    if scope.q:
+        others = _other_names()
+        found = [one for one in everyone if matches(one, scope.q, others.get(one.username, ()))]
     start = (scope.page - 1) * scope.per_page
     return Board(
         standings=found[start : start + scope.per_page],
@@ -114,10 +118,10 @@ def rank(rows: Iterable[Standing], scope: Scope) -> list[Standing]:
     return ranked
 
 
-def matches(standing: Standing, q: str) -> bool:
-    """True when the search text occurs in the display name, username or e-mail, in any case."""
+def matches(standing: Standing, q: str, others: Iterable[str] = ()) -> bool:
+    """True when the search text occurs in a name, username or e-mail of theirs, in any case."""
     q = normalize("NFC", q).casefold()
-    names = (standing.display_name, standing.username, standing.email)
+    names = (standing.display_name, standing.username, standing.email, *others)
     return any(q in name.casefold() for name in names)
 
 
@@ -164,21 +168,42 @@ def _by_user(scope: Scope) -> tuple[list[Standing], datetime | None]:
         ),
         scope,
     ).group_by(DailyUsage.user)
-    named = added.alias("added")
+    named, owner = added.alias("added"), User.alias()
     columns = [getattr(named.c, name) for name in COUNTERS]
+    who = [
+        Case(None, [(owner.id.is_null(), getattr(User, name))], getattr(owner, name))
+        for name in ("id", "username", "display_name", "email")
+    ]
     query = (
-        User.select(User.username, User.display_name, User.email, named.c.last, *columns)
+        User.select(*who, named.c.last, *columns)
         .join(named, on=(named.c.id == User.id))
+        .join_from(User, owner, JOIN.LEFT_OUTER, on=(owner.id == User.owner_id))
         .tuples()
     )
-    rows, newest = [], 0
-    for username, display_name, email, last, *counters in query:
+    people: dict[int, tuple[list[int], tuple[str, str, str]]] = {}
+    newest = 0
+    for id, username, display_name, email, last, *counters in query:
         # PostgreSQL adds bigints up to a numeric, SQLite to an integer: callers see int.
         counts = [int(value) for value in counters]
-        cost = scope.rates.picodollars(counts[3], counts[4])
-        rows.append(Standing(*counts, cost, None, username, display_name, email))
+        if id in people:
+            counts = [one + more for one, more in zip(counts, people[id][0], strict=True)]
+        people[id] = counts, (username, display_name, email)
         newest = max(newest, last)
+    rows = [
+        Standing(*counts, scope.rates.picodollars(counts[3], counts[4]), None, *names)
+        for counts, names in people.values()
+    ]
     return rows, DailyUsage.last_time.python_value(newest or None)
+
+
+def _other_names() -> dict[str, list[str]]:
+    """Per username of a person with several names, what those names say."""
+    owner = User.alias()
+    query = User.select(owner.username, User.username, User.display_name, User.email)
+    others = defaultdict(list)
+    for username, *names in query.join(owner, on=(owner.id == User.owner_id)).tuples():
+        others[username] += names
+    return others
 
 
 def _with_rank(row: Standing, rank: int | None) -> Standing:

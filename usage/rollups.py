@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import reduce
-from operator import and_
 from typing import NamedTuple, Self
 
-from peewee import EXCLUDED, Case, Expression, ModelSelect, fn
+from peewee import EXCLUDED, Case, Expression, Field, ModelSelect, Tuple, ValuesList, fn
 
 from models import DailyUsage, Event, db
 
@@ -77,6 +75,23 @@ def counters_of(event: object) -> tuple[int, ...]:
     return (event.calls, 0, 0, *tokens)
 
 
+def count(deltas: dict[DayKey, Delta], event: object, sign: int = 1) -> None:
+    """Note that an event counts on its day from now on, or with sign -1 no longer does."""
+    deltas[DayKey.of(event)].count(counters_of(event), event.time, sign)
+
+
+def recount(deltas: dict[DayKey, Delta], old: object, new: object) -> None:
+    """Note that a counted event became another."""
+    key = DayKey.of(new)
+    if (DayKey.of(old), old.time) == (key, new.time):
+        # No moment is given up, so its day's ends stay.
+        more = zip(counters_of(new), counters_of(old), strict=True)
+        deltas[key].count([now - before for now, before in more], new.time)
+    else:
+        count(deltas, old, -1)
+        count(deltas, new)
+
+
 def add(deltas: dict[DayKey, Delta]) -> None:
     """Add each delta to its day. Sorted by key, so that two writers never wait in a circle."""
     rows = [
@@ -90,7 +105,7 @@ def add(deltas: dict[DayKey, Delta]) -> None:
         DailyUsage.insert_many(rows[start : start + ROWS_AT_ONCE], fields=fields).on_conflict(
             conflict_target=KEY, update=update
         ).execute()
-    _settle(key for key in sorted(deltas) if deltas[key].shrinks)
+    _settle([key for key in sorted(deltas) if deltas[key].shrinks])
 
 
 def rebuild() -> int:
@@ -119,22 +134,29 @@ def _nearest(name: str, comparison: str) -> Case:
     return Case(None, [(closer, other)], mine)
 
 
-def _settle(keys: Iterable[DayKey]) -> None:
-    """After taking an event out: drop a row that nothing is left of, else mend its ends."""
-    for key in keys:
-        here = _where(DailyUsage, key)
-        counted = _where(Event, key) & Event.counted
-        times = Event.select(fn.MIN(Event.time), fn.MAX(Event.time)).where(counted)
-        first, last = times.tuples().get()
-        if first is None:
-            DailyUsage.delete().where(here).execute()
-        else:
-            DailyUsage.update(first_time=first, last_time=last).where(here).execute()
+def among(columns: Sequence[Field], rows: Iterable[Sequence]) -> Expression:
+    """True where the columns together hold one of these rows, on every database."""
+    return Tuple(*columns).in_(ValuesList(list(rows)))
 
 
-def _where(table: type[DailyUsage] | type[Event], key: DayKey) -> Expression:
-    columns = (getattr(table, column.name) for column in KEY)
-    return reduce(and_, (column == value for column, value in zip(columns, key, strict=True)))
+def _settle(keys: Sequence[DayKey]) -> None:
+    """After taking events out: drop the rows that nothing is left of, mend the others' ends."""
+    fields = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
+    ends = {name: getattr(EXCLUDED, name) for name in ("first_time", "last_time")}
+    zeros = (0,) * len(COUNTERS)
+    for start in range(0, len(keys), ROWS_AT_ONCE):
+        some = keys[start : start + ROWS_AT_ONCE]
+        dimensions = [getattr(Event, column.name) for column in KEY]
+        days = sorted({(key.user_id, key.day) for key in some})
+        times = Event.select(*dimensions, fn.MIN(Event.time), fn.MAX(Event.time)).where(
+            among((Event.user, Event.day), days), Event.counted
+        )
+        left = {DayKey(*row[:-2]): row[-2:] for row in times.group_by(*dimensions).tuples()}
+        if gone := [key for key in some if key not in left]:
+            DailyUsage.delete().where(among(KEY, gone)).execute()
+        if rows := [(*key, *zeros, *left[key]) for key in some if key in left]:
+            query = DailyUsage.insert_many(rows, fields=fields)
+            query.on_conflict(conflict_target=KEY, update=ends).execute()
 
 
 def _recomputed() -> ModelSelect:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from itertools import islice
 
-from models import Alias, DailyUsage, Event, Project, Session, SignInLink, User, db
+from models import DailyUsage, Event, Project, Session, SignInLink, User, db
 from usage import demo
 from usage.ingest.identity import slug
 from usage.ingest.record import record
@@ -39,7 +39,7 @@ def remove() -> None:
     """Take the sample people with their usage, and sample projects without other usage, away."""
     with db.atomic():
         people = User.select(User.id).where(User.sample)
-        for table in (DailyUsage, Event, Alias, Session, SignInLink):
+        for table in (DailyUsage, Event, Session, SignInLink):
             table.delete().where(table.user.in_(people)).execute()
         User.delete().where(User.sample).execute()
         used = DailyUsage.select(DailyUsage.project_id)

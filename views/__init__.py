@@ -2,7 +2,19 @@
 
 from werkzeug.routing import PathConverter
 
-from views import account, analysis, api, assets, health, ingest, leaderboard
+from views import (
+    account,
+    admin,
+    analysis,
+    api,
+    arrivals,
+    assets,
+    health,
+    identities,
+    imports,
+    ingest,
+    leaderboard,
+)
 
 
 class Username(PathConverter):
@@ -18,6 +30,10 @@ BLUEPRINTS = (
     api.bp,
     ingest.bp,
     account.bp,
+    admin.bp,
+    arrivals.bp,
+    identities.bp,
+    imports.bp,
     health.bp,
     assets.bp,
 )

@@ -8,7 +8,7 @@ from flask import Flask, Response, current_app, g, request, url_for
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from usage import accounts
-from usage.scope import ARGUMENTS, Horizon, InvalidScope, Scope
+from usage.scope import ARGUMENTS, Horizon, InvalidScope, NotVisible, Scope
 from usage.settings import Settings
 from views.responses import redirect_to
 
@@ -40,7 +40,20 @@ def require_session(view: Callable) -> Callable:
         user = accounts.session_user(token, settings().secret_key, now()) if token else None
         if not user:
             return redirect_to(url_for("account.sign_in"))
-        g.viewer = user
+        g.viewer, g.administers = user, accounts.administers(user)
+        return view(*args, **kwargs)
+
+    return guarded
+
+
+def require_admin(view: Callable) -> Callable:
+    """Only for whoever administers the whole board; for others there is no such page."""
+
+    @wraps(view)
+    @require_session
+    def guarded(*args, **kwargs):
+        if not g.administers:
+            raise NotVisible("There is no such page.")
         return view(*args, **kwargs)
 
     return guarded

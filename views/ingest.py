@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from usage.ingest import ADAPTERS, otlp
+from usage import arrivals
+from usage.ingest import formats, otlp
 from usage.ingest.body import (
     BodyTooLarge,
     Limits,
@@ -19,6 +20,8 @@ from views.guards import now, require_key, settings
 from views.responses import refuse
 
 bp = Blueprint("ingest", __name__)
+# Under which name a body is noted that no adapter got to see.
+FORMATS = {"ingest.events": "native", "ingest.litellm": "litellm", "ingest.telemetry": "otlp"}
 MEBIBYTE = 1024 * 1024
 NATIVE = Limits(bytes=8 * MEBIBYTE, records=20_000)
 # A gateway sends whole conversations along, and drops the batch when it is refused.
@@ -67,8 +70,9 @@ def _count(name: str, found: Iterable[object]) -> Receipt:
         project=key.project.slug if key.project_id else "",
         user=key.default_user,
         source=key.default_source,
+        key_id=key.id,
     )
-    return take(ADAPTERS[name], enumerate(found), sender, settings().reporting_timezone, now())
+    return take(formats.of(name), enumerate(found), sender, settings().reporting_timezone, now())
 
 
 def answer(receipt: Receipt) -> dict:
@@ -94,6 +98,7 @@ def status(receipt: Receipt) -> int:
 @bp.errorhandler(UnreadableBody)
 def unreadable(error: UnreadableBody):
     """No records to account for."""
+    _note_unreadable(str(error))
     if isinstance(error, UnsupportedBody):
         return refuse(415, str(error))
     return refuse(413 if isinstance(error, BodyTooLarge) else 400, str(error))
@@ -102,4 +107,11 @@ def unreadable(error: UnreadableBody):
 @bp.errorhandler(RequestEntityTooLarge)
 def too_large(_error: RequestEntityTooLarge):
     """More bytes than one request may carry."""
-    return refuse(413, "The body is too large for one request; send it in parts.")
+    message = "The body is too large for one request; send it in parts."
+    _note_unreadable(message)
+    return refuse(413, message)
+
+
+def _note_unreadable(message: str) -> None:
+    if key := g.get("key"):
+        arrivals.note_unreadable(key.id, FORMATS[request.endpoint], message, now())

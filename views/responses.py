@@ -1,9 +1,12 @@
 """respond(), refusals in the form of the question, and headers. Only here: HX- headers."""
 
+import re
+
 from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request
 from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
+from usage.accounts import Refused
 from usage.ingest import otlp_messages
 from usage.scope import InvalidScope, NotVisible
 
@@ -21,6 +24,9 @@ TYPED = ("prompt_cost", "completion_cost", "by-last", "q")
 MACHINES = ("/api/", "/ingest/")
 # google.rpc.Code: what OTLP's senders read in a refusal.
 RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 3, 415: 3, 422: 3, 500: 13, 503: 14}
+# How SQLite tells that a table or column isn't there; PostgreSQL has codes, in any language.
+NO_SUCH = re.compile(r"\bno such (table|column)\b|\bhas no column\b")
+UNDEFINED_TABLE, UNDEFINED_COLUMN = "42P01", "42703"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -40,6 +46,7 @@ def register(app: Flask) -> None:
     htmx.init_app(app)
     app.register_error_handler(InvalidScope, _invalid)
     app.register_error_handler(NotVisible, _not_found)
+    app.register_error_handler(Refused, _undone)
     app.register_error_handler(HTTPException, _refused)
     app.after_request(_protect)
 
@@ -58,7 +65,7 @@ def respond(name: str, address: str, status: int = 200, **context: object) -> Re
     """Render a screen: its page.html, or for htmx its _view.html or _update.html.
 
     The page includes the view and the view includes the region that an update replaces.
-    `address` is the canonical URL of what is shown.
+    `address` is the canonical URL of what is shown, "" to leave the browser's as it is.
     """
     template = f"{name}/page.html"
     if wants_fragment():
@@ -69,7 +76,7 @@ def respond(name: str, address: str, status: int = 200, **context: object) -> Re
         template, fragment=wants_fragment(), trigger=trigger(), typing=typing, **context
     )
     response = make_response(page, status)
-    if wants_fragment():
+    if wants_fragment() and address:
         rewrite = typing or trigger() == "last-days"
         header = "HX-Replace-Url" if rewrite else "HX-Push-Url"
         response.headers[header] = address
@@ -105,15 +112,41 @@ def refuse(status: int, message: str, field: str | None = None, title: str = "")
     return response
 
 
-def unavailable(_error: Exception) -> Response:
+def unavailable(error: Exception) -> Response:
     """The database is busy, full or away: nothing was written, so asking again is safe."""
-    response = refuse(503, "The database is busy; try again in a moment.", title="One moment")
+    if NO_SUCH.search(str(error)):
+        return unmigrated(error)
+    return _later("The database is busy; try again in a moment.")
+
+
+def unmigrated(error: Exception) -> Response:
+    """Tables are missing or older than the code: senders try again until someone migrates."""
+    code = getattr(getattr(error, "orig", None), "sqlstate", None)
+    if code not in (UNDEFINED_TABLE, UNDEFINED_COLUMN) and not NO_SUCH.search(str(error)):
+        raise error
+    message = "The database's tables are missing or out of date: run flask --app app migrate."
+    current_app.logger.error("%s %s", message, error)
+    return _later(message)
+
+
+def unstorable(error: Exception) -> Response:
+    """A value that the database can't hold: sending it again would change nothing."""
+    current_app.logger.error("The database refused a value: %s", error)
+    return refuse(422, "A value is too large for the database, or is no text that it can hold.")
+
+
+def _later(message: str) -> Response:
+    response = refuse(503, message, title="One moment")
     response.headers["Retry-After"] = "1"
     return response
 
 
 def _invalid(error: InvalidScope) -> Response:
     return refuse(422, error.message, error.field, "That can't be shown")
+
+
+def _undone(error: Refused) -> Response:
+    return refuse(422, str(error), title="That can't be done")
 
 
 def _not_found(error: NotVisible) -> Response:

@@ -1,7 +1,51 @@
-"""Roads in: every format becomes the one Event, and record() is the only writer."""
+"""Roads in: every format becomes the one Event, and record() is the only writer.
 
+An adapter knows one foreign shape and has `read(record)`, which yields the events of a record.
+One that has `recognises(record)` and `records(document)` reads files; where a line of a file means
+something only after those before it, it has `reader(path)` in the place of `read`. One that has
+`claims(record)` reads the records of an OpenTelemetry client.
+"""
+
+from collections.abc import Mapping
 from types import ModuleType
 
-from usage.ingest import litellm, native, telemetry
+from usage.ingest import (
+    anthropic_usage,
+    ccusage,
+    claude_code,
+    claude_transcripts,
+    codex,
+    codex_rollouts,
+    gemini,
+    gemini_chats,
+    genai,
+    helicone,
+    langfuse,
+    litellm,
+    native,
+    open_webui,
+    openai_usage,
+    openrouter,
+    spend_logs,
+)
 
-ADAPTERS: dict[str, ModuleType] = {"native": native, "litellm": litellm, "otlp": telemetry}
+# The first that recognises a file or claims a record reads it.
+ADAPTERS: Mapping[str, ModuleType] = {
+    "native": native,
+    "litellm": litellm,
+    "claude-code-otlp": claude_code,
+    "codex-otlp": codex,
+    "gemini-otlp": gemini,
+    "genai-otlp": genai,
+    "claude-code": claude_transcripts,
+    "codex": codex_rollouts,
+    "gemini": gemini_chats,
+    "spend-logs": spend_logs,
+    "langfuse": langfuse,
+    "helicone": helicone,
+    "openrouter": openrouter,
+    "open-webui": open_webui,
+    "openai-usage": openai_usage,
+    "anthropic-usage": anthropic_usage,
+    "ccusage": ccusage,
+}

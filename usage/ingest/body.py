@@ -1,17 +1,20 @@
 """The bytes of a request -> the records in it, within limits."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from itertools import islice
 from typing import NamedTuple
 
 from pydantic_core import from_json
+
+from usage.ingest.json_text import elements, fits, is_array
 
 JSON = "application/json"
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines")
 ENCODINGS = ("", "identity", "gzip", "x-gzip")
 PIECE = 256 * 1024
 MOST_MEMBERS = 64
-MOST_BRACKETS = 1_000_000
 
 
 class UnreadableBody(ValueError):
@@ -39,22 +42,25 @@ class Unreadable(NamedTuple):
     message: str
 
 
-def records(body: bytes, content_type: str, encoding: str, limits: Limits) -> list[object]:
+def records(body: bytes, content_type: str, encoding: str, limits: Limits) -> Iterator[object]:
     """The records of an object, an array, {"events": […]} or NDJSON, in order.
 
-    Raises UnsupportedBody, BodyTooLarge or UnreadableBody.
+    Raises UnsupportedBody, BodyTooLarge or UnreadableBody: at once, or instead of a record.
     """
     if content_type not in (JSON, *LINES):
         raise UnsupportedBody(
             f"Send {JSON} or {LINES[0]}, not {content_type or 'an untyped body'}."
         )
     text = plain_bytes(body, encoding, limits.bytes)
-    if not text.strip():
+    if not text or text.isspace():
         raise UnreadableBody("The body is empty.")
-    found = _lines(text, limits) if content_type in LINES else _document(text, limits)
-    if len(found) > limits.records:
-        raise BodyTooLarge(f"One request may carry at most {limits.records:,} events.")
-    return found
+    return _at_most(limits.records, _lines(text) if content_type in LINES else _document(text))
+
+
+def refuse_swarm(text: bytes) -> None:
+    """Raises BodyTooLarge for JSON that would take too much memory once it is parsed."""
+    if not fits(text):
+        raise BodyTooLarge("The body holds too many values in one piece; send it in parts.")
 
 
 def plain_bytes(body: bytes, encoding: str, limit: int) -> bytes:
@@ -71,7 +77,10 @@ def plain_bytes(body: bytes, encoding: str, limit: int) -> bytes:
         size += len(piece)
         if size > limit:
             raise _too_large(limit)
-    return b"".join(_inflate(body))
+    # Joining the pieces at the end would take the memory twice.
+    whole = BytesIO()
+    whole.writelines(_inflate(body))
+    return whole.getvalue()
 
 
 def _inflate(body: bytes) -> Iterator[bytes]:
@@ -98,16 +107,27 @@ def _too_large(limit: int) -> BodyTooLarge:
     return BodyTooLarge(f"The body is larger than {limit // 1024:,} KiB.")
 
 
-def _document(text: bytes, limits: Limits) -> list[object]:
-    # Empty objects weigh fifty times in memory what they weigh in the body.
-    if text.count(b"{") + text.count(b"[") > MOST_BRACKETS:
-        raise BodyTooLarge(f"The body has more than {MOST_BRACKETS:,} objects and arrays.")
+def _at_most(limit: int, found: Iterable[object]) -> Iterator[object]:
+    found = iter(found)
+    yield from islice(found, limit)
+    for _one_more in found:
+        raise BodyTooLarge(f"One request may carry at most {limit:,} events.")
+
+
+def _document(text: bytes) -> Iterable[object]:
+    if fits(text):
+        return _whole(text)
+    # Of a gateway's long conversations only one at a time stands in memory.
+    return _elements(text) if is_array(text) else _lines(text)
+
+
+def _whole(text: bytes) -> Iterable[object]:
     try:
         document = from_json(text, allow_inf_nan=False)
     except ValueError as error:
         # Some senders call NDJSON application/json.
-        if b"\n" in text.strip() and _parse(text.strip().split(b"\n", 1)[0]) is not None:
-            return _lines(text, limits)
+        if _parse(next(_split(text))) is not None:
+            return _lines(text)
         raise UnreadableBody(f"The body is not valid JSON: {error}.") from None
     if isinstance(document, dict) and "events" in document:
         if extra := sorted(document.keys() - {"events"}):
@@ -122,16 +142,25 @@ def _document(text: bytes, limits: Limits) -> list[object]:
     raise UnreadableBody('Send an object, an array, {"events": […]} or one object a line.')
 
 
-def _lines(text: bytes, limits: Limits) -> list[object]:
-    found: list[object] = []
+def _elements(text: bytes) -> Iterator[object]:
+    try:
+        for element in elements(text):
+            refuse_swarm(element)
+            yield from_json(element, allow_inf_nan=False)
+    except UnreadableBody:
+        raise
+    except ValueError as error:
+        raise UnreadableBody(f"The body is not valid JSON: {error}.") from None
+
+
+def _lines(text: bytes) -> Iterator[object]:
+    readable = False
     for line in _split(text):
-        if len(found) > limits.records:
-            break
         record = _parse(line)
-        found.append(Unreadable("is not valid JSON") if record is None else record)
-    if all(isinstance(record, Unreadable) for record in found):
+        readable |= record is not None
+        yield Unreadable("is not valid JSON") if record is None else record
+    if not readable:
         raise UnreadableBody("No line of the body is valid JSON.")
-    return found
 
 
 def _split(text: bytes) -> Iterator[bytes]:
@@ -145,6 +174,7 @@ def _split(text: bytes) -> Iterator[bytes]:
 
 
 def _parse(line: bytes) -> object | None:
+    refuse_swarm(line)
     try:
         return from_json(line, allow_inf_nan=False)
     except ValueError:

@@ -1,53 +1,70 @@
-"""Vendors' sums over many calls: never counted beside single calls of the same user, model, day."""
+"""Vendors' sums of calls: never counted beside single calls of the same person, model and day."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date
-from typing import Protocol
 
-from models import Event
-from usage.rollups import DayKey
+from peewee import Expression
 
+from models import Event, db
+from usage.ingest.calls import FIELDS, IDENTITY, Call, slices
+from usage.ingest.one_person import People, names_of, standing
 
-class Row(Protocol):
-    """An event as record() has placed it."""
-
-    key: DayKey
-    identity: tuple[int, str]
+Place = tuple[int, date, str]
+"""A person, a day and a model: where buckets and single calls meet."""
 
 
-def cover(rows: Collection[Row]) -> set[tuple[int, str]]:
-    """Set aside the new buckets whose calls are known one by one; returns which they are."""
-    covered = set()
-    for row in rows:
-        key = row.key
-        single = Event.select().where(
-            Event.user == key.user_id,
-            Event.day == key.day,
-            Event.model == key.model,
-            ~Event.bucket,
-            ~Event.failed,
-        )
-        if single.exists():
-            _set_aside(*row.identity)
-            covered.add(row.identity)
-    return covered
+def place(people: People, call: Call) -> Place:
+    """Where a call meets others."""
+    return people.get(call.user_id, call.user_id), call.day, call.model
 
 
-def uncover(keys: Collection[DayKey]) -> list[Event]:
-    """Set aside the counted buckets of days whose calls now come one by one; returns them."""
-    users = sorted({key.user_id for key in keys})
-    places: set[tuple[int, date, str]] = {(key.user_id, key.day, key.model) for key in keys}
-    aside = []
-    for start in range(0, len(users), 500):
-        some = users[start : start + 500]
-        counted = Event.select().where(Event.bucket, Event.counted, Event.user.in_(some))
-        for bucket in counted:
-            if (bucket.user_id, bucket.day, bucket.model) in places:
-                _set_aside(bucket.user_id, bucket.event_id)
-                aside.append(bucket)
-    return aside
+def at(people: People, places: Collection[Place]) -> list[Call]:
+    """The buckets at these places."""
+    days = Event.day.in_(sorted({day for _, day, _ in places}))
+    found = of(names_of(people, {owner for owner, _, _ in places}), days)
+    return [call for call in found if place(people, call) in places]
 
 
-def _set_aside(user_id: int, event_id: str) -> None:
-    here = (Event.user == user_id) & (Event.event_id == event_id)
-    Event.update(counted=False).where(here).execute()
+def of(users: Iterable[int], *which: Expression) -> list[Call]:
+    """The buckets of these users; on PostgreSQL nobody else judges them before the commit."""
+    found: list[Call] = []
+    for some in slices(sorted(users)):
+        query = Event.select(*FIELDS).where(Event.bucket, Event.user.in_(some), *which)
+        query = query.order_by(*IDENTITY)
+        query = query.for_update() if db.for_update else query
+        found += map(Call._make, query.tuples())
+    return found
+
+
+def flips(people: People, found: Iterable[Call], taken: Collection[Place] = ()) -> list[Call]:
+    """The buckets among these that count and shouldn't, or should and don't.
+
+    At the `taken` places there are single calls for sure.
+    """
+    buckets = {call.identity: call for call in found}
+    ids = {call.event_id for call in buckets.values() if call.user_id in people}
+    for some in slices(sorted(ids)):
+        # The same sum, told under several names of a person, counts once.
+        buckets |= {call.identity: call for call in of(people, Event.event_id.in_(some))}
+    best: dict[tuple[int, str], Call] = {}
+    for call in sorted(buckets.values(), key=lambda call: standing(people, call)):
+        best[people.get(call.user_id, call.user_id), call.event_id] = call
+    taken = {*taken} | _taken(
+        people, [c for c in buckets.values() if place(people, c) not in taken]
+    )
+    counts = {call.identity for call in best.values() if place(people, call) not in taken}
+    return [call for call in buckets.values() if call.counted != (call.identity in counts)]
+
+
+def _taken(people: People, buckets: Collection[Call]) -> set[Place]:
+    """The places of these buckets where single calls are known."""
+    places = {place(people, call) for call in buckets}
+    days = sorted({day for _, day, _ in places})
+    columns = (Event.user, Event.day, Event.model)
+    found = set()
+    for some in slices(sorted(names_of(people, {owner for owner, _, _ in places}))):
+        single = Event.select(*columns).where(Event.user.in_(some), Event.day.in_(days))
+        single = single.where(~Event.bucket, ~Event.failed).distinct()
+        for user, *where in single.tuples():
+            found.add((people.get(user, user), *where))
+    return found & places

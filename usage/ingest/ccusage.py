@@ -2,15 +2,22 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
-from pathlib import PureWindowsPath
+from datetime import datetime
 
 from usage.ingest.event import Event, InvalidEvent
-from usage.ingest.litellm import COST, INSTANT, _count, _parsed, _text
-from usage.ingest.spend_logs import object_of
+from usage.ingest.fields import (
+    count,
+    dollars,
+    folder,
+    instant,
+    nested,
+    structure,
+    telling,
+    text,
+    tokens,
+)
+from usage.ingest.usage_reports import noon
 
-EXPLICIT = False
 REPORTS = ("daily", "sessions", "session", "weekly", "monthly", "blocks", "data")
 TOO_LONG = {"weekly", "monthly", "blocks", "week", "month", "isGap"}
 MODELS = ("modelBreakdowns", "modelsUsed", "models")
@@ -38,7 +45,7 @@ def records(document: object) -> Iterator[object]:
             continue
         names = [name for name in REPORTS if isinstance(report, dict) and name in report]
         if names and isinstance(report[names[0]], list):
-            kind = _text(report, "type") or names[0]
+            kind = text(report, "type") or names[0]
             yield from _marked(report[names[0]], {"report": kind})
         else:
             yield report
@@ -49,14 +56,11 @@ def read(record: object) -> Iterator[Event]:
     for row in records(record):
         if not isinstance(row, dict):
             raise InvalidEvent("event", "must be an object: a row of ccusage's daily report")
-        if _text(row, "report") in TOO_LONG or not TOO_LONG.isdisjoint(row):
+        if text(row, "report") in TOO_LONG or not TOO_LONG.isdisjoint(row):
             raise InvalidEvent("event", "is no single day; import the daily report")
         session = _session(row)
-        try:
+        with telling(session or text(row, "date", "period")):
             yield from _events(row, session)
-        except InvalidEvent as error:
-            error.record_id = (session or _text(row, "date", "period"))[:500] or None
-            raise
 
 
 def _marked(rows: object, marks: dict) -> Iterator[object]:
@@ -67,69 +71,59 @@ def _marked(rows: object, marks: dict) -> Iterator[object]:
 def _session(row: dict) -> str:
     # The report on all agents calls the session, too, its period.
     names = ("sessionId", "session", "period")
-    return _text(row, *names[: 3 if _text(row, "report").startswith("session") else 2])
+    return text(row, *names[: 3 if text(row, "report").startswith("session") else 2])
 
 
 def _events(row: dict, session: str) -> Iterator[Event]:
-    time, agent, project = _time(row, session), _text(row, "agent"), _project(row)
+    time, agent, project = _time(row, session), text(row, "agent"), _project(row)
     parts = ["session", session] if session else [f"{time:%Y-%m-%d}", agent, project]
     models = _models(row)
     for model, counts in models:
         sources = [counts, row] if len(models) == 1 else [counts]
-        costs = (_parsed(COST, source.get(name)) for source in sources for name in COSTS)
-        cost = next(filter(None, costs), 0)
-        tokens = _tokens(counts)
-        if any(tokens.values()):
+        used = _tokens(counts)
+        if any(used.values()):
             yield Event(
                 id=":".join(["ccusage", *parts, model]),
                 time=time,
                 project=project,
                 model=model,
-                cost_usd=Decimal(str(cost)) if cost > 0 else None,
+                cost_usd=dollars(*(source.get(name) for source in sources for name in COSTS)),
                 bucket=True,
                 calls=0,
                 replaces=True,
-                **tokens,
+                **used,
             )
 
 
 def _time(row: dict, session: str) -> datetime:
-    around = object_of(row.get("metadata"))
-    text = _text(row, *TIMES) or _text(around, *TIMES) if session else _text(row, "date", "period")
-    time = _parsed(INSTANT, text)
-    if not time or not (session or DAY.fullmatch(text)):
+    said = text(row, "date", "period")
+    if session:
+        said = text(row, *TIMES) or text(nested(row, "metadata"), *TIMES)
+    time, is_day = instant(said), DAY.fullmatch(said)
+    if not time or not (session or is_day):
         raise InvalidEvent("time", "needs a day, like 2026-11-22")
-    # A day without an hour is best told by its noon, which is on the same day in most zones.
-    time = time.replace(hour=12) if DAY.fullmatch(text) else time
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return noon(time) if is_day else time
 
 
 def _project(row: dict) -> str:
-    path = _text(row, *PROJECT) or _text(object_of(row.get("metadata")), *PROJECT)
-    name = PureWindowsPath(path).name
-    return "" if name.lower() in ("unknown", "unknown project") else name[:100]
+    name = folder(text(row, *PROJECT) or text(nested(row, "metadata"), *PROJECT))
+    return "" if name.lower() in ("unknown", "unknown project") else name
 
 
 def _models(row: dict) -> list[tuple[str, dict]]:
     """The models of a row with their counts; the row's own when it isn't broken down."""
     parts = row.get("modelBreakdowns")
     if isinstance(parts, list) and parts:
-        return [(_text(part, "modelName", "model"), part) for part in map(object_of, parts)]
+        return [(text(part, "modelName", "model"), part) for part in map(structure, parts)]
     for parts in (row.get("models"), row.get("breakdown")):
         if isinstance(parts, dict) and parts:
-            return [(str(model), object_of(part)) for model, part in parts.items()]
+            return [(str(model), structure(part)) for model, part in parts.items()]
     used = row.get("modelsUsed", row.get("models"))
     only = used[0] if isinstance(used, list) and len(used) == 1 else ""
     return [(only if isinstance(only, str) else "", row)]
 
 
 def _tokens(counts: dict) -> dict[str, int]:
-    prompt, completion, written, read, inside, reasoning = (_count(counts, n) for n in COUNTS)
-    return {
-        # Input is counted apart from the caches; only the first reports on Codex hold theirs.
-        "prompt_tokens": prompt + written + read,
-        "completion_tokens": completion + (reasoning if reasoning > completion else 0),
-        "cache_read_tokens": read + inside,
-        "cache_write_tokens": written,
-        "reasoning_tokens": reasoning,
-    }
+    prompt, completion, written, read, inside, reasoning = (count(counts, n) for n in COUNTS)
+    # Input is counted apart from the caches; only the first reports on Codex hold theirs.
+    return tokens(prompt + written + read, completion, read + inside, written, reasoning)

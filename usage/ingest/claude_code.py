@@ -1,12 +1,11 @@
 """Claude Code over OTLP: an api_request log or llm_request span becomes one event."""
 
-import re
 from collections.abc import Iterator
 from decimal import Decimal
 
 from usage.ingest.event import MOST_DOLLARS, Event, InvalidEvent
-from usage.ingest.litellm import EDITORS
-from usage.ingest.otlp import Record, person, project, text, whole
+from usage.ingest.fields import in_editor, text, whole
+from usage.ingest.otlp import Record, kind_of_work, person, project
 
 CALLS = ("api_request", "api_error", "llm_request")
 COUNTS = ("input_tokens", "cache_read_tokens", "cache_creation_tokens", "output_tokens")
@@ -46,7 +45,7 @@ def read(record: Record) -> Iterator[Event]:
         source=source_of(text(fields, "app.entrypoint"), text(fields, "terminal.type")),
         provider="anthropic",
         model=text(fields, "model", "gen_ai.request.model"),
-        test_type=text(fields, "test_type") or text(record.resource, "test_type"),
+        test_type=kind_of_work(record),
         # What the cache read and wrote is not in input_tokens.
         prompt_tokens=sum(counts) - output,
         completion_tokens=output,
@@ -61,7 +60,7 @@ def read(record: Record) -> Iterator[Event]:
 
 def source_of(entrypoint: str, terminal: str = "") -> str:
     """Where Claude Code runs: "ide" in an editor or its terminal, "ui" on the desktop, or "cli"."""
-    if re.search(EDITORS, f"{entrypoint} {terminal}".lower()):
+    if in_editor(f"{entrypoint} {terminal}"):
         return "ide"
     return "ui" if "desktop" in entrypoint else "cli"
 

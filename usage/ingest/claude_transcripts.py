@@ -1,12 +1,10 @@
 """Claude Code's session files: an answer of the model becomes one event."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from pathlib import PureWindowsPath
 
 from usage.ingest.claude_code import cost_of, source_of
-from usage.ingest.event import Event, InvalidEvent
-from usage.ingest.otlp import text, whole
+from usage.ingest.event import Event
+from usage.ingest.fields import LONGEST_ID, folder, rows, text, timestamp, whole
 
 COUNTS = (
     "input_tokens",
@@ -14,14 +12,18 @@ COUNTS = (
     "cache_creation_input_tokens",
     "output_tokens",
 )
-LONGEST_ID, LONGEST_PROJECT = 500, 100
 
 
-def recognises(sample: object, path: str) -> bool:
-    """Whether a line is from a file of Claude Code; `path` is the file's."""
+def recognises(sample: object) -> bool:
+    """Whether a line is from a file of Claude Code."""
     if not isinstance(sample, dict) or not text(sample, "type"):
         return False
     return bool(text(sample, "sessionId", "leafUuid"))
+
+
+def records(document: object) -> Iterator[object]:
+    """The lines of a file that is one JSON document."""
+    return rows(document, "events")
 
 
 def reader(path: str) -> Callable[[object], Iterator[Event]]:
@@ -33,7 +35,7 @@ def reader(path: str) -> Callable[[object], Iterator[Event]]:
         if not isinstance(line, dict):
             return
         # Claude Code moves about in folders below the one that it was started in.
-        project = project or PureWindowsPath(text(line, "cwd")).name[:LONGEST_PROJECT]
+        project = project or folder(text(line, "cwd"))
         message = line.get("message")
         if text(line, "type") == "assistant" and isinstance(message, dict):
             yield from _events(line, message, project)
@@ -53,7 +55,7 @@ def _events(line: dict, message: dict, project: str) -> Iterator[Event]:
     ids = [id for id in (text(line, "requestId"), text(message, "id")) if _usable(id)]
     yield Event(
         id=ids[0] if ids else f"claude-code:{text(line, 'uuid')}",
-        time=_time(line),
+        time=timestamp(line),
         project=project,
         source=source_of(text(line, "entrypoint")),
         provider="anthropic",
@@ -72,11 +74,3 @@ def _events(line: dict, message: dict, project: str) -> Iterator[Event]:
 
 def _usable(id: str) -> bool:
     return 0 < len(id) <= LONGEST_ID and id.isprintable()
-
-
-def _time(line: dict) -> datetime:
-    try:
-        time = datetime.fromisoformat(text(line, "timestamp"))
-    except ValueError:
-        raise InvalidEvent("timestamp", "must be like 2026-11-22T10:00:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

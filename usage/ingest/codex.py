@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from usage.ingest.event import Event, InvalidEvent
-from usage.ingest.litellm import EDITORS
-from usage.ingest.otlp import Record, person, project, text, whole
+from usage.ingest.fields import in_editor, text, whole
+from usage.ingest.otlp import Record, kind_of_work, person, project
 
 TOKENS = {
     "prompt_tokens": "input_token_count",
@@ -53,7 +53,7 @@ def read(record: Record) -> Iterator[Event]:
         source=source_of(text(fields, "originator")),
         provider="openai",
         model=text(fields, "model", "slug"),
-        test_type=text(fields, "test_type") or text(record.resource, "test_type"),
+        test_type=kind_of_work(record),
         failed=not tokens,
         usage_known=not tokens or any(tokens.values()),
         **tokens,
@@ -62,7 +62,6 @@ def read(record: Record) -> Iterator[Event]:
 
 def source_of(originator: str) -> str:
     """Where Codex runs: "ui" in its desktop app, "ide" in an editor, or "cli"."""
-    name = originator.lower()
-    if "desktop" in name:
+    if "desktop" in originator.lower():
         return "ui"
-    return "ide" if re.search(EDITORS, name) else "cli"
+    return "ide" if in_editor(originator) else "cli"

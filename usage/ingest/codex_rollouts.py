@@ -1,12 +1,12 @@
 """Codex's session files, called rollouts: a response of the model becomes one event."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import PureWindowsPath
 
 from usage.ingest.codex import source_of
-from usage.ingest.event import TOKEN_FIELDS, Event, InvalidEvent
-from usage.ingest.otlp import text, whole
+from usage.ingest.event import TOKEN_FIELDS, Event
+from usage.ingest.fields import folder, rows, text, timestamp, whole
 
 # In the order of TOKEN_FIELDS.
 COUNTS = (
@@ -19,13 +19,17 @@ COUNTS = (
 NOTHING = [0] * len(COUNTS)
 LINES = ("session_meta", "turn_context", "event_msg", "response_item", "token_usage_record")
 AT_ONCE = timedelta(seconds=1)
-LONGEST_PROJECT = 100
 
 
-def recognises(sample: object, path: str) -> bool:
-    """Whether a line is from a file of Codex; `path` is the file's."""
+def recognises(sample: object) -> bool:
+    """Whether a line is from a file of Codex."""
     known = isinstance(sample, dict) and text(sample, "type") in LINES
     return known and isinstance(sample.get("payload"), dict)
+
+
+def records(document: object) -> Iterator[object]:
+    """The lines of a file that is one JSON document."""
+    return rows(document, "events")
 
 
 def reader(path: str) -> Callable[[object], Iterator[Event]]:
@@ -64,13 +68,13 @@ class _Rollout:
         # Only the first header is this file's: a fork goes on with a copy of its parent's file.
         self.opened = True
         self.thread = text(meta, "id", "session_id") or self.thread
-        self.project = PureWindowsPath(text(meta, "cwd")).name[:LONGEST_PROJECT]
+        self.project = folder(text(meta, "cwd"))
         self.source = source_of(f"{text(meta, 'originator')} {text(meta, 'source')}")
         origin = meta.get("source")
         spawned = isinstance(origin, dict) and "subagent" in origin
         if spawned or text(meta, "forked_from_id", "parent_thread_id"):
             self.total, self.own_from = None, meta.get("subagent_history_start_ordinal")
-            self.copied_at = _time(line)
+            self.copied_at = timestamp(line)
 
     def _record(self, line: dict, record: dict) -> Iterator[Event]:
         used, response_id = _counts(record, "usage"), text(record, "response_id")
@@ -106,14 +110,14 @@ class _Rollout:
             return ordinal < self.own_from
         if self.copied_at:
             # Copies have the times of the parent, or all that of the moment they were made in.
-            time = _time(line)
+            time = timestamp(line)
             self.copied_at = max(self.copied_at, time) if time - self.copied_at < AT_ONCE else None
         return bool(self.copied_at)
 
     def _event(self, line: dict, id: str, used: list[int]) -> Event:
         return Event(
             id=id,
-            time=_time(line),
+            time=timestamp(line),
             project=self.project,
             source=self.source,
             provider="openai",
@@ -130,11 +134,3 @@ def _counts(fields: dict, name: str) -> list[int] | None:
 
 def _sum(before: list[int] | None, last: list[int] | None) -> list[int] | None:
     return [sum(pair) for pair in zip(before or NOTHING, last, strict=True)] if last else before
-
-
-def _time(line: dict) -> datetime:
-    try:
-        time = datetime.fromisoformat(text(line, "timestamp"))
-    except ValueError:
-        raise InvalidEvent("timestamp", "must be like 2026-11-22T10:00:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -69,7 +69,7 @@ def open_file(
 def _format(path: Path, name: str, shown: str, samples: list[object]) -> Format:
     if name == "auto":
         # Of a file that was named itself, native events are expected when nothing else is clear.
-        name = formats.recognise(samples, shown) or ("" if shown != path.name else "native")
+        name = formats.recognise(samples) or ("" if shown != path.name else "native")
     if not name:
         raise UnknownFormat(f"{path} is in no format that is known here.")
     return formats.of(name, shown)
@@ -91,7 +91,7 @@ def _open_document(
     samples = [document, *listed, *(events[:SAMPLES] if isinstance(events, list) else [])]
     form = _format(path, name, shown, samples)
     progress(path.stat().st_size)
-    return form, enumerate(form.records(document), start=1)
+    return form, enumerate(formats.FILES[form.name].records(document), start=1)
 
 
 def _open_csv(
@@ -101,11 +101,11 @@ def _open_csv(
     with suppress(csv.Error):
         header, first = next(rows, []), next(rows, [])
         cells = dict(zip(header, first or header, strict=False))
-        if name == "auto" and (foreign := formats.recognise([cells], shown)):
+        if name == "auto" and (foreign := formats.recognise([cells])):
             name = foreign
     # A header that nobody else writes is a native one, perhaps with a typing error to name.
     form = formats.of("native" if name == "auto" else name, shown)
-    record = _record if form.EXPLICIT else _cells
+    record = _record if form.name == "native" else _cells
     return form, _csv(_lines(path, progress), path, record)
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from usage.ingest.event import Event, InvalidEvent
-from usage.ingest.otlp import Record, person, project, text, whole
+from usage.ingest.fields import text, whole
+from usage.ingest.otlp import Record, kind_of_work, person, project
 
 CALLS = ("gemini_cli.api_response", "gemini_cli.api_error")
 COUNTS = (
@@ -43,7 +44,7 @@ def read(record: Record) -> Iterator[Event]:
         source="cli",
         provider="google",
         model=text(fields, "model"),
-        test_type=text(fields, "test_type") or text(record.resource, "test_type"),
+        test_type=kind_of_work(record),
         # Thoughts, and what tools add to the prompt, are counted apart.
         prompt_tokens=prompt + tool,
         completion_tokens=output + thoughts,

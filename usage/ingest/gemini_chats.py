@@ -2,24 +2,27 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import PureWindowsPath
 
-from usage.ingest.event import Event, InvalidEvent
-from usage.ingest.otlp import text, whole
+from usage.ingest.event import Event
+from usage.ingest.fields import folder, rows, text, timestamp, whole
 
 COUNTS = ("input", "tool", "output", "thoughts", "cached")
-LONGEST_PROJECT = 100
 HASH = re.compile("[0-9a-f]{64}")
 
 
-def recognises(sample: object, path: str) -> bool:
-    """Whether a line is from a file of Gemini CLI; `path` is the file's."""
+def recognises(sample: object) -> bool:
+    """Whether a line is from a file of Gemini CLI."""
     if not isinstance(sample, dict):
         return False
     header = text(sample, "sessionId") and text(sample, "projectHash")
     answer = text(sample, "type") == "gemini" and text(sample, "timestamp")
     return bool(header or answer or isinstance(sample.get("$set"), dict))
+
+
+def records(document: object) -> Iterator[object]:
+    """The lines of a file that is one JSON document."""
+    return rows(document, "events")
 
 
 def reader(path: str) -> Callable[[object], Iterator[Event]]:
@@ -48,7 +51,7 @@ def _events(message: dict, project: str) -> Iterator[Event]:
     prompt, tool, output, thoughts, cached = counts
     yield Event(
         id=f"gemini-chat:{message_id}",
-        time=_time(message),
+        time=timestamp(message),
         project=project,
         source="cli",
         provider="google",
@@ -67,12 +70,4 @@ def _project(path: str) -> str:
     # In .gemini/tmp/<project>/chats; older versions have a hash in the place of its name.
     folders = PureWindowsPath(path).parts
     name = folders[folders.index("chats") - 1] if "chats" in folders[1:] else ""
-    return "" if HASH.fullmatch(name) else name[:LONGEST_PROJECT]
-
-
-def _time(message: dict) -> datetime:
-    try:
-        time = datetime.fromisoformat(text(message, "timestamp"))
-    except ValueError:
-        raise InvalidEvent("timestamp", "must be like 2026-11-22T10:00:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return "" if HASH.fullmatch(name) else folder(name)

@@ -4,11 +4,8 @@ import re
 from collections.abc import Iterator
 
 from usage.ingest.event import SOURCES, Event, InvalidEvent
-from usage.ingest.litellm import EDITORS
-from usage.ingest.otlp import Record, person, project, text, whole
-
-# User and project are derived, so a key's own project wins over what the sender suggests.
-EXPLICIT = False
+from usage.ingest.fields import count, in_editor, telling, text, tokens
+from usage.ingest.otlp import Record, kind_of_work, person, project
 
 DETAILS = "gen_ai.client.inference.operation.details"
 # Command lines have adapters of their own.
@@ -45,6 +42,11 @@ PROVIDERS |= {"mistral_ai": "mistral", "mistralai": "mistral", "moonshot_ai": "m
 PLACE = ("terminal.type", "app.entrypoint", "originator")
 
 
+def claims(record: Record) -> bool:
+    """Always: what no client of its own claims may follow the conventions."""
+    return True
+
+
 def read(record: Record) -> Iterator[Event]:
     """The call that a span or a log tells of; agents, tools and the rest tell of none.
 
@@ -57,17 +59,14 @@ def read(record: Record) -> Iterator[Event]:
         text(record.attributes, name) for name in ("gen_ai.response.id", "anthropic.request.id")
     ]
     ids = [one for one in (named[0], span, named[1]) if one]
-    try:
+    with telling(ids[0] if ids else ""):
         yield from _events(record, span, ids)
-    except InvalidEvent as error:
-        error.record_id = ids[0] if ids else None
-        raise
 
 
 def _events(record: Record, span: str, ids: list[str]) -> Iterator[Event]:
     said = record.attributes
-    tokens = {} if record.failed else _tokens(record)
-    usage_known = record.failed or any(tokens.values())
+    counts = {} if record.failed else tokens(*(count(said, *names) for names in TOKENS.values()))
+    usage_known = record.failed or any(counts.values())
     # Some also log that they are about to ask.
     if record.signal == "logs" and not usage_known and "gen_ai.response.id" not in said:
         return
@@ -88,12 +87,12 @@ def _events(record: Record, span: str, ids: list[str]) -> Iterator[Event]:
         source=_source(record),
         provider=_provider(record),
         model=text(said, *ASKED, *ANSWERED),
-        test_type=text(said, "test_type") or text(record.resource, "test_type"),
+        test_type=kind_of_work(record),
         failed=record.failed,
         # A stream that wasn't asked for its usage tells none.
         usage_known=usage_known,
         replaces=True,
-        **tokens,
+        **counts,
     )
 
 
@@ -117,22 +116,6 @@ def _span(record: Record, span_id: str) -> str:
     return f"{record.trace_id}:{span_id}" if record.trace_id and span_id else ""
 
 
-def _tokens(record: Record) -> dict[str, int]:
-    said = record.attributes
-    tokens = {}
-    for ours, names in TOKENS.items():
-        # Several names hold the same number: the largest is meant, a sum would count it twice.
-        counts = [whole(said[name], name) for name in names if name in said]
-        tokens[ours] = max(counts, default=0)
-    # Parts larger than the whole come from a sender that counts them apart.
-    cached = tokens["cache_read_tokens"] + tokens["cache_write_tokens"]
-    if cached > tokens["prompt_tokens"]:
-        tokens["prompt_tokens"] += cached
-    if tokens["reasoning_tokens"] > tokens["completion_tokens"]:
-        tokens["completion_tokens"] += tokens["reasoning_tokens"]
-    return tokens
-
-
 def _provider(record: Record) -> str:
     name = text(record.attributes, *PROVIDER).lower()
     family = name.partition(".")[0]
@@ -144,4 +127,4 @@ def _source(record: Record) -> str:
     if said.lower() in SOURCES:
         return said.lower()
     place = text(record.attributes, *PLACE) or text(record.resource, *PLACE)
-    return "ide" if re.search(EDITORS, place.lower()) else "cli" if place else "api"
+    return "ide" if in_editor(place) else "cli" if place else "api"

@@ -1,14 +1,23 @@
 """Helicone: one request of its API or of its exports (JSON, JSON lines, CSV) becomes one event."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import datetime
 
 from usage.ingest.event import SOURCES, TOKEN_FIELDS, Event, InvalidEvent
-from usage.ingest.litellm import BLANK, COST, COUNT, EMAIL, INSTANT, _count, _parsed, _text
-from usage.ingest.spend_logs import object_of
+from usage.ingest.fields import (
+    BLANK,
+    amount,
+    count,
+    dollars,
+    email_of,
+    instant,
+    rows,
+    structure,
+    telling,
+    text,
+    tokens,
+)
 
-EXPLICIT = False
 MODEL = ("model", "response_model", "model_override", "request_model")
 IDS = ("request_id", "response_id")
 PARTS = ("prompt_cache_read_tokens", "prompt_cache_write_tokens", "reasoning_tokens")
@@ -22,76 +31,71 @@ def recognises(record: dict) -> bool:
 
 def records(document: object) -> Iterator[object]:
     """The requests of an answer of the API, or of an export as an array."""
-    rows = document.get("data") if isinstance(document, dict) else document
-    yield from rows if isinstance(rows, list) else [document]
+    return rows(document, "data")
 
 
 def read(record: object) -> Iterator[Event]:
     """The call of a request, or nothing when no model was asked or none counted its tokens."""
     if not isinstance(record, dict):
         raise InvalidEvent("event", "must be an object: one request of Helicone")
-    try:
+    with telling(text(record, *IDS)):
         yield from _events(record)
-    except InvalidEvent as error:
-        error.record_id = _text(record, *IDS)[:500] or None
-        raise
 
 
 def _events(record: dict) -> Iterator[Event]:
-    failed = (_parsed(COUNT, record.get("response_status")) or 0) >= FIRST_ERROR
+    failed = (amount(record.get("response_status")) or 0) >= FIRST_ERROR
     counted = any(record.get(name) not in BLANK for name in TOKEN_FIELDS[:2])
     if _from_cache(record) or not (failed or counted):
         return
-    ids = [id for name in IDS if (id := _text(record, name))]
+    ids = [id for name in IDS if (id := text(record, name))]
     if not ids:
         raise InvalidEvent("id", f"needs {' or '.join(IDS)}")
-    user, properties = _text(record, "request_user_id"), _properties(record)
-    source = _text(properties, "source").lower()
-    tokens = [0] * len(TOKEN_FIELDS) if failed else _tokens(record)
-    cost = _parsed(COST, record.get("costUSD")) or _parsed(COST, record.get("cost")) or 0
+    user, properties = text(record, "request_user_id"), _properties(record)
+    source = text(properties, "source").lower()
+    counts = tokens(0, 0) if failed else _tokens(record)
+    cost = None if failed else dollars(record.get("costUSD"), record.get("cost"))
     yield Event(
         id=f"helicone:{ids[0]}",
         # The CSV export leaves out the first of Helicone's own ids.
         also=tuple(f"helicone:{id}" for id in ids[1:]),
         time=_time(record),
         user=user,
-        email=user.lower() if EMAIL.fullmatch(user) else "",
-        project=_text(properties, "project"),
+        email=email_of(user),
+        project=text(properties, "project"),
         source=source if source in SOURCES else "",
-        provider=_text(record, "provider").lower(),
-        model=_text(record, *MODEL),
-        test_type=_text(properties, "test_type", "op"),
-        cost_usd=Decimal(str(cost)) if cost > 0 and not failed else None,
+        provider=text(record, "provider").lower(),
+        model=text(record, *MODEL),
+        test_type=text(properties, "test_type", "op"),
+        cost_usd=cost,
         failed=failed,
-        usage_known=failed or any(tokens),
-        **dict(zip(TOKEN_FIELDS, tokens, strict=True)),
+        usage_known=failed or any(counts.values()),
+        **counts,
     )
 
 
 def _from_cache(record: dict) -> bool:
     # An answer from Helicone's own cache refers to the request that was answered first, any
     # other to nothing or to an id of zeros.
-    return bool(_text(record, "cache_reference_id").strip("0-"))
+    return bool(text(record, "cache_reference_id").strip("0-"))
 
 
 def _time(record: dict) -> datetime:
     for name in ("response_created_at", "request_created_at"):
-        time = _parsed(INSTANT, record.get(name))
+        time = instant(record.get(name))
         # ClickHouse has no null here: what never came back did so in 1970.
         if time and time.year > 1970:
-            return time if time.tzinfo else time.replace(tzinfo=UTC)
+            return time
     raise InvalidEvent("time", "needs request_created_at, like 2026-11-22T10:00:00Z")
 
 
-def _tokens(record: dict) -> list[int]:
-    prompt, completion = (_count(record, name) for name in TOKEN_FIELDS[:2])
-    read, written, reasoning = (_count(record, name) for name in PARTS)
-    cached, total = read + written, _count(record, "total_tokens")
-    # Not every provider's prompt holds its caches: the sizes or the total may show it.
-    if cached > prompt or (cached and total == prompt + cached + completion):
+def _tokens(record: dict) -> dict[str, int]:
+    prompt, completion = (count(record, name) for name in TOKEN_FIELDS[:2])
+    read, written, reasoning = (count(record, name) for name in PARTS)
+    cached, total = read + written, count(record, "total_tokens")
+    # Not every provider's prompt holds its caches: the total may show it, too.
+    if cached and total == prompt + cached + completion:
         prompt += cached
-    completion += reasoning if reasoning > completion else 0
-    return [prompt, completion, read, written, reasoning]
+    return tokens(prompt, completion, read, written, reasoning)
 
 
 def _properties(record: dict) -> dict[str, object]:
@@ -101,5 +105,5 @@ def _properties(record: dict) -> dict[str, object]:
         if isinstance(value, str) and value.startswith('{""'):
             value = value.replace('""', '"')
         # They come from headers, Helicone-Property-Project: in any case.
-        properties |= {name.lower(): part for name, part in object_of(value).items()}
+        properties |= {name.lower(): part for name, part in structure(value).items()}
     return properties

@@ -5,38 +5,59 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from models import Alias, Project, User
-from usage.ingest.event import Event
+from models import Project, User
+from usage.ingest.event import NOBODY, TEXT_LIMITS, Event
 
 RESERVED_SLUGS = ("all", "unassigned")
+MOST_CHARACTERS = TEXT_LIMITS["project"]
+# Each becomes a choice of the filters: a sender that makes one up for every call is mistaken.
+MOST_NEW_PROJECTS = 100
 
 
 def slug(name: str) -> str:
     """A project's name as it stands in addresses: "Check Out!" is check-out."""
-    text = re.sub(r"[\W_]+", "-", name.casefold()).strip("-")
+    # Some letters grow when their case is folded; a slug is a name of its project as well.
+    text = re.sub(r"[\W_]+", "-", name.casefold()).strip("-")[:MOST_CHARACTERS].strip("-")
     if not text:
         text = "project-" + hashlib.sha256(name.encode()).hexdigest()[:8]
     return f"{text}-project" if text in RESERVED_SLUGS else text
 
 
-def user_ids(events: Iterable[Event], now: datetime) -> Mapping[str, int]:
-    """The user of every name in the events, through aliases; unknown names become users."""
+def surplus_projects(names: Iterable[str]) -> set[str]:
+    """The names of new projects beyond those that one request may bring."""
+    slugs = {name: slug(name) for name in names if name}
+    if len(set(slugs.values())) <= MOST_NEW_PROJECTS:
+        return set()
+    known = _known_projects(slugs.values())
+    new = list(dict.fromkeys(key for key in slugs.values() if key not in known))
+    surplus = set(new[MOST_NEW_PROJECTS:])
+    return {name for name, key in slugs.items() if key in surplus}
+
+
+def users(events: Iterable[Event], now: datetime) -> Mapping[str, User]:
+    """The user of every name in the events, and of NOBODY if there is one; new names become users.
+
+    What is said of a user fills what was left out before, and changes nothing.
+    """
     said: dict[str, dict[str, str]] = {}
     for event in events:
         profile = said.setdefault(event.user, {})
         if event.display_name:
-            profile["display_name"] = event.display_name
+            profile.setdefault("display_name", event.display_name)
         if event.email:
-            profile["email"] = event.email
-    known = _known_users(said)
+            profile.setdefault("email", event.email)
+    known = _known_users({*said, NOBODY})
     if missing := sorted(said.keys() - known.keys()):
         blank = {"created_at": now, "display_name": "", "email": ""}
         for some in _slices(missing):
             rows = [{"username": name} | blank | said[name] for name in some]
             User.insert_many(rows).on_conflict_ignore().execute()
         known |= _known_users(missing)
-    _update_profiles(said, known)
-    return {name: user.id for name, user in known.items()}
+    for name in sorted(said):
+        user = known[name]
+        if new := {key: value for key, value in said[name].items() if not getattr(user, key)}:
+            User.update(**new).where(User.id == user.id).execute()
+    return known
 
 
 def projects(names: Iterable[str], timezone: str, now: datetime) -> Mapping[str, Project]:
@@ -59,10 +80,7 @@ def _known_users(names: Iterable[str]) -> dict[str, User]:
     names = list(names)
     found = {}
     for some in _slices(names):
-        for user in User.select().where(User.username.in_(some)):
-            found[user.username] = user
-        for alias in Alias.select(Alias, User).join(User).where(Alias.name.in_(some)):
-            found[alias.name] = alias.user
+        found |= {row.username: row for row in User.select().where(User.username.in_(some))}
     return found
 
 
@@ -71,18 +89,6 @@ def _known_projects(slugs: Iterable[str]) -> dict[str, Project]:
     for some in _slices(sorted(slugs)):
         found |= {row.slug: row for row in Project.select().where(Project.slug.in_(some))}
     return found
-
-
-def _update_profiles(said: Mapping[str, Mapping[str, str]], known: Mapping[str, User]) -> None:
-    """Call people what they were called last, whichever of their names it was said with."""
-    users = {user.id: user for user in known.values()}
-    profiles: dict[int, dict[str, str]] = {}
-    for name, profile in said.items():
-        profiles.setdefault(known[name].id, {}).update(profile)
-    for user_id in sorted(profiles):
-        profile = profiles[user_id]
-        if any(getattr(users[user_id], name) != value for name, value in profile.items()):
-            User.update(**profile).where(User.id == user_id).execute()
 
 
 def _slices(values: list, size: int = 500) -> Iterable[list]:

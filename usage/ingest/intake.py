@@ -1,23 +1,35 @@
 """Records of one format -> counted events, with an account of everything received."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
+from models import db
+from usage import arrivals
 from usage.ingest.body import Unreadable
 from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent
-from usage.ingest.identity import slug
+from usage.ingest.fields import OPAQUE
+from usage.ingest.identity import slug, surplus_projects
 from usage.ingest.record import Outcome, record
 
-OPAQUE = re.compile(r"[0-9a-f]{32,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 CLOCK_SKEW = timedelta(days=1)
+COUNTERS = (
+    "received",
+    "accepted",
+    "duplicates",
+    "replaced",
+    "skipped",
+    "rejected",
+    "unknown_usage",
+    "nobody",
+)
 
 
 class Adapter(Protocol):
     """What reads one foreign shape; EXPLICIT when the sender itself says who and what for."""
 
+    name: str
     EXPLICIT: bool
 
     def read(self, record: object) -> Iterable[Event]:
@@ -30,6 +42,7 @@ class Sender(NamedTuple):
     project: str = ""
     user: str = ""
     source: str = ""
+    key_id: int = arrivals.FILES
 
 
 class Refusal(NamedTuple):
@@ -37,6 +50,11 @@ class Refusal(NamedTuple):
 
     index: int
     error: InvalidEvent
+
+    @property
+    def place(self) -> str:
+        """Which record it was: its id, else its number."""
+        return self.error.record_id or f"record {self.index}"
 
     def as_json(self) -> dict:
         """The refusal as the API answers it."""
@@ -51,22 +69,26 @@ class Refusal(NamedTuple):
 
 @dataclass
 class Receipt:
-    """The account: received = accepted + duplicates + skipped + rejected."""
+    """The account: received = accepted + duplicates + skipped + rejected.
+
+    Some duplicates replaced what was known, because they said more. Of the accepted,
+    unknown_usage are those whose tokens nobody reported, nobody those of no known person.
+    """
 
     received: int = 0
     accepted: int = 0
     duplicates: int = 0
+    replaced: int = 0
     skipped: int = 0
     rejected: int = 0
+    unknown_usage: int = 0
+    nobody: int = 0
     refusals: list[Refusal] = field(default_factory=list)
 
     def __iadd__(self, other: "Receipt") -> "Receipt":
         """Add another account's numbers; its refusals were told already."""
-        self.received += other.received
-        self.accepted += other.accepted
-        self.duplicates += other.duplicates
-        self.skipped += other.skipped
-        self.rejected += other.rejected
+        for name in COUNTERS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         return self
 
     @property
@@ -88,26 +110,75 @@ def take(
     sender: Sender,
     timezone: str,
     now: datetime,
+    trial: set[str] | None = None,
 ) -> Receipt:
-    """Translate and record (index, record) pairs; the good are counted, the bad accounted for."""
+    """Translate and record (index, record) pairs; the good are counted, the bad accounted for.
+
+    With `trial` (the ids of calls seen by earlier trials) it only shows what would happen.
+    """
+    receipt, events = _translate(adapter, records, sender, now)
+    if trial is not None:
+        new = [event for event in events if trial.isdisjoint(_names(event))]
+        trial.update(name for event in new for name in _names(event))
+        receipt.duplicates, events = len(events) - len(new), new
+    with db.atomic() as transaction:
+        outcomes = record(events, timezone, now)
+        _account(receipt, events, outcomes)
+        counts = {name: getattr(receipt, name) for name in arrivals.COUNTERS if name in COUNTERS}
+        reasons = ((str(one.error), one.place) for one in receipt.refusals)
+        arrivals.note(sender.key_id, adapter.name, counts, reasons, now)
+        if trial is not None:
+            transaction.rollback()
+    return receipt
+
+
+def _account(receipt: Receipt, events: list[Event], outcomes: list[Outcome]) -> None:
+    accepted = [
+        event
+        for event, outcome in zip(events, outcomes, strict=True)
+        if outcome is Outcome.ACCEPTED
+    ]
+    receipt.accepted = len(accepted)
+    receipt.replaced = outcomes.count(Outcome.REPLACED)
+    receipt.duplicates += len(outcomes) - len(accepted)
+    receipt.unknown_usage = sum(not (one.usage_known or one.failed) for one in accepted)
+    receipt.nobody = sum(one.user == NOBODY for one in accepted)
+
+
+def _names(event: Event) -> tuple[str, ...]:
+    return event.id, *event.also
+
+
+def _translate(
+    adapter: Adapter, records: Iterable[tuple[int, object]], sender: Sender, now: datetime
+) -> tuple[Receipt, list[Event]]:
     receipt = Receipt()
-    events: list[Event] = []
+    taken: list[tuple[int, list[Event]]] = []
     for index, raw in records:
         receipt.received += 1
         try:
             # Read to the end before any is looked at: a session file's adapter counts along.
             found = list(_read(adapter, raw))
-            read = [_attribute(event, adapter, sender, now) for event in found]
+            taken.append((index, [_attribute(event, adapter, sender, now) for event in found]))
         except InvalidEvent as error:
             receipt.refusals.append(Refusal(index, error))
-            receipt.rejected += 1
-            continue
-        receipt.skipped += not read
-        events += read
-    outcomes = record(events, timezone, now)
-    receipt.accepted = outcomes.count(Outcome.ACCEPTED)
-    receipt.duplicates = len(outcomes) - receipt.accepted
-    return receipt
+    events = _known_well_enough(taken, receipt)
+    receipt.rejected = len(receipt.refusals)
+    return receipt, events
+
+
+def _known_well_enough(taken: list[tuple[int, list[Event]]], receipt: Receipt) -> list[Event]:
+    """The events but for those of more new projects than a request may bring."""
+    surplus = surplus_projects({event.project for _, found in taken for event in found})
+    events: list[Event] = []
+    for index, found in taken:
+        if wrong := next((event for event in found if event.project in surplus), None):
+            message = "is one of too many new projects in one request"
+            receipt.refusals.append(Refusal(index, InvalidEvent("project", message, wrong.id)))
+        else:
+            receipt.skipped += not found
+            events += found
+    return events
 
 
 def _read(adapter: Adapter, raw: object) -> Iterable[Event]:

@@ -2,25 +2,23 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC
-from decimal import Decimal
 from itertools import product
 
-from usage.ingest.event import TOKEN_FIELDS, Event, InvalidEvent
-from usage.ingest.litellm import (
-    COST,
-    EMAIL,
-    INSTANT,
-    _count,
-    _labels,
-    _nested,
-    _parsed,
-    _source,
-    _text,
+from usage.ingest.event import Event, InvalidEvent
+from usage.ingest.fields import (
+    count,
+    dollars,
+    email_of,
+    instant,
+    labels,
+    nested,
+    rows,
+    source,
+    telling,
+    text,
+    tokens,
 )
-from usage.ingest.spend_logs import object_of
 
-EXPLICIT = False
 CALLS = ("GENERATION", "EMBEDDING")
 INPUT, OUTPUT = ("input", "prompt"), ("output", "completion")
 # The names of older versions, which hold no parts.
@@ -41,8 +39,7 @@ def recognises(record: dict) -> bool:
 
 def records(document: object) -> Iterator[object]:
     """The observations of a page of the API, or of an export as an array."""
-    rows = document.get("data") if isinstance(document, dict) else document
-    yield from rows if isinstance(rows, list) else [document]
+    return rows(document, "data")
 
 
 def read(record: object) -> Iterator[Event]:
@@ -50,56 +47,51 @@ def read(record: object) -> Iterator[Event]:
     if not isinstance(record, dict):
         raise InvalidEvent("event", "must be an object: one observation of Langfuse")
     record = _camel(record)
-    try:
-        if _text(record, "type").upper() in (*CALLS, ""):
+    with telling(text(record, "id")):
+        if text(record, "type").upper() in (*CALLS, ""):
             yield _event(record)
-    except InvalidEvent as error:
-        error.record_id = _text(record, "id")[:500] or None
-        raise
 
 
 def _event(record: dict) -> Event:
-    observation, tokens = _text(record, "id"), _tokens(record)
+    observation, counts = text(record, "id"), _tokens(record)
     if not observation:
         raise InvalidEvent("id", "is required")
-    time = _parsed(INSTANT, record.get("endTime")) or _parsed(INSTANT, record.get("startTime"))
+    time = instant(record.get("endTime"), record.get("startTime"))
     if not time:
         raise InvalidEvent("time", "needs endTime or startTime, like 2026-11-22T10:00:00Z")
-    costs = object_of(record.get("costDetails"))
-    costs = [record.get("totalCost"), costs.get("total"), record.get("calculatedTotalCost")]
-    cost = next((found for cost in costs if (found := _parsed(COST, cost))), 0)
-    user, tags = _text(record, "userId"), _labels(_nested(record, "tags", list))
+    costs = record.get("totalCost"), nested(record, "costDetails").get("total")
+    user, tags = text(record, "userId"), labels(nested(record, "tags", list))
     # What failed after the model had answered has used its tokens.
-    failed = _text(record, "level").upper() == "ERROR" and not any(tokens)
+    failed = text(record, "level").upper() == "ERROR" and not any(counts.values())
     return Event(
         id=f"langfuse:{observation}",
-        time=time if time.tzinfo else time.replace(tzinfo=UTC),
+        time=time,
         user=user,
-        email=user.lower() if EMAIL.fullmatch(user) else "",
-        project=_text(tags, "project") or _text(record, "projectName", "projectId"),
-        source=_source(tags, ""),
-        model=_text(record, "model", "providedModelName"),
-        test_type=_text(tags, "test_type", "op"),
-        cost_usd=Decimal(str(cost)) if cost > 0 else None,
+        email=email_of(user),
+        project=text(tags, "project") or text(record, "projectName", "projectId"),
+        source=source(tags, ""),
+        model=text(record, "model", "providedModelName"),
+        test_type=text(tags, "test_type", "op"),
+        cost_usd=dollars(*costs, record.get("calculatedTotalCost")),
         failed=failed,
-        usage_known=failed or any(tokens),
+        usage_known=failed or any(counts.values()),
         # An export may hold calls that were still under way.
         replaces=True,
         span=_span(record, "id"),
         parent_span=_span(record, "parentObservationId"),
-        **dict(zip(TOKEN_FIELDS, tokens, strict=True)),
+        **counts,
     )
 
 
-def _tokens(record: dict) -> list[int]:
-    usage = object_of(record.get("usageDetails")) or object_of(record.get("usage"))
-    if _text(usage, "unit").upper() not in ("TOKENS", ""):
-        return [0] * len(TOKEN_FIELDS)
+def _tokens(record: dict) -> dict[str, int]:
+    usage = nested(record, "usageDetails") or nested(record, "usage")
+    if text(usage, "unit").upper() not in ("TOKENS", ""):
+        return tokens(0, 0)
     # The usage of older versions holds its prices, too.
     usage = {name.lower(): count for name, count in usage.items()}
     usage = {name: usage[name] for name in usage if name != "unit" and "cost" not in name}
     if not any(usage.values()):
-        usage = {name: _count(record, *older) for name, older in OLDER.items()}
+        usage = {name: count(record, *older) for name, older in OLDER.items()}
     cache = {name for name in usage if "cache" in name}
     thoughts = {name for name in usage if "reasoning" in name or "thought" in name}
     inputs = cache | {name for name in usage if name.startswith(INPUT)}
@@ -107,24 +99,24 @@ def _tokens(record: dict) -> list[int]:
     written = {name for name in cache if "creat" in name or "write" in name}
     # Names are free, their parts meant to be apart from each other. Where the total says that
     # the parts are inside, it is believed.
-    total = _count(usage, "total", "total_tokens")
-    prompts = (_sum(usage, inputs), _count(usage, *INPUT, "input_tokens", "prompt_tokens"))
-    answers = (_sum(usage, outputs), _count(usage, *OUTPUT, "output_tokens", "completion_tokens"))
+    total = count(usage, "total", "total_tokens")
+    prompts = (_sum(usage, inputs), count(usage, *INPUT, "input_tokens", "prompt_tokens"))
+    answers = (_sum(usage, outputs), count(usage, *OUTPUT, "output_tokens", "completion_tokens"))
     pairs = list(product(prompts, answers))
     prompt, completion = next((pair for pair in pairs if sum(pair) == total != 0), pairs[0])
     if not prompt + completion:
         prompt = total
-    reasoning = _sum(usage, thoughts)
-    return [prompt, completion, _sum(usage, cache - written), _sum(usage, written), reasoning]
+    parts = (cache - written, written, thoughts)
+    return tokens(prompt, completion, *(_sum(usage, names) for names in parts))
 
 
 def _sum(usage: dict, names: set[str]) -> int:
-    return sum(_count(usage, name) for name in names)
+    return sum(count(usage, name) for name in names)
 
 
 def _span(record: dict, name: str) -> str:
     # Only observations that came by OpenTelemetry have ids by which other roads know the span.
-    span = f"{_text(record, 'traceId')}:{_text(record, name)}"
+    span = f"{text(record, 'traceId')}:{text(record, name)}"
     return span if SPAN.fullmatch(span) else ""
 
 

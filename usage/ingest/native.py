@@ -8,9 +8,11 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, StrictBool, StrictInt, ValidationError
 
 from usage.ingest.event import SOURCES, WHOLE_NUMBER, Event, InvalidEvent
+from usage.ingest.fields import rows
 
 # The sender says who and what for: neither is guessed, and a foreign project is refused.
 EXPLICIT = True
+TELLTALE = {"id", "prompt_tokens", "completion_tokens"}
 
 
 def _text(value: object) -> str:
@@ -77,6 +79,16 @@ class NativeEvent(BaseModel):
 
 
 FIELDS: tuple[str, ...] = tuple(NativeEvent.model_fields)
+
+
+def recognises(record: dict) -> bool:
+    """Whether a record is an event: has what no other format has, and nothing else."""
+    return TELLTALE <= record.keys() <= NativeEvent.model_fields.keys()
+
+
+def records(document: object) -> Iterator[object]:
+    """The events of {"events": […]}, of an array, or the one event."""
+    return rows(document, "events")
 
 
 def read(record: object) -> Iterator[Event]:

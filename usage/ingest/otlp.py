@@ -1,23 +1,28 @@
-"""OTLP/HTTP: the bodies of traces and logs -> the records in them, and whom they speak of."""
+"""OTLP/HTTP: the bodies of traces and logs -> the records in them, and whom they speak of.
+
+What a record tells of is read by the adapter of the client that claims it, see formats.py.
+"""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from itertools import islice
 from math import isfinite
 from typing import Any
 
 from usage.ingest.body import BodyTooLarge
-from usage.ingest.event import MOST_USER_CHARACTERS, WHOLE_NUMBER, InvalidEvent
+from usage.ingest.event import MOST_USER_CHARACTERS
+from usage.ingest.fields import OPAQUE, email_of, iso, text
 from usage.ingest.otlp_messages import PATHS, Look, parsed
 from usage.ingest.otlp_messages import failure as failure
 from usage.ingest.otlp_messages import success as success
 
 PERSON = ("user.email", "enduser.id", "user.id", "gen_ai.user")
 PERSON += ("traceloop.association.properties.user_id",)
-PERSON_AROUND, PROJECT = ("enduser.id", "user.email", "user.id"), ("project", "project.name")
+PERSON_AROUND = ("enduser.id", "user.email", "user.id")
+PROJECT, TEST_TYPE = ("project", "project.name"), ("test_type",)
 OPAQUE_IDS = ("user.account_id", "user.account_uuid", "user.id", "installation.id")
 IDS = {"gen_ai.response.id", "anthropic.request.id", "request_id"}
 PARAMETERS = {"llm.invocation_parameters", "embedding.invocation_parameters"}
@@ -43,9 +48,7 @@ NAMES = {
 KEPT = frozenset({*PERSON, *OPAQUE_IDS, *PROJECT, *IDS, *PARAMETERS}).union(
     prefix + name for prefix, names in NAMES.items() for name in names.split()
 )
-MOST_RECORDS, LONGEST, LONGEST_ID, OUTWARDS, STATUS_CODE_ERROR = 100_000, 512, 500, 32, 2
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-OPAQUE = re.compile(r"[0-9a-f]{32,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+MOST_RECORDS, LONGEST, LONGEST_ID, STATUS_CODE_ERROR = 100_000, 512, 500, 2
 IDENTIFIER = re.compile(r"(?=.{1,100}\Z)[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 REQUESTED = re.compile(r'"model"\s*:\s*"([^"\\]{1,200})"')
 
@@ -92,7 +95,7 @@ def person(record: Record) -> tuple[str, str]:
         for name in names:
             user = text(place, name)
             if user and len(user) <= longest and not OPAQUE.fullmatch(user):
-                return (user.lower(),) * 2 if EMAIL.fullmatch(user) else (user, "")
+                return email_of(user) or user, email_of(user)
     for place in (record.attributes, record.resource):
         opaque = opaque or text(place, *OPAQUE_IDS)
     return opaque[:longest], ""
@@ -103,25 +106,9 @@ def project(record: Record) -> str:
     return text(record.attributes, *PROJECT) or text(record.resource, *PROJECT)
 
 
-def text(fields: Mapping[str, object], *names: str) -> str:
-    """The first of these fields that holds text or a number, "" when none does."""
-    for name in names:
-        value = fields.get(name)
-        value = str(value) if type(value) is int else value
-        if isinstance(value, str) and (value := value.strip()):
-            return value
-    return ""
-
-
-def whole(value: object, field: str = "tokens") -> int:
-    """A count, from a number or its digits; 0 for None. Raises InvalidEvent."""
-    if isinstance(value, str) and value.isdecimal() and len(value) <= 20:
-        return int(value)
-    # Some senders declare every number a double.
-    number = value if type(value) is int else isinstance(value, float) and value.is_integer()
-    if value is not None and (number is False or value < 0):
-        raise InvalidEvent(field, WHOLE_NUMBER)
-    return int(value or 0)
+def kind_of_work(record: Record) -> str:
+    """The kind of work that a sender names like the project, "" when it names none."""
+    return text(record.attributes, *TEST_TYPE) or text(record.resource, *TEST_TYPE)
 
 
 def _walk(look: Look, request: Any, signal: str) -> Iterator[Record]:
@@ -151,7 +138,7 @@ def _log(look: Look, log: Any, scope: str, resource: dict[str, object]) -> Recor
     name = text(kept, "event.name") or look.text(log, "event_name")[:LONGEST]
     body = "" if name else look.text(look.one(log, "body"), "string_value")
     name = body if IDENTIFIER.fullmatch(body) else name
-    time = _iso(text(kept, "event.timestamp"))
+    time = iso(text(kept, "event.timestamp"))
     time = time or look.time(log, "time_unix_nano", "observed_time_unix_nano")
     ids = look.id(log, "trace_id"), look.id(log, "span_id"), ""
     return Record("logs", scope, resource, kept, name, time, *ids, bool(kept.get("error.type")))
@@ -176,24 +163,27 @@ def _kept(look: Look, holder: Any) -> dict[str, object]:
 
 def _inherit(records: list[Record]) -> None:
     inside = {(record.trace_id, record.span_id): record for record in records}
-    for names in (PERSON, PROJECT, ("test_type",)):
-        if all(record.attributes.keys().isdisjoint(names) for record in records):
-            continue
-        for record in records:
-            outer = record
-            for _ in range(OUTWARDS):
-                said = {n: outer.attributes[n] for n in names if n in outer.attributes}
-                if said or not outer.parent_id:
-                    break
-                outer = inside.get((outer.trace_id, outer.parent_id))
-                if not outer:
-                    break
-            record.attributes.update(said)
+    for names in (PERSON, PROJECT, TEST_TYPE):
+        if any(not record.attributes.keys().isdisjoint(names) for record in records):
+            known: dict[int, dict[str, object]] = {}
+            for record in records:
+                _take_from_around(record, names, inside, known)
 
 
-def _iso(said: str) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(said)
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+def _take_from_around(
+    record: Record, names: tuple[str, ...], inside: dict, known: dict[int, dict[str, object]]
+) -> None:
+    """Outwards up to the first span that says one of the names, or of which it is known."""
+    way: list[Record] = []
+    outer: Record | None = record
+    while outer and id(outer) not in known:
+        # Until the end is known nothing stands here, which also ends a circle.
+        known[id(outer)] = {n: outer.attributes[n] for n in names if n in outer.attributes}
+        way.append(outer)
+        if known[id(outer)]:
+            break
+        outer = inside.get((outer.trace_id, outer.parent_id)) if outer.parent_id else None
+    said = known[id(outer)] if outer else {}
+    for one in way:
+        known[id(one)] = said
+        one.attributes.update(said)

@@ -13,7 +13,8 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from pydantic_core import from_json
 
-from usage.ingest.body import JSON, UnreadableBody, UnsupportedBody
+from usage.ingest import wire
+from usage.ingest.body import JSON, UnreadableBody, UnsupportedBody, refuse_swarm
 
 PROTOBUF = ("application/x-protobuf", "application/protobuf")
 SERVICES = {
@@ -53,18 +54,15 @@ class Look(NamedTuple):
 
 
 def parsed(body: bytes, content_type: str, signal: str) -> tuple[Any, Look]:
-    """The request message in a body, and how to look into it.
+    """The request message in a body, and how to look into it; of metrics only that it is one.
 
-    Raises UnsupportedBody or UnreadableBody.
+    Raises UnsupportedBody, or UnreadableBody and BodyTooLarge before the body takes any memory.
     """
     if content_type in PROTOBUF:
-        service, kind = SERVICES[signal]
-        try:
-            return getattr(service, f"Export{kind}ServiceRequest").FromString(body), IN_PROTOBUF
-        except DecodeError:
-            raise UnreadableBody(f"The body is not the protobuf of OTLP {signal}.") from None
+        return _message(body, signal), IN_PROTOBUF
     if content_type != JSON:
         raise UnsupportedBody(f"Send {PROTOBUF[0]} or {JSON}.")
+    refuse_swarm(body)
     try:
         document = from_json(body)
     except ValueError:
@@ -95,6 +93,17 @@ def failure(content_type: str, code: int, message: str) -> bytes:
     if content_type in PROTOBUF:
         return Status(code=code, message=message).SerializeToString()
     return json.dumps({"code": code, "message": message}).encode()
+
+
+def _message(body: bytes, signal: str) -> Any:
+    service, kind = SERVICES[signal]
+    request = getattr(service, f"Export{kind}ServiceRequest")
+    if signal == "metrics" or not wire.is_light(body):
+        wire.check(body, request.DESCRIPTOR)
+    try:
+        return request.FromString(b"" if signal == "metrics" else body)
+    except DecodeError:
+        raise UnreadableBody(f"The body is not the protobuf of OTLP {signal}.") from None
 
 
 @cache

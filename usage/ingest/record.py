@@ -1,22 +1,21 @@
 """record(events): one transaction that stores each event once and adds it to its day."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
+from functools import reduce
 from typing import NamedTuple
 
 from models import UNASSIGNED, db
-from models import Event as Stored
 from usage import rollups
-from usage.ingest import buckets, identity, same_call
-from usage.ingest.event import TOKEN_FIELDS, Event
-from usage.ingest.same_call import Identity
-from usage.rollups import DayKey, Delta, counters_of
+from usage.ingest import buckets, calls, identity, one_person, same_call, turns
+from usage.ingest.calls import Call, Identity
+from usage.ingest.event import NOBODY, Event
+from usage.ingest.one_person import People
+from usage.ingest.same_call import Places
+from usage.rollups import DayKey, Delta
 from usage.window import day_of
-
-ROWS_AT_ONCE = 500
 
 
 class Outcome(Enum):
@@ -27,17 +26,23 @@ class Outcome(Enum):
     REPLACED = "replaced"
 
 
-class Placed(NamedTuple):
-    """An event with the id it is stored under and the day it counts on."""
+class Telling(NamedTuple):
+    """What one event says of its call, and whether it may replace what was said before."""
 
-    event: Event
-    event_id: str
-    key: DayKey
+    call: Call
+    replaces: bool
 
-    @property
-    def identity(self) -> Identity:
-        """User and id."""
-        return self.key.user_id, self.event_id
+
+class Stored(NamedTuple):
+    """What storing came to: new calls, those that changed with what they were, and those gone.
+
+    Calls are gone that turned out to be others under another id or of nobody.
+    """
+
+    new: list[Call]
+    changed: list[tuple[Call, Call]]
+    gone: list[Call]
+    gone_into: set[Identity]
 
 
 def record(events: Sequence[Event], timezone: str, now: datetime) -> list[Outcome]:
@@ -47,168 +52,141 @@ def record(events: Sequence[Event], timezone: str, now: datetime) -> list[Outcom
     """
     if not events:
         return []
-    with db.atomic():
-        placed, owned = _place(events, timezone, now)
-        gone = same_call.disown(owned)
-        placed = _with_what_was_known(placed, gone)
-        calls: dict[Identity, list[Placed]] = {}
-        for row in placed:
-            calls.setdefault(row.identity, []).append(row)
-        firsts = {name: _last_word(rows[1:], rows[0]) for name, rows in sorted(calls.items())}
-        new = _insert(list(firsts.values()))
-        known = {name: rows for name, rows in sorted(calls.items()) if name not in new}
-        replaced = _replace(known)
-        _count([firsts[name] for name in sorted(new)], replaced, gone)
-    return _outcomes(placed, set(new), set(replaced))
+    try:
+        with db.atomic():
+            return _record(events, timezone, now, turns.needs_to_be_alone(events))
+    except turns.NotAlone:
+        with db.atomic():
+            return _record(events, timezone, now, alone=True)
 
 
-def _outcomes(placed: list[Placed], new: set[Identity], replaced: set[Identity]) -> list[Outcome]:
+def _record(events: Sequence[Event], timezone: str, now: datetime, alone: bool) -> list[Outcome]:
+    alone = turns.take(alone)
+    users = identity.users(events, now)
+    people = one_person.people({user.owner_id or user.id for user in users.values()})
+    nobody = users[NOBODY].id if NOBODY in users else 0
+    found = same_call.places([(users[event.user].id, event) for event in events], nobody)
+    if found.one_with and not alone:
+        raise turns.NotAlone
+    tellings = _tellings(events, found, timezone, now)
+    stored = _store(tellings, found)
+    same_call.claim(found)
+    copies = one_person.copies(people, _touched(stored)) if people else []
+    flipped = _count(stored, people, copies)
+    return _outcomes(tellings, stored, copies, flipped)
+
+
+def _tellings(
+    events: Sequence[Event], found: Places, timezone: str, now: datetime
+) -> list[Telling]:
+    projects = identity.projects({event.project for event in events}, timezone, now)
+    tellings = []
+    for event, call in zip(events, found.calls, strict=True):
+        project = projects.get(event.project)
+        day = day_of(event.time, project.timezone if project else timezone)
+        row = calls.told(event, call, project.id if project else UNASSIGNED, day)
+        tellings.append(Telling(row, event.replaces))
+    return tellings
+
+
+def _store(tellings: Sequence[Telling], found: Places) -> Stored:
+    """Insert the calls that are new, and let what is known grow by what says more."""
+    told: dict[Identity, list[Telling]] = defaultdict(list)
+    for telling in tellings:
+        told[telling.call.identity].append(telling)
+    gone = calls.remove(found.one_with) if found.one_with else []
+    others: dict[Identity, list[Call]] = defaultdict(list)
+    for call in gone:
+        user_id, event_id = one = found.one_with[call.identity]
+        others[one].append(call._replace(user_id=user_id, event_id=event_id, counted=True))
+    firsts = {}
+    for one, (first, *more) in sorted(told.items()):
+        firsts[one] = reduce(calls.united, [*others.get(one, ()), _after(first.call, more)])
+    new = calls.insert(list(firsts.values()))
+    olds = calls.read(told.keys() - new, lock=True)
+    changed = []
+    for one, old in olds.items():
+        call = _after(reduce(calls.united, others.get(one, ()), old), told[one])
+        if call != old:
+            changed.append((old, call))
+    calls.rewrite(call for _, call in changed)
+    return Stored([firsts[one] for one in sorted(new)], changed, gone, set(others))
+
+
+def _after(call: Call, tellings: Iterable[Telling]) -> Call:
+    """A call after some tellings, one by one."""
+    for later, replaces in tellings:
+        if calls.says_more(later, call, replaces):
+            call = calls.grown(call, later)
+    return call
+
+
+def _count(stored: Stored, people: People, copies: Sequence[one_person.Copies]) -> list[Call]:
+    """Bring the daily rows up to date; returns what other calls' counting had to change."""
+    deltas: dict[DayKey, Delta] = defaultdict(Delta)
+    for call in stored.new:
+        rollups.count(deltas, call)
+    for old, call in stored.changed:
+        if old.counted:
+            rollups.recount(deltas, old, call)
+    for call in stored.gone:
+        if call.counted:
+            rollups.count(deltas, call, -1)
+    now = [*stored.new, *(call for _, call in stored.changed)]
+    before = [*stored.gone, *(old for old, _ in stored.changed)]
+    flips = one_person.flips(people, copies)
+    flips += _bucket_flips(people, now, before)
+    calls.flip(flips)
+    for call in flips:
+        rollups.count(deltas, call, -1 if call.counted else 1)
+    rollups.add(deltas)
+    return flips
+
+
+def _bucket_flips(people: People, now: Sequence[Call], before: Sequence[Call]) -> list[Call]:
+    single = {buckets.place(people, call) for call in now if not (call.bucket or call.failed)}
+    left = {buckets.place(people, call) for call in before}
+    new = {buckets.place(people, call) for call in now if call.bucket}
+    found = buckets.at(people, single | left | new)
+    return buckets.flips(people, found, single) if found else []
+
+
+def _touched(stored: Stored) -> list[Identity]:
+    return [call.identity for call in (*stored.new, *(call for _, call in stored.changed))]
+
+
+def _outcomes(
+    tellings: Sequence[Telling],
+    stored: Stored,
+    copies: Sequence[one_person.Copies],
+    flipped: Sequence[Call],
+) -> list[Outcome]:
     """The first of each call is what its storing came to, the others are duplicates."""
+    new = {call.identity for call in stored.new}
+    first = {one: min(group) for group in copies for one in group}
+    known = {one for group in copies if not group <= new for one in group}
+    replaced = {call.identity for _, call in stored.changed} | stored.gone_into & new
+    replaced |= _outweighed(stored.new, flipped, first)
+    said = {
+        Outcome.ACCEPTED: {first.get(one, one) for one in new - known - replaced},
+        Outcome.REPLACED: {first.get(one, one) for one in replaced},
+    }
     outcomes = []
-    for row in placed:
-        outcome = Outcome.DUPLICATE
-        for kind, those in ((Outcome.ACCEPTED, new), (Outcome.REPLACED, replaced)):
-            if row.identity in those:
-                those.remove(row.identity)
-                outcome = kind
+    for telling in tellings:
+        one = first.get(telling.call.identity, telling.call.identity)
+        outcome = next((kind for kind, those in said.items() if one in those), Outcome.DUPLICATE)
+        said.get(outcome, set()).discard(one)
         outcomes.append(outcome)
     return outcomes
 
 
-def _place(
-    events: Sequence[Event], timezone: str, now: datetime
-) -> tuple[list[Placed], set[Identity]]:
-    users = identity.user_ids(events, now)
-    projects = identity.projects({event.project for event in events}, timezone, now)
-    named = [(users[event.user], event) for event in events]
-    calls, owned = same_call.identities(named)
-    placed = []
-    for event, (user_id, event_id) in zip(events, calls, strict=True):
-        project = projects.get(event.project)
-        key = DayKey(
-            project.id if project else UNASSIGNED,
-            day_of(event.time, project.timezone if project else timezone),
-            user_id,
-            event.source,
-            event.provider,
-            event.model,
-            event.test_type,
-        )
-        placed.append(Placed(event, event_id, key))
-    return placed, owned
-
-
-def _with_what_was_known(placed: list[Placed], gone: Sequence[Stored]) -> list[Placed]:
-    """A call that changes its owner keeps what the earlier record said, if that was more."""
-    said = {old.event_id: old for old in gone}
-    rows = []
-    for row in placed:
-        old = said.get(row.event_id)
-        if old and _weight(old) > _weight(row.event):
-            names = (*TOKEN_FIELDS, "failed", "usage_known")
-            event = replace(row.event, **{name: getattr(old, name) for name in names})
-            row = row._replace(event=event)
-        rows.append(row)
-    return rows
-
-
-def _last_word(rows: Sequence[Placed], first: Placed) -> Placed:
-    """The row that stands in the end when the others come after it, one by one."""
-    for row in rows:
-        if _takes_the_place(row.event, first.event):
-            first = row
-    return first
-
-
-def _takes_the_place(event: Event, earlier: Event | Stored) -> bool:
-    """True for a later record that says more: usage at last known, or more of it."""
-    if event.bucket and event.replaces:
-        return True
-    if event.usage_known and not event.failed and not earlier.usage_known:
-        return True
-    return event.replaces and _weight(event) > _weight(earlier)
-
-
-def _weight(event: Event | Stored) -> tuple[int, int]:
-    total = event.prompt_tokens + event.completion_tokens
-    return total, event.cache_read_tokens + event.cache_write_tokens + event.reasoning_tokens
-
-
-def _insert(rows: Sequence[Placed]) -> set[Identity]:
-    """Insert what is not there yet; returns what was inserted."""
-    inserted: set[Identity] = set()
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        values = [_values(row) for row in rows[start : start + ROWS_AT_ONCE]]
-        query = Stored.insert_many(values).on_conflict_ignore()
-        returning = query.returning(Stored.user, Stored.event_id)
-        inserted.update(tuple(row) for row in returning.tuples().execute())
-    return inserted
-
-
-def _replace(calls: dict[Identity, list[Placed]]) -> dict[Identity, tuple[Stored, Placed]]:
-    """Put records that say more in the place of stored ones; returns old and new of each."""
-    replaced = {}
-    stored = _stored([rows[0] for rows in calls.values()])
-    for name, rows in calls.items():
-        old = stored[name]
-        for place, row in enumerate(rows):
-            if _takes_the_place(row.event, old):
-                winner = _last_word(rows[place + 1 :], row)
-                here = (Stored.user == row.key.user_id) & (Stored.event_id == row.event_id)
-                Stored.update(**_values(winner)).where(here).execute()
-                replaced[name] = (old, winner)
-                break
-    return replaced
-
-
-def _stored(rows: Sequence[Placed]) -> dict[Identity, Stored]:
-    found = {}
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE]
-        query = Stored.select().where(
-            Stored.user.in_(sorted({row.key.user_id for row in some})),
-            Stored.event_id.in_([row.event_id for row in some]),
-        )
-        # SQLite has locked the file already; PostgreSQL locks the rows until the commit.
-        query = query.order_by(Stored.user, Stored.event_id)
-        for old in query.for_update() if db.for_update else query:
-            found[old.user_id, old.event_id] = old
-    return found
-
-
-def _count(
-    new: Sequence[Placed],
-    replaced: dict[Identity, tuple[Stored, Placed]],
-    gone: Sequence[Stored],
-) -> None:
-    """Add the new events to their days, and of the replaced ones the difference."""
-    deltas: dict[DayKey, Delta] = defaultdict(Delta)
-    covered = buckets.cover([row for row in new if row.event.bucket])
-    for row in new:
-        if row.identity not in covered:
-            deltas[row.key].count(counters_of(row.event), row.event.time)
-    for old, row in replaced.values():
-        if old.counted:
-            deltas[DayKey.of(old)].count(counters_of(old), old.time, sign=-1)
-            deltas[row.key].count(counters_of(row.event), row.event.time)
-    single = [*new, *(row for _, row in replaced.values())]
-    keys = {row.key for row in single if not (row.event.bucket or row.event.failed)}
-    gone = [*gone, *buckets.uncover(keys)]
-    for old in gone:
-        deltas[DayKey.of(old)].count(counters_of(old), old.time, sign=-1)
-    rollups.add(deltas)
-
-
-def _values(row: Placed) -> dict:
-    event = row.event
-    return {
-        "event_id": row.event_id,
-        "time": event.time,
-        "failed": event.failed,
-        "usage_known": event.usage_known,
-        "calls": event.calls,
-        "bucket": event.bucket,
-        "cost_nanodollars": None if event.cost_usd is None else round(event.cost_usd * 10**9),
-        **{name: getattr(event, name) for name in TOKEN_FIELDS},
-        **row.key._asdict(),
-    }
+def _outweighed(
+    new: Sequence[Call], flipped: Iterable[Call], first: Mapping[Identity, Identity]
+) -> set[Identity]:
+    """Calls that counted until a new one said more of them under another name."""
+    names = {call.identity for call in new}
+    most = {}
+    for call in sorted(new, key=lambda call: call.worth):
+        most[first.get(call.identity)] = call.worth
+    known = [call for call in flipped if call.counted and call.identity not in names]
+    return {c.identity for c in known if c.worth < most.get(first.get(c.identity), c.worth)}

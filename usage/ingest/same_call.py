@@ -1,100 +1,105 @@
 """Which records are the same call: by the other ids of it, and by spans one inside the other."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from peewee import PostgresqlDatabase
+from peewee import Expression
 
-from models import CallId, User, db
+from models import CallId
 from models import Event as Stored
-from usage.ingest.event import NOBODY, Event
+from usage.ingest.calls import Identity, slices
+from usage.ingest.event import Event
+from usage.rollups import among
 
-ROWS_AT_ONCE = 500
-# Any number, the same in every process: PostgreSQL lets one batch with linked ids in at a time.
-LOCK = 7_220_311
-
+FIELDS = (CallId.call_id, CallId.user_id, CallId.event_id)
 Named = tuple[int, Event]
 """A user's id and an event of theirs."""
-Identity = tuple[int, str]
-"""A user's id and the id of a call: what makes it the same on every road."""
+Names = dict[str, dict[int, str]]
+"""Per name of a call, who holds it under which id."""
 
 
-def identities(rows: Sequence[Named]) -> tuple[list[Identity], set[Identity]]:
-    """Under whom and which id each row is stored or has to be: its own, unless the call is known.
+class Places(NamedTuple):
+    """Where each row is stored or has to be, and which stored calls are one with another now."""
 
-    A call that one record gives to nobody belongs to whom another names; second come those that
-    are stored under nobody and now have an owner. What is claimed here for a row belongs to the
-    transaction that stores it.
+    calls: list[Identity]
+    one_with: dict[Identity, Identity]
+    claimed: list[tuple[str, int, str]]
+
+
+def places(rows: Sequence[Named], nobody: int) -> Places:
+    """The call of each row: its own id under its own user, unless the call is known already.
+
+    A call that one record gives to nobody belongs to whom another names. A record may tell that
+    calls which came apart are one: the others are then to be united with it.
     """
-    if any(_linked(event) for _, event in rows) and isinstance(db.obj, PostgresqlDatabase):
-        db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-    known = _known(rows)
-    nobody = _nobody() if known or any(_linked(event) for _, event in rows) else 0
-    found: list[Identity] = [(user_id, event.id) for user_id, event in rows]
+    known = _known(rows, nobody)
+    one_with: dict[Identity, Identity] = {}
+    calls: list[Identity] = [(user_id, event.id) for user_id, event in rows]
     claimed: dict[tuple[str, int], str] = {}
-    owned: set[Identity] = set()
     # Whoever is named comes first, so that what names nobody finds them.
     for place in sorted(range(len(rows)), key=lambda place: rows[place][0] == nobody):
         user_id, event = rows[place]
-        call = _find(known, event, user_id, nobody)
-        if call and call[0] == nobody != user_id:
-            owned.add(call)
-            for holders in known.values():
-                if holders.get(nobody) == call[1]:
-                    del holders[nobody]
-            call = user_id, call[1]
-        found[place] = call = call or (user_id, event.id)
+        held = _held(known, one_with, event, user_id, nobody)
+        owner = min((one[0] for one in held if one[0] != nobody), default=user_id)
+        same = [one for one in held if one[0] in (owner, nobody)]
+        new = _final(one_with, (owner, event.id))
+        call = next((one for one in same if one[0] == owner), new)
+        one_with |= {one: call for one in same if one != call}
+        calls[place] = call
         for name in _claims(event):
             holders = known.setdefault(name, {})
-            if holders.get(call[0]) is None:
+            if call[0] not in holders:
                 holders[call[0]] = claimed[name, call[0]] = call[1]
         # The rest of the batch knows it by then, though only linked ids are kept.
         known.setdefault(event.id, {}).setdefault(*call)
-    _claim((*name, event_id) for name, event_id in sorted(claimed.items()))
-    return found, owned
+    final = {one: _final(one_with, one) for one in one_with}
+    held_by = [(name, *_final(final, (user, id))) for (name, user), id in claimed.items()]
+    return Places([final.get(call, call) for call in calls], final, held_by)
 
 
-def disown(calls: Iterable[Identity]) -> list[Stored]:
-    """Take stored calls away from whom they are stored under; returns what they were."""
-    gone = []
-    for user_id, event_id in sorted(calls):
-        here = (Stored.user == user_id) & (Stored.event_id == event_id)
-        gone.extend(Stored.select().where(here))
-        Stored.delete().where(here).execute()
-        held = (CallId.user_id == user_id) & (CallId.event_id == event_id)
-        names = [name for (name,) in CallId.select(CallId.call_id).where(held).tuples()]
-        CallId.delete().where(CallId.user_id == user_id, CallId.call_id.in_(names)).execute()
-    return gone
+def claim(found: Places) -> None:
+    """Keep under which other ids calls may come again, also those of calls that became another."""
+    rows = set(found.claimed)
+    for some in slices(sorted(found.one_with)):
+        here = among((CallId.user_id, CallId.event_id), some)
+        for name, *call in CallId.select(*FIELDS).where(here).tuples():
+            rows.add((name, *found.one_with[tuple(call)]))
+        rows |= {(event_id, *found.one_with[user, event_id]) for user, event_id in some}
+        CallId.delete().where(here).execute()
+    for some in slices(sorted(rows)):
+        CallId.insert_many(some, fields=FIELDS).on_conflict_ignore().execute()
 
 
-def _nobody() -> int:
-    """The user that calls of no known person are stored under; 0 while there are none."""
-    return User.select(User.id).where(User.username == NOBODY).scalar() or 0
-
-
-def _linked(event: Event) -> bool:
+def linked(event: Event) -> bool:
+    """True for an event that may come under other ids too."""
     return bool(event.also or event.span)
 
 
-def _find(
-    known: dict[str, dict[int, str]], event: Event, user_id: int, nobody: int
-) -> Identity | None:
+def _final(one_with: dict[Identity, Identity], call: Identity) -> Identity:
+    while call in one_with:
+        # A shorter way for the next time.
+        one_with[call] = one_with.get(one_with[call], one_with[call])
+        call = one_with[call]
+    return call
+
+
+def _held(
+    known: Names, one_with: dict[Identity, Identity], event: Event, user_id: int, nobody: int
+) -> list[Identity]:
+    """The calls of this user or of nobody that an event is; of anyone if it names nobody."""
+    held: dict[Identity, None] = {}
     for name in _matches(event):
-        holders = known.get(name, {})
-        if user_id in holders:
-            return user_id, holders[user_id]
-        if user_id == nobody and holders:
-            return min(holders.items())
-        if _linked(event) and nobody in holders:
-            return nobody, holders[nobody]
-    return None
+        for one in known.get(name, {}).items():
+            call = _final(one_with, one)
+            if call[0] in (user_id, nobody) or user_id == nobody:
+                held[call] = None
+    return list(held)
 
 
 def _matches(event: Event) -> Iterator[str]:
     """Every name under which the same call may be known already."""
-    yield event.id
-    yield from event.also
+    yield from _ids(event)
     if event.span:
-        yield event.span
         yield f"in {event.span} {event.prompt_tokens}+{event.completion_tokens}"
     if event.parent_span:
         yield f"at {event.parent_span} {event.prompt_tokens}+{event.completion_tokens}"
@@ -105,39 +110,39 @@ def _claims(event: Event) -> Iterator[str]:
 
     A call instrumented twice is a span inside a span with equal tokens, and either may come first.
     """
-    if not _linked(event):
+    if not linked(event):
         return
-    yield event.id
-    yield from event.also
+    yield from _ids(event)
     if event.span:
-        yield event.span
         yield f"at {event.span} {event.prompt_tokens}+{event.completion_tokens}"
     if event.parent_span:
         yield f"in {event.parent_span} {event.prompt_tokens}+{event.completion_tokens}"
 
 
-def _known(rows: Sequence[Named]) -> dict[str, dict[int, str]]:
-    """Per name of a call, who holds it under which id."""
-    known: dict[str, dict[int, str]] = {}
-    for some in _slices(sorted({name for _, event in rows for name in _matches(event)})):
-        found = CallId.select(CallId.call_id, CallId.user_id, CallId.event_id)
-        for name, user_id, event_id in found.where(CallId.call_id.in_(some)).tuples():
+def _ids(event: Event) -> Iterator[str]:
+    yield event.id
+    yield from event.also
+    if event.span:
+        yield event.span
+
+
+def _known(rows: Sequence[Named], nobody: int) -> Names:
+    known: Names = {}
+    for some in slices(sorted({name for _, event in rows for name in _matches(event)})):
+        found = CallId.select(*FIELDS).where(CallId.call_id.in_(some))
+        for name, user_id, event_id in found.tuples():
             known.setdefault(name, {})[user_id] = event_id
     # What came without other ids is known by its own alone.
-    users = sorted({user_id for user_id, _ in rows})
-    for some in _slices(sorted({name for _, event in rows for name in event.also})):
-        found = Stored.select(Stored.user, Stored.event_id)
-        mine = Stored.user.in_(users) & Stored.event_id.in_(some)
-        for user_id, event_id in found.where(mine).tuples():
-            known.setdefault(event_id, {})[user_id] = event_id
+    free = [event for user_id, event in rows if linked(event) or user_id == nobody]
+    ids = {name for event in free for name in _ids(event)}
+    _know(known, ids)
+    if nobody:
+        _know(known, {event.id for _, event in rows} - ids, Stored.user == nobody)
     return known
 
 
-def _claim(rows: Iterable[tuple[str, int, str]]) -> None:
-    fields = (CallId.call_id, CallId.user_id, CallId.event_id)
-    for some in _slices(list(rows)):
-        CallId.insert_many(some, fields=fields).on_conflict_ignore().execute()
-
-
-def _slices(values: list) -> Iterator[list]:
-    return (values[start : start + ROWS_AT_ONCE] for start in range(0, len(values), ROWS_AT_ONCE))
+def _know(known: Names, ids: Iterable[str], *whose: Expression) -> None:
+    for some in slices(sorted(ids)):
+        found = Stored.select(Stored.user, Stored.event_id).where(Stored.event_id.in_(some), *whose)
+        for user_id, event_id in found.tuples():
+            known.setdefault(event_id, {})[user_id] = event_id

@@ -1,15 +1,11 @@
 """LiteLLM's own table of calls: one row of LiteLLM_SpendLogs becomes one event."""
 
 from collections.abc import Iterator
-from contextlib import suppress
-
-from pydantic_core import from_json
 
 from usage.ingest import litellm
 from usage.ingest.event import Event, InvalidEvent
-from usage.ingest.litellm import _nested, _text
+from usage.ingest.fields import nested, rows, text
 
-EXPLICIT = False
 USAGE = ("usage_object", "additional_usage_values")
 
 
@@ -20,42 +16,33 @@ def recognises(record: dict) -> bool:
 
 def records(document: object) -> Iterator[object]:
     """The rows of an answer of /spend/logs or /spend/logs/v2, or of the table as an array."""
-    rows = document.get("data") if isinstance(document, dict) else document
-    yield from rows if isinstance(rows, list) else [document]
+    return rows(document, "data")
 
 
 def read(record: object) -> Iterator[Event]:
     """The call of one row, the same event as its callback's. Raises InvalidEvent."""
     if not isinstance(record, dict):
         raise InvalidEvent("event", "must be an object: one row of LiteLLM_SpendLogs")
-    if not _text(record, "request_id"):
+    if not text(record, "request_id"):
         # /spend/logs answers with a day's sums by default.
         raise InvalidEvent("id", "needs request_id; get /spend/logs with summarize=false")
     # A row for a tool that was called is no call of a model.
-    if not _text(record, "mcp_namespaced_tool_name"):
+    if not text(record, "mcp_namespaced_tool_name"):
         yield from litellm.read(_payload(record))
 
 
 def _payload(row: dict) -> dict:
     """The row with the names of the callback's payload."""
-    metadata = object_of(row.get("metadata"))
-    usage = next((found for name in USAGE if (found := _nested(metadata, name))), {})
-    user = _text(metadata, "user_api_key_user_id") or _text(row, "user")
+    metadata = nested(row, "metadata")
+    usage = next((found for name in USAGE if (found := nested(metadata, name))), {})
+    user = text(metadata, "user_api_key_user_id") or text(row, "user")
     payload = row | {
         "id": row["request_id"],
-        "status": _text(row, "status") or _text(metadata, "status"),
+        "status": text(row, "status") or text(metadata, "status"),
         "response_cost": row.get("spend"),
         "metadata": metadata | {"usage_object": usage, "user_api_key_user_id": user},
     }
-    if payload["status"].lower() == "failure" and not _text(row, "api_base"):
+    if payload["status"].lower() == "failure" and not text(row, "api_base"):
         # Rows of failures lack the address even when a provider was asked.
         payload.pop("api_base", None)
     return payload
-
-
-def object_of(value: object) -> dict:
-    """An object, or the text of one as a column of JSON has it in a CSV file; else nothing."""
-    # Text with lone surrogates is a TypeError.
-    with suppress(ValueError, TypeError):
-        value = from_json(value) if isinstance(value, str) else value
-    return value if isinstance(value, dict) else {}

@@ -1,0 +1,76 @@
+"""A board of its own on the real server: gunicorn with its own settings and a new SQLite file."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+HOST = "127.0.0.1"
+
+
+class Board:
+    """An empty board in a folder, with an address and a key that may send and read."""
+
+    def __init__(self, folder: str | Path, workers: int = 2):
+        with socket.create_server((HOST, 0)) as free:
+            self.port = free.getsockname()[1]
+        self._env = os.environ | {
+            "DATABASE_URL": f"sqlite:///{folder}/board.db",
+            "SECRET_KEY": "for measurements only",
+            "REPORTING_TIMEZONE": "UTC",
+            "HOST": HOST,
+            "PORT": str(self.port),
+            "PUBLIC_URL": "",
+            "WEB_WORKERS": str(workers),
+        }
+        self.flask("migrate")
+        token = self.flask("key", "create", "all roads", "--scope", "ingest", "--scope", "read")
+        self.headers = {"Authorization": f"Bearer {token.splitlines()[-1]}"}
+
+    def flask(self, *arguments: str) -> str:
+        """Run one of the board's commands; returns what it printed."""
+        command = [sys.executable, "-m", "flask", "--app", "app", *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self._env, check=True, stdout=subprocess.PIPE, text=True
+        )
+        return done.stdout
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen]:
+        """Serve until the context is left, in a process group that ends at once."""
+        command = [sys.executable, "-m", "gunicorn", "--log-level", "error"]
+        with subprocess.Popen(command, cwd=ROOT, env=self._env, start_new_session=True) as process:
+            try:
+                while not self._ready():
+                    if process.poll() is not None:
+                        raise RuntimeError("The server did not start, see its errors above.")
+                    time.sleep(0.05)
+                yield process
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    def connect(self) -> HTTPConnection:
+        """A connection that stays open between requests."""
+        return HTTPConnection(HOST, self.port, timeout=120)
+
+    def totals(self, first: str, last: str) -> dict[str, int]:
+        """What the board has counted from the first day to the last."""
+        path = f"/api/v1/leaderboard?from={first}&to={last}"
+        with closing(self.connect()) as connection:
+            connection.request("GET", path, headers=self.headers)
+            return json.loads(connection.getresponse().read())["totals"]
+
+    def _ready(self) -> bool:
+        with suppress(OSError, HTTPException), closing(self.connect()) as connection:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        return False

@@ -1,0 +1,89 @@
+"""What a database can't do is told as it is: come back later, migrate first, or never."""
+
+from contextlib import contextmanager
+
+import pytest
+from conftest import ON_ONE_DATABASE, native
+from peewee import DataError, ProgrammingError
+
+from models import db
+from views import ingest
+
+JSON = {"Content-Type": "application/json"}
+
+
+@contextmanager
+def unmigrated(change, undo):
+    """The database as older code left it."""
+    db.execute_sql(change)
+    try:
+        yield
+    finally:
+        db.execute_sql(undo)
+
+
+def without(table):
+    """The database before it had that table."""
+    return unmigrated(
+        f"ALTER TABLE {table} RENAME TO later", f"ALTER TABLE later RENAME TO {table}"
+    )
+
+
+@pytest.mark.parametrize("path", ["/v1/traces", "/v1/logs", "/api/v1/events", "/ingest/litellm"])
+def test_senders_keep_what_they_have_until_the_tables_are_made(anonymous, make_key, caplog, path):
+    key = make_key("ingest") | JSON
+    with without("keys"):
+        response = anonymous.post(path, data=b"{}", headers=key)
+
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert "flask --app app migrate" in response.text
+    assert "flask --app app migrate" in caplog.text
+    assert anonymous.post(path, data=b"{}", headers=key).status_code in (200, 422)
+
+
+def test_a_column_that_is_missing_is_a_migration_that_is_missing(anonymous, make_key):
+    key = make_key("ingest")
+    rename = "ALTER TABLE events RENAME COLUMN {} TO {}"
+    with unmigrated(rename.format("usage_known", "later"), rename.format("later", "usage_known")):
+        response = anonymous.post("/api/v1/events", json=native(1), headers=key)
+
+    assert response.status_code == 503
+    assert "flask --app app migrate" in response.text
+    assert anonymous.post("/api/v1/events", json=native(1), headers=key).json["accepted"] == 1
+
+
+def test_a_page_of_a_board_without_tables_says_so_too(client):
+    with without("daily_usage"):
+        response = client.get("/leaderboard")
+        ready = client.get("/readyz").status_code
+
+    assert (response.status_code, ready) == (503, 503)
+    assert "flask --app app migrate" in response.text
+    assert client.get("/leaderboard").status_code == 200
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize("path", ["/v1/traces", "/api/v1/events"])
+def test_what_the_database_can_never_hold_is_refused_for_good(
+    anonymous, make_key, monkeypatch, path
+):
+    def refuse(*_arguments):
+        raise DataError("bigint out of range")
+
+    monkeypatch.setattr(ingest, "take", refuse)
+    response = anonymous.post(path, data=b"{}", headers=make_key("ingest") | JSON)
+
+    assert response.status_code == 422
+    assert "for the database" in response.text
+    assert "bigint" not in response.text
+
+
+@ON_ONE_DATABASE
+def test_a_mistake_of_ours_stays_one(anonymous, make_key, monkeypatch):
+    def mistake(*_arguments):
+        raise ProgrammingError("syntax error at or near SELEKT")
+
+    monkeypatch.setattr(ingest, "take", mistake)
+
+    with pytest.raises(ProgrammingError):
+        anonymous.post("/api/v1/events", data=b"{}", headers=make_key("ingest") | JSON)

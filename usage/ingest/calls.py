@@ -1,0 +1,168 @@
+"""A call as its row among the events: what a telling makes of it, and what another adds to it."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from models import Event as Stored
+from models import db
+from usage.ingest.event import Event
+from usage.rollups import ROWS_AT_ONCE, TOKENS, DayKey, among
+
+WORDS = ("source", "provider", "model", "test_type")
+NUMBERS = (*TOKENS, "failed", "usage_known", "calls")
+
+Identity = tuple[int, str]
+"""A user's id and the id of a call: what makes it the same on every road."""
+
+
+class Call(NamedTuple):
+    """One row of the events, its columns in their order."""
+
+    user_id: int
+    event_id: str
+    time: datetime
+    day: date
+    project_id: int
+    source: str
+    provider: str
+    model: str
+    test_type: str
+    prompt_tokens: int
+    completion_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+    cost_nanodollars: int | None
+    failed: bool
+    usage_known: bool
+    calls: int
+    bucket: bool
+    counted: bool = True
+
+    @property
+    def identity(self) -> Identity:
+        """User and id."""
+        return self.user_id, self.event_id
+
+    @property
+    def key(self) -> DayKey:
+        """The daily row that it counts in."""
+        return DayKey.of(self)
+
+    @property
+    def answered(self) -> bool:
+        """True when it came to an end whose usage is known."""
+        return self.usage_known and not self.failed
+
+    @property
+    def weight(self) -> tuple[int, int, int]:
+        """How much is known: the calls of a bucket, all tokens, how many of them by kind."""
+        kinds = self.cache_read_tokens + self.cache_write_tokens + self.reasoning_tokens
+        return self.calls, self.prompt_tokens + self.completion_tokens, kinds
+
+    @property
+    def worth(self) -> tuple[bool, tuple[int, int, int]]:
+        """What its copies are compared by: that it was answered, then how much is known."""
+        return self.answered, self.weight
+
+
+FIELDS = tuple(Stored._meta.sorted_fields)
+IDENTITY = (Stored.user, Stored.event_id)
+
+
+def told(event: Event, call: Identity, project_id: int, day: date) -> Call:
+    """The row that an event makes by itself."""
+    cost = event.cost_usd
+    return Call(
+        *call,
+        event.time,
+        day,
+        project_id,
+        *(event.source, event.provider, event.model, event.test_type),
+        *(getattr(event, name) for name in TOKENS),
+        None if cost is None else round(cost * 10**9),
+        event.failed,
+        event.usage_known,
+        event.calls,
+        event.bucket,
+    )
+
+
+def says_more(later: Call, earlier: Call, replaces: bool) -> bool:
+    """True for a telling that makes a call's unknown usage known, or `replaces` it with more.
+
+    A sender of one project can't make a call of another project grow.
+    """
+    if later.answered and not earlier.usage_known:
+        return True
+    elsewhere = later.project_id and earlier.project_id not in (0, later.project_id)
+    return replaces and not elsewhere and later.weight > earlier.weight
+
+
+def grown(earlier: Call, later: Call) -> Call:
+    """A call after a telling that says more: its numbers are new, its words stay."""
+    cost = earlier.cost_nanodollars if later.cost_nanodollars is None else later.cost_nanodollars
+    numbers = {name: getattr(later, name) for name in NUMBERS}
+    return _filled(earlier, later)._replace(cost_nanodollars=cost, **numbers)
+
+
+def united(one: Call, other: Call) -> Call:
+    """What two rows that turn out to be one call come to, under the name of the first."""
+    return grown(one, other) if other.worth > one.worth else _filled(one, other)
+
+
+def _filled(call: Call, other: Call) -> Call:
+    """What was said first stays: only what it left out is taken from the other."""
+    words = {name: getattr(call, name) or getattr(other, name) for name in WORDS}
+    # A day is counted in the zone of the project that it came with.
+    said = call if call.project_id or not other.project_id else other
+    return call._replace(project_id=said.project_id, time=said.time, day=said.day, **words)
+
+
+def read(calls: Collection[Identity], lock: bool = False) -> dict[Identity, Call]:
+    """The stored ones of these calls; locked until the transaction ends if asked to."""
+    found = {}
+    for some in slices(sorted(calls)):
+        query = Stored.select(*FIELDS).where(among(IDENTITY, some)).order_by(*IDENTITY)
+        # SQLite has locked the file already; PostgreSQL locks the rows.
+        query = query.for_update() if lock and db.for_update else query
+        found |= {call.identity: call for call in map(Call._make, query.tuples())}
+    return found
+
+
+def insert(calls: Sequence[Call]) -> set[Identity]:
+    """Insert what is not there yet; returns what was inserted."""
+    inserted: set[Identity] = set()
+    for some in slices(calls):
+        query = Stored.insert_many(some, fields=FIELDS).on_conflict_ignore().returning(*IDENTITY)
+        inserted.update(query.tuples().execute())
+    return inserted
+
+
+def rewrite(calls: Iterable[Call]) -> None:
+    """Put these rows in the place of the stored ones of the same calls."""
+    for some in slices(sorted(calls)):
+        query = Stored.insert_many(some, fields=FIELDS)
+        query.on_conflict(conflict_target=IDENTITY, preserve=FIELDS[2:]).execute()
+
+
+def remove(calls: Collection[Identity]) -> list[Call]:
+    """Take calls out of the events; returns what they were."""
+    gone = list(read(calls, lock=True).values())
+    for some in slices([call.identity for call in gone]):
+        Stored.delete().where(among(IDENTITY, some)).execute()
+    return gone
+
+
+def flip(calls: Collection[Call]) -> None:
+    """Count these where they were set aside, and set them aside where they counted."""
+    for counted in (True, False):
+        those = [call.identity for call in calls if call.counted is not counted]
+        for some in slices(sorted(those)):
+            Stored.update(counted=counted).where(among(IDENTITY, some)).execute()
+
+
+def slices(values: Sequence, size: int = ROWS_AT_ONCE) -> Iterator[Sequence]:
+    """So many values at once as fit a statement."""
+    return (values[start : start + size] for start in range(0, len(values), size))

@@ -1,0 +1,125 @@
+"""Of a call known under several names of one person only the weightiest copy counts."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from peewee import Case, Value, fn
+
+from models import CallId, User, db
+from models import Event as Stored
+from usage.ingest.calls import Call, Identity, read, slices
+from usage.rollups import among
+
+People = Mapping[int, int]
+"""Per user id of someone with several names, whose name it is; their own id included."""
+Copies = set[Identity]
+"""One call under all the names and ids that it is known by."""
+# A span in a span of equal tokens is the same call.
+NESTED = (("at ", "in "), ("in ", "at "))
+
+
+def people(user_ids: Collection[int]) -> dict[int, int]:
+    """All names of those among these owners who have several; nobody else stores theirs now."""
+    found: dict[int, int] = {}
+    for some in slices(sorted(user_ids)):
+        names = User.select(User.id, User.owner_id).where(User.owner_id.in_(some))
+        found |= dict(names.tuples())
+    owners = sorted(set(found.values()))
+    for some in slices(owners if db.for_update else []):
+        rows = User.select(User.id).where(User.id.in_(some)).order_by(User.id)
+        list(rows.for_update("FOR NO KEY UPDATE").tuples())
+    return found | {owner: owner for owner in owners}
+
+
+def names_of(people: People, owners: Collection[int]) -> set[int]:
+    """All names of these owners, their own included."""
+    return {*owners, *(name for name, owner in people.items() if owner in owners)}
+
+
+def copies(people: People, calls: Iterable[Identity]) -> list[Copies]:
+    """These calls, each with all that is known of it under other names of the same person."""
+    one: dict[Identity, Identity] = {}
+    new = {call for call in calls if call[0] in people}
+    while new:
+        asked_of = {*one, *new}
+        one = {call: call for call in new} | one
+        found: set[Identity] = set()
+        for some in slices(sorted(new)):
+            asked = _asked(people, some)
+            for name, other in _holders({name for _, name in asked}):
+                for call in asked.get((people.get(other[0]), name), ()):
+                    one.setdefault(other, other)
+                    one[_first(one, call)] = _first(one, other)
+                    found.add(other)
+        new = found - asked_of
+    groups = defaultdict(set)
+    for call in one:
+        groups[_first(one, call)].add(call)
+    return list(groups.values())
+
+
+def flips(people: People, groups: Iterable[Copies]) -> list[Call]:
+    """The stored calls among these copies that count and shouldn't, or should and don't."""
+    several = [group for group in groups if len(group) > 1]
+    stored = read({call for group in several for call in group})
+    wrong = []
+    for group in several:
+        calls = [stored[call] for call in group if not stored[call].bucket]
+        best = max(calls, key=lambda call: standing(people, call), default=None)
+        wrong += [call for call in calls if call.counted != (call is best)]
+    return wrong
+
+
+def standing(people: People, call: Call) -> tuple:
+    """What is held against the copies of a call: the greatest counts, the owner's among equals."""
+    own = people.get(call.user_id, call.user_id) == call.user_id
+    return call.worth, own, -call.user_id, call.event_id
+
+
+def known_to_both(some: Collection[int], others: Collection[int]) -> set[Identity]:
+    """The calls of some users that are known to be others' as well."""
+    calls, theirs = Stored.alias(), Stored.alias()
+    names, other_names = CallId.alias(), CallId.alias()
+    start, rest = fn.SUBSTR(names.call_id, 1, 3), fn.SUBSTR(names.call_id, 4)
+    partner = Case(start, [(a, Value(b).concat(rest)) for a, b in NESTED], names.call_id)
+    joined = (
+        (calls, theirs, theirs.event_id == calls.event_id),
+        (calls, other_names, other_names.call_id == calls.event_id),
+        (names, theirs, theirs.event_id == names.call_id),
+        (names, other_names, other_names.call_id == partner),
+    )
+    found: set[Identity] = set()
+    for mine, yours, same in joined:
+        query = mine.select(mine.user_id, mine.event_id).join(yours, on=same)
+        found.update(query.where(mine.user_id.in_(some), yours.user_id.in_(others)).tuples())
+    return found
+
+
+def _asked(people: People, calls: Iterable[Identity]) -> dict[tuple[int, str], list[Identity]]:
+    """Per owner and name under which others may hold them, these calls."""
+    asked = defaultdict(list)
+    for user_id, event_id in calls:
+        asked[people[user_id], event_id].append((user_id, event_id))
+    held = CallId.select(CallId.call_id, CallId.user_id, CallId.event_id)
+    for name, *call in held.where(among((CallId.user_id, CallId.event_id), calls)).tuples():
+        partner = dict(NESTED).get(name[:3])
+        asked[people[call[0]], partner + name[3:] if partner else name].append(tuple(call))
+    return asked
+
+
+def _holders(names: Collection[str]) -> Iterator[tuple[str, Identity]]:
+    for some in slices(sorted(names)):
+        calls = Stored.select(Stored.event_id, Stored.user, Stored.event_id)
+        others = CallId.select(CallId.call_id, CallId.user_id, CallId.event_id)
+        for query in (
+            calls.where(Stored.event_id.in_(some)),
+            others.where(CallId.call_id.in_(some)),
+        ):
+            yield from ((name, (user_id, event_id)) for name, user_id, event_id in query.tuples())
+
+
+def _first(one: dict[Identity, Identity], call: Identity) -> Identity:
+    while one[call] != call:
+        one[call] = one[one[call]]
+        call = one[call]
+    return call

@@ -1,0 +1,231 @@
+"""Names that senders used, merged into the people they stand for, and parted again."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from peewee import JOIN, fn
+
+from models import DailyUsage, Event, Session, SignInLink, User, db
+from usage import rollups
+from usage.accounts import Refused
+from usage.ingest import buckets, calls, one_person, turns
+from usage.ingest.calls import FIELDS, Call
+from usage.ingest.event import NOBODY, InvalidEvent, canonical_user
+from usage.ingest.one_person import People
+from usage.rollups import COUNTERS, DayKey, Delta, counters_of
+
+MEMBER = "member"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was ever counted under some names; usage without a project is in no project."""
+
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    first_time: datetime | None
+    last_time: datetime | None
+    projects: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two to be merged, with the other names that belong to it already."""
+
+    username: str
+    display_name: str
+    email: str
+    names: tuple[str, ...]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a merge would come to: calls known under both names are set aside under one.
+
+    The moments, projects and days of `after` are those of both, whatever is set aside.
+    """
+
+    name: Side
+    into: Side
+    set_aside: int
+    after: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A name that was merged into another, and the answered calls that count under it."""
+
+    name: str
+    into: str
+    merged_at: datetime
+    calls: int
+
+
+def side(name: str) -> Side:
+    """A name with the others that belong to it, and their usage. Raises Refused."""
+    one = _user(name)
+    return _side(one, _names(one))
+
+
+def preview(name: str, into: str) -> Preview:
+    """What merging these two would come to; changes nothing. Raises Refused."""
+    one, person = _pair(name, into)
+    mine, theirs = _names(one), _names(person)
+    aside = _doubled(person, mine, theirs)
+    both, less = _usage({*mine, *theirs}), [counters_of(call) for call in aside]
+    lost = dict(zip(COUNTERS, map(sum, zip(*less, strict=True)), strict=True)) if less else {}
+    numbers = ("calls", "prompt_tokens", "completion_tokens")
+    after = (getattr(both, counter) - lost.get(counter, 0) for counter in numbers)
+    return Preview(
+        name=_side(one, mine),
+        into=_side(person, theirs),
+        set_aside=sum(call.calls for call in aside),
+        after=Usage(*after, both.first_time, both.last_time, both.projects, both.days),
+    )
+
+
+def merge(name: str, into: str, now: datetime) -> None:
+    """Count all usage of a name, past and future, as that of a person. Raises Refused."""
+    with db.atomic():
+        turns.take(alone=True)
+        one, person = _pair(name, into)
+        mine, theirs = _names(one), _names(person)
+        aside = _doubled(person, mine, theirs)
+        User.update(merged_into=person.id, merged_at=now).where(User.id == one.id).execute()
+        User.update(owner_id=person.id).where(User.id.in_(list(mine))).execute()
+        for table in (Session, SignInLink):
+            table.delete().where(table.user == one.id).execute()
+        _recount([aside])
+
+
+def part(name: str) -> None:
+    """Give a merged name its own row again, with all that came under it. Raises Refused."""
+    with db.atomic():
+        turns.take(alone=True)
+        one = _user(name)
+        if not one.owner_id:
+            raise Refused(f'"{one.username}" is not merged into anyone.')
+        person = User.get_by_id(one.owner_id)
+        mine = _subtree(one, _names(person))
+        theirs = _names(person).keys() - mine
+        alone = {"merged_into": None, "merged_at": None, "owner_id": None}
+        User.update(**alone).where(User.id == one.id).execute()
+        User.update(owner_id=one.id).where(User.id.in_(mine - {one.id})).execute()
+        people = dict.fromkeys(mine, one.id) | dict.fromkeys(theirs, person.id)
+        _recount(_apart(people))
+
+
+def confirm(name: str) -> None:
+    """Say that a name is a person, so that nobody is asked who it is. Raises Refused."""
+    User.update(confirmed=True).where(User.id == _user(name).id).execute()
+
+
+def merged() -> list[Merged]:
+    """All names that are merged, the latest first."""
+    other, used = User.alias(), fn.COALESCE(fn.SUM(DailyUsage.calls), 0)
+    query = (
+        User.select(User.username, other.username, User.merged_at, used)
+        .join(other, on=(other.id == User.merged_into))
+        .join(DailyUsage, JOIN.LEFT_OUTER, on=(DailyUsage.user == User.id))
+        .group_by(User.id, User.username, other.username, User.merged_at)
+        .order_by(User.merged_at.desc(), User.username)
+    )
+    return [Merged(*row, int(count)) for *row, count in query.tuples()]
+
+
+def _user(name: str) -> User:
+    try:
+        found = User.get_or_none(User.username == canonical_user(name))
+    except InvalidEvent:
+        found = None
+    if not found:
+        raise Refused(f'There is no user "{name}".')
+    return found
+
+
+def _pair(name: str, into: str) -> tuple[User, User]:
+    """A name and the person whom it may be merged into."""
+    one, person = _user(name), _user(into)
+    if NOBODY in (one.username, person.username):
+        raise Refused(f'"{NOBODY}" is the usage of nobody in particular, so it stays by itself.')
+    if person.owner_id:
+        person = User.get_by_id(person.owner_id)
+    if person.id in (one.id, one.owner_id):
+        raise Refused(f'"{one.username}" and "{_user(into).username}" are one person already.')
+    if one.owner_id:
+        owner = User.get_by_id(one.owner_id)
+        raise Refused(f'"{one.username}" is a name of "{owner.username}"; part these two first.')
+    if one.role != MEMBER:
+        raise Refused(f'"{one.username}" may do more than a member, so it stays by itself.')
+    if one.sample != person.sample:
+        raise Refused("Sample data and real usage stay apart.")
+    return one, person
+
+
+def _names(person: User) -> dict[int, User]:
+    """A person's names by id, their own first."""
+    return {person.id: person} | {
+        row.id: row for row in User.select().where(User.owner_id == person.id)
+    }
+
+
+def _subtree(one: User, names: dict[int, User]) -> set[int]:
+    """A merged name with those that had been merged into it."""
+    found, more = set(), {one.id}
+    while more:
+        found |= more
+        more = {row.id for row in names.values() if row.merged_into in more}
+    return found
+
+
+def _doubled(person: User, mine: Iterable[int], theirs: Iterable[int]) -> list[Call]:
+    """The calls that would count twice if these names were those of one person."""
+    people = dict.fromkeys([*mine, *theirs], person.id)
+    both = one_person.known_to_both(list(mine), list(theirs))
+    aside = one_person.flips(people, one_person.copies(people, both))
+    return aside + buckets.flips(people, buckets.of(people))
+
+
+def _apart(people: People) -> Iterable[list[Call]]:
+    """What changes its counting when these names belong to people as given: step by step."""
+    aside = Event.select(*FIELDS).where(Event.user.in_(list(people)), ~Event.counted, ~Event.bucket)
+    again = [Call._make(row) for row in aside.tuples()]
+    yield again
+    yield one_person.flips(people, one_person.copies(people, [call.identity for call in again]))
+    yield buckets.flips(people, buckets.of(people))
+
+
+def _recount(steps: Iterable[list[Call]]) -> None:
+    deltas: dict[DayKey, Delta] = defaultdict(Delta)
+    for flips in steps:
+        calls.flip(flips)
+        for call in flips:
+            rollups.count(deltas, call, -1 if call.counted else 1)
+    rollups.add(deltas)
+
+
+def _side(one: User, names: dict[int, User]) -> Side:
+    others = tuple(sorted(row.username for row in names.values() if row.id != one.id))
+    return Side(one.username, one.display_name, one.email, others, _usage(names))
+
+
+def _usage(users: Iterable[int]) -> Usage:
+    counters = (DailyUsage.calls, DailyUsage.prompt_tokens, DailyUsage.completion_tokens)
+    row = (
+        DailyUsage.select(
+            *(fn.COALESCE(fn.SUM(counter), 0) for counter in counters),
+            fn.MIN(DailyUsage.first_time),
+            fn.MAX(DailyUsage.last_time),
+            fn.COUNT(fn.NULLIF(DailyUsage.project_id, 0).distinct()),
+            fn.COUNT(DailyUsage.day.distinct()),
+        )
+        .where(DailyUsage.user.in_(list(users)))
+        .tuples()
+        .get()
+    )
+    return Usage(*map(int, row[:3]), *row[3:])
