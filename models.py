@@ -88,13 +88,19 @@ class User(Table):
     merged_into = BigIntegerField(null=True)
     merged_at = InstantField(null=True)
     owner_id = BigIntegerField(null=True, index=True)
+    password_hash = TextField(default="")
 
     class Meta:
         table_name = "users"
 
 
 class Project(Table):
-    """What the work was for, and the zone its days are counted in."""
+    """What the work was for, the zone its days are counted in, and how people are named in it.
+
+    `identity` is one of usage.naming's policies, `least_users` what "hidden" needs to show anyone;
+    with `binds_all` it holds for super admins as well. Empty rates are the board's defaults.
+    While `rezone_after` is a number, events of users above it are still on their former days.
+    """
 
     id = BigAutoField()
     slug = TextField(unique=True)
@@ -102,9 +108,40 @@ class Project(Table):
     timezone = TextField()
     sample = BooleanField(default=False)
     created_at = InstantField()
+    identity = TextField(default="named")
+    least_users = BigIntegerField(default=0)
+    binds_all = BooleanField(default=False)
+    prompt_cost = TextField(default="")
+    completion_cost = TextField(default="")
+    rezone_after = BigIntegerField(null=True)
 
     class Meta:
         table_name = "projects"
+
+
+class ProjectAdmin(Table):
+    """A person who runs a project."""
+
+    user_id = BigIntegerField()
+    project_id = BigIntegerField()
+
+    class Meta:
+        table_name = "project_admins"
+        primary_key = CompositeKey("user_id", "project_id")
+        indexes = ((("project_id",), False),)
+
+
+class Pseudonym(Table):
+    """The number that stands for a person in a project; project -1 is all of them together."""
+
+    project_id = BigIntegerField()
+    user_id = BigIntegerField()
+    number = BigIntegerField()
+
+    class Meta:
+        table_name = "pseudonyms"
+        primary_key = CompositeKey("project_id", "user_id")
+        indexes = ((("project_id", "number"), True),)
 
 
 class Event(Table):
@@ -246,21 +283,51 @@ class Session(Table):
     user = ForeignKeyField(User, on_delete="CASCADE")
     created_at = InstantField()
     expires_at = InstantField()
+    address = TextField(default="")
+    agent = TextField(default="")
 
     class Meta:
         table_name = "sessions"
 
 
 class SignInLink(Table):
-    """A link that signs one person in, once."""
+    """A link that, once, signs one person in or lets them set a password."""
 
     token_hash = TextField(primary_key=True)
     user = ForeignKeyField(User, on_delete="CASCADE")
+    purpose = TextField(default="sign-in")
     created_at = InstantField()
     expires_at = InstantField()
 
     class Meta:
         table_name = "sign_in_links"
+
+
+class Attempt(Table):
+    """Failed attempts to sign in under a name from an address, known by a hash of both."""
+
+    name_hash = TextField(primary_key=True)
+    failures = BigIntegerField()
+    last_time = InstantField()
+    blocked_until = InstantField()
+
+    class Meta:
+        table_name = "sign_in_attempts"
+
+
+class AuditEntry(Table):
+    """Who did what to whom or what, when and from where; actor "" is the command line."""
+
+    id = BigAutoField()
+    time = InstantField()
+    actor = TextField(default="")
+    action = TextField()
+    subject = TextField(default="")
+    detail = TextField(default="")
+    address = TextField(default="")
+
+    class Meta:
+        table_name = "audit"
 
 
 # The few buckets among millions of events are looked for with every batch.
@@ -269,6 +336,8 @@ Event.add_index(Event.index(Event.user, name="event_buckets", where=Event.bucket
 TABLES = (
     User,
     Project,
+    ProjectAdmin,
+    Pseudonym,
     Event,
     CallId,
     DailyUsage,
@@ -277,4 +346,6 @@ TABLES = (
     Reason,
     Session,
     SignInLink,
+    Attempt,
+    AuditEntry,
 )

@@ -72,5 +72,8 @@ class Board:
     def _ready(self) -> bool:
         with suppress(OSError, HTTPException), closing(self.connect()) as connection:
             connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
+            status = connection.getresponse().status
+            if status not in (200, 503):
+                raise RuntimeError(f"The server answers {status}.")
+            return status == 200
         return False

@@ -52,10 +52,14 @@ def calls(random: Random, count: int, start: datetime) -> list[Call]:
 
 
 def batches(
-    write: Callable[[Random, list[Call]], bytes], content_type: str, count: int, size: int
+    write: Callable[[Random, list[Call]], bytes],
+    content_type: str,
+    count: int,
+    size: int,
+    seed: int,
 ) -> list[Batch]:
-    """So many bodies of so many calls each; no call stands in two of them."""
-    random, made = Random(f"{write.__name__} {count}"), []
+    """So many bodies of so many calls each; no call stands in two of them, or with two seeds."""
+    random, made = Random(seed), []
     for number in range(count):
         some = calls(random, size, FIRST_DAY + number * timedelta(minutes=10))
         due = Counter(calls=size)

@@ -14,7 +14,7 @@ from playhouse import migrations
 
 import models
 from app import create_app
-from usage import accounts
+from usage import accounts, keys, projects, sign_in
 from usage.ingest.event import Event
 from usage.ingest.record import record
 from usage.settings import Settings
@@ -114,8 +114,8 @@ def make_key(app):
 
     def make(*scopes, project="", user="", source=""):
         if project:
-            project = accounts.ensure_project(project, "UTC", NOW)[0].slug
-        token = accounts.create_key(f"key {next(numbers)}", scopes, NOW, project, user, source)
+            project = projects.ensure(project, "UTC", NOW)[0].slug
+        token = keys.create(f"key {next(numbers)}", scopes, NOW, project, user, source)
         return {"Authorization": f"Bearer {token}"}
 
     return make
@@ -148,7 +148,7 @@ def send(anonymous, make_key):
 @pytest.fixture
 def make_project(app):
     """Makes a project with a zone of its own."""
-    return lambda name, timezone="UTC": accounts.create_project(name, timezone, NOW)
+    return lambda name, timezone="UTC": projects.create(name, timezone, NOW)
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def settings(**changes):
 def browser_of(app, user):
     """A browser in which that person is signed in."""
     client = app.test_client()
-    token = accounts.create_link(user, SECRET, NOW)
+    token = sign_in.create_link(user, SECRET, NOW)
     assert client.get(f"/sign-in/{token}").status_code == 302
     return client
 

@@ -7,7 +7,7 @@ import time_machine
 from conftest import HTMX, NOW, ON_ONE_DATABASE, SECRET, browser_of, settings
 
 import models
-from usage import accounts
+from usage import accounts, sign_in
 
 HTTPS = "https://tally.example.com"
 
@@ -15,7 +15,7 @@ HTTPS = "https://tally.example.com"
 @pytest.fixture
 def link(ada):
     """The address of a fresh link of Ada's."""
-    return f"/sign-in/{accounts.create_link(ada, SECRET, NOW)}"
+    return f"/sign-in/{sign_in.create_link(ada, SECRET, NOW)}"
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_session_lasts_as_long_as_the_settings_say(client, age, works):
 def test_sessions_that_ended_are_swept_away(client, app, ada):
     with later(days=15):
         assert not signed_in(client)
-        token = accounts.create_link(ada, SECRET, NOW + timedelta(days=15))
+        token = sign_in.create_link(ada, SECRET, NOW + timedelta(days=15))
         app.test_client().get(f"/sign-in/{token}")
 
     assert models.Session.select().count() == 1
@@ -151,7 +151,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(anonymous, link):
 @ON_ONE_DATABASE
 def test_behind_https_the_cookie_is_bound_to_the_host(public_app, ada):
     browser = public_app.test_client()
-    token = accounts.create_link(ada, SECRET, NOW)
+    token = sign_in.create_link(ada, SECRET, NOW)
 
     (header,) = browser.get(f"/sign-in/{token}", base_url=HTTPS).headers.getlist("Set-Cookie")
 
@@ -167,8 +167,8 @@ def test_behind_https_the_cookie_is_bound_to_the_host(public_app, ada):
 
 
 def test_no_table_holds_a_token(app, ada, make_key):
-    link = accounts.create_link(ada, SECRET, NOW)
-    unused = accounts.create_link(ada, SECRET, NOW)
+    link = sign_in.create_link(ada, SECRET, NOW)
+    unused = sign_in.create_link(ada, SECRET, NOW)
     browser = app.test_client()
     browser.get(f"/sign-in/{link}")
     key = make_key("read")["Authorization"].removeprefix("Bearer ")
@@ -183,12 +183,12 @@ def test_no_table_holds_a_token(app, ada, make_key):
 def test_another_secret_signs_everyone_out(client, ada):
     token = cookie(client).value
 
-    assert accounts.session_user(token, SECRET, NOW) == ada
-    assert accounts.session_user(token, SECRET + "!", NOW) is None
+    assert sign_in.session(token, SECRET, NOW).user == ada
+    assert sign_in.session(token, SECRET + "!", NOW) is None
 
 
 def test_a_link_token_is_no_session_and_a_session_token_no_link(anonymous, client, ada):
-    anonymous.set_cookie("tallyboard", accounts.create_link(ada, SECRET, NOW))
+    anonymous.set_cookie("tallyboard", sign_in.create_link(ada, SECRET, NOW))
 
     assert not signed_in(anonymous)
     assert anonymous.get(f"/sign-in/{cookie(client).value}").status_code == 410

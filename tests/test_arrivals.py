@@ -8,7 +8,7 @@ from conftest import NOW, ON_ONE_DATABASE, native
 from reading import persons
 
 from models import Arrival, Key, Reason
-from usage import accounts, arrivals
+from usage import arrivals, keys
 
 EVENTS, LITELLM = "/api/v1/events", "/ingest/litellm"
 WRONG = native(9, prompt_tokens=-1)
@@ -21,7 +21,7 @@ def send_as(anonymous, app):
 
     def send(name, path, body, **options):
         if name not in tokens:
-            tokens[name] = accounts.create_key(name, ["ingest"], NOW)
+            tokens[name] = keys.create(name, ["ingest"], NOW)
         headers = {"Authorization": f"Bearer {tokens[name]}"}
         if isinstance(body, bytes):
             return anonymous.post(path, data=body, headers=headers, **options)
@@ -144,9 +144,9 @@ def test_what_is_older_than_30_days_is_no_longer_told(send_as):
 
 def test_the_latest_comes_first_and_silent_keys_last(send_as, client, run):
     for name in ("silent", "revoked unused"):
-        accounts.create_key(name, ["ingest"], NOW)
-    accounts.create_key("reader", ["read"], NOW)
-    accounts.revoke_key("revoked unused", NOW)
+        keys.create(name, ["ingest"], NOW)
+    keys.create("reader", ["read"], NOW)
+    keys.revoke("revoked unused", NOW)
     with time_machine.travel(NOW - timedelta(hours=2), tick=False):
         send_as("early", EVENTS, [native(1)])
     send_as("late", EVENTS, [native(2)])
@@ -161,7 +161,7 @@ def test_an_empty_board_says_how_to_make_a_key(client):
 @ON_ONE_DATABASE
 def test_a_revoked_key_that_sent_is_still_told(send_as, client):
     send_as("gateway", EVENTS, [native(1)])
-    accounts.revoke_key("gateway", NOW)
+    keys.revoke("gateway", NOW)
 
     assert "native, revoked" in client.get("/admin/arrivals").text
     assert Key.select().count() == 1

@@ -4,12 +4,14 @@ import re
 import sqlite3
 
 import pytest
-from conftest import ON_ONE_DATABASE, native, settings
+from conftest import ON_ONE_DATABASE, ROOT, native, settings
 from reading import names
 
 import models
 from app import create_app
 from models import DailyUsage, Event, Key, Project, User
+
+MIGRATIONS = sorted(file.stem for file in (ROOT / "migrations").glob("[0-9]*.py"))
 
 
 @pytest.fixture
@@ -28,11 +30,7 @@ def fresh(tmp_path):
 
 
 def test_migrate_makes_the_tables_once(fresh):
-    assert fresh("migrate") == (
-        0,
-        "Applied 0001_initial, 0002_identities_and_arrivals, 0003_calls_by_id.\n",
-        "",
-    )
+    assert fresh("migrate") == (0, f"Applied {', '.join(MIGRATIONS)}.\n", "")
     assert fresh("migrate") == (0, "The database is up to date.\n", "")
     assert fresh("verify")[0] == 0
 
@@ -105,7 +103,10 @@ def test_a_refused_key_does_not_claim_to_have_made_its_project(run):
 def test_a_person_is_made_ahead_of_their_usage(run, make_usage):
     args = ("vera", "--name", "Vera Kowalska", "--email", "vera@corp.com")
 
-    assert run("user", "create", *args) == (0, 'The user "vera" is made.\n', "")
+    code, out, errors = run("user", "create", *args)
+    assert (code, errors) == (0, "")
+    assert out.startswith('The user "vera" is made.')
+    assert re.fullmatch(r"http://127.0.0.1:8000/set-password/[\w-]{43}", out.splitlines()[-1])
     make_usage("vera")
 
     (user,) = User

@@ -21,6 +21,7 @@ SCRIPTS = sorted((ROOT / "static" / "js").glob("*.js"))
 STYLES = sorted((ROOT / "static" / "css").glob("*.css"))
 ADAPTERS = [f"{module.__name__.replace('.', '/')}.py" for module in REGISTRY.values()]
 PURE = (
+    "usage/horizon.py",
     "usage/scope.py",
     "usage/window.py",
     "usage/pricing.py",

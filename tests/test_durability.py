@@ -26,7 +26,7 @@ from playhouse import migrations
 
 import models
 from app import create_app
-from usage import accounts
+from usage import keys
 from usage.ingest.event import Event
 from usage.ingest.record import record
 from usage.rollups import verify
@@ -142,7 +142,7 @@ def write_until_killed(moment, kills, random):
 def test_a_server_killed_6_times_loses_nothing_and_doubles_nothing(board, tmp_path):
     random, kills = Random(6), Kills(calls_of)
     models.db.connect()
-    key = accounts.create_key("gateway", ["ingest", "read"], NOW)
+    key = keys.create("gateway", ["ingest", "read"], NOW)
     models.db.close_all()
 
     for _ in range(6):
@@ -441,7 +441,7 @@ def test_no_connection_waits_for_a_lock_for_ever(app):
 
 def test_a_full_disk_is_busy_for_now_and_keeps_nothing_half(board):
     client = create_app(settings(database_url=board)).test_client()
-    headers = {"X-API-Key": accounts.create_key("gateway", ["ingest"], NOW)}
+    headers = {"X-API-Key": keys.create("gateway", ["ingest"], NOW)}
     events = [native(n, model=f"model-{n}") for n in range(2000)]
     models.db.execute_sql("PRAGMA max_page_count = 1")
 

@@ -8,7 +8,7 @@ from conftest import ROOT
 
 REFUSED, TOO_LARGE = {"400"}, {"413"}
 TAKEN_OR_REFUSED = {"200", "400", "413", "415", "422"}
-SWARMS = ("resources", "scopes", "spans", "attributes", "names", "arrays", "objects", "named")
+SWARMS = ("resources", "scopes", "spans", "attributes", "arrays", "objects", "named")
 SWARMS += ("towers", "fields", "bomb")
 
 
@@ -23,7 +23,7 @@ def test_no_body_brings_the_board_down_or_takes_64_mebibytes_and_the_next_one_is
     assert answers["cut JSON"] == answers["cut gzip"] == REFUSED
     # Protobuf that ends between two of its parts is a shorter body.
     assert told["answers"]["cut"]["400"] > 490
-    assert told["grown"] < 64
+    assert max(told["grown"].values()) < 64
     assert told["good"] == [200, 1]
     assert told["differing"] == 0
 

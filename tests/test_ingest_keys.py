@@ -10,7 +10,7 @@ from playhouse.pool import MaxConnectionsExceeded
 
 import models
 from models import DailyUsage, Event, Project, User
-from usage import accounts, rollups
+from usage import keys, rollups
 
 EVENTS, LITELLM = "/api/v1/events", "/ingest/litellm"
 ROADS = pytest.mark.parametrize("path", [EVENTS, LITELLM])
@@ -85,7 +85,7 @@ def test_a_key_without_the_scope_ingest_may_not_send(anonymous, make_key, path, 
 @ROADS
 def test_a_revoked_key_is_no_key(anonymous, make_key, path):
     key = make_key("ingest")
-    accounts.revoke_key("key 1", NOW)
+    keys.revoke("key 1", NOW)
 
     assert anonymous.post(path, json=told(path), headers=key).status_code == 401
 

@@ -11,6 +11,8 @@ import pytest
 from conftest import NOW, TODAY
 from reading import chart, facts, rows, totals
 
+from usage import people
+
 ZONES = {
     "": "UTC",
     "checkout": "Europe/Berlin",
@@ -20,6 +22,7 @@ ZONES = {
 SPELLINGS = {"checkout": ("checkout", "Checkout"), "mobile-app": ("Mobile App", "mobile_app")}
 SOURCES = ("ui", "cli", "ide", "api", "")
 PEOPLE = (*(f"user-{n}" for n in range(10)), "Nora@Example.com", "nora@example.com", "a b/c")
+MERGED = {"user-8": "user-3", "nora@example.com": "user-9"}
 TOKENS = (
     "prompt_tokens",
     "completion_tokens",
@@ -75,6 +78,8 @@ def sent(client, make_key, make_project):
         answer = client.post("/api/v1/events", json=batch, headers=key).get_json()
         told += Counter({name: answer[name] for name in ("received", "accepted", "duplicates")})
     assert told == {"received": 3600, "accepted": 3000, "duplicates": 600}
+    for name, into in MERGED.items():
+        people.merge(name, into, NOW)
     return events
 
 
@@ -113,7 +118,8 @@ def day_of(event):
 
 
 def user_of(event):
-    return event["user"].lower() if "@" in event["user"] else event["user"]
+    name = event["user"].lower() if "@" in event["user"] else event["user"]
+    return MERGED.get(name, name)
 
 
 def wanted(events, question):
@@ -198,7 +204,7 @@ def test_a_persons_numbers_are_their_row_and_every_breakdown_adds_up_to_it(clien
     for question in QUESTIONS[::3]:
         events = wanted(sent, question)
         people = {one["username"]: one for one in ranked(events, question)}
-        for username in ("user-3", "nora@example.com", "a b/c"):
+        for username in ("user-3", "user-9", "a b/c"):
             mine = [one for one in events if user_of(one) == username]
             path = f"users/{username}"
             api = client.get(f"/api/v1/{path}", query_string=question, headers=reader).get_json()

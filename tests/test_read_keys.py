@@ -3,7 +3,7 @@
 import pytest
 from conftest import ON_ONE_DATABASE
 
-from usage import accounts
+from usage import keys
 
 BOARD, VERA = "/api/v1/leaderboard", "/api/v1/users/vera"
 PATHS = pytest.mark.parametrize("path", [BOARD, VERA])
@@ -41,8 +41,8 @@ def test_a_key_without_the_scope_read_may_not_read(anonymous, make_usage, make_k
 def test_a_revoked_key_is_no_key(anonymous, make_usage, reader, path):
     make_usage("vera")
     assert anonymous.get(path, headers=reader).status_code == 200
-    for key in accounts.all_keys():
-        accounts.revoke_key(key.name, key.created_at)
+    for key in keys.everyone():
+        keys.revoke(key.name, key.created_at)
 
     assert anonymous.get(path, headers=reader).status_code == 401
 

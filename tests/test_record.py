@@ -14,7 +14,7 @@ from peewee import OperationalError
 
 import models
 from models import DailyUsage, Project, User
-from usage import accounts, people
+from usage import accounts, people, projects
 from usage.ingest import identity
 from usage.ingest.event import SOURCES, TEXT_LIMITS, Event, plain_text
 from usage.ingest.record import Outcome, record
@@ -483,8 +483,8 @@ def start_over():
     def start():
         for table in reversed(models.TABLES):
             table.delete().execute()
-        accounts.create_project("east", ZONES["east"], NOW)
-        accounts.create_project("west", ZONES["west"], NOW)
+        projects.create("east", ZONES["east"], NOW)
+        projects.create("west", ZONES["west"], NOW)
         for name in NAMES:
             accounts.create_user(name, NOW)
         return Ledger(ZONES)

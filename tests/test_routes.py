@@ -15,6 +15,8 @@ SIGN_IN = 302
 OPEN = dict.fromkeys(VISITORS, 200)
 # Keys sign programs' requests; they open no page. A member sees no project yet.
 PAGE = dict.fromkeys(VISITORS, SIGN_IN) | {"member": 404, "super admin": 200}
+OWN_PAGE = dict.fromkeys(VISITORS, SIGN_IN) | {"member": 200, "super admin": 200}
+OWN_FORM = dict.fromkeys(VISITORS, SIGN_IN) | {"member": 422, "super admin": 422}
 READ = dict.fromkeys(PEOPLE, 401) | dict.fromkeys(KEYS, 403) | {"read key": 200}
 # The same, but without the name that the others show.
 ADMIN = dict(PAGE)
@@ -32,6 +34,18 @@ ROUTES = {
     ("POST", "/v1/<any(traces, logs, metrics):signal>"): ("/v1/traces", INGEST),
     ("GET", "/sign-in"): ("/sign-in", OPEN),
     ("GET", "/sign-in/<token>"): ("/sign-in/made-up", dict.fromkeys(VISITORS, 410)),
+    ("POST", "/sign-in"): ("/sign-in", dict.fromkeys(VISITORS, 422)),
+    ("GET", "/set-password/<token>"): ("/set-password/made-up", dict.fromkeys(VISITORS, 410)),
+    ("POST", "/set-password/<token>"): ("/set-password/made-up", dict.fromkeys(VISITORS, 410)),
+    ("GET", "/account"): ("/account", OWN_PAGE),
+    ("POST", "/account/password"): (
+        "/account/password",
+        OWN_PAGE | dict.fromkeys(("member", "super admin"), 422),
+    ),
+    ("POST", "/account/sessions"): (
+        "/account/sessions",
+        OWN_PAGE | dict.fromkeys(("member", "super admin"), 422),
+    ),
     ("POST", "/sign-out"): ("/sign-out", dict.fromkeys(VISITORS, 302)),
     ("GET", "/admin"): ("/admin", PAGE | {"super admin": 302}),
     ("GET", "/admin/arrivals"): ("/admin/arrivals", ADMIN),

@@ -157,32 +157,53 @@ def test_what_was_said_of_a_call_first_stays_when_its_person_is_known():
     assert (project, user, words) == ("atlas", "vera", ["ide", "", "o3", ""])
 
 
-@pytest.mark.parametrize(
-    "roads",
-    [
-        [lambda n: call(f"m{n}"), lambda n: call(f"r{n}", f"m{n}")],
-        [lambda n: call(f"m{n}"), lambda n: call(f"m{n}", user=NOBODY)],
-        [lambda n: call(f"r{n}"), lambda n: call(f"m{n}", f"r{n}", user=NOBODY)],
-        [lambda n: call(f"m{n}"), lambda n: call(f"s{n}", bucket=True, calls=9, tokens=900)],
-    ],
-    ids=["linked", "nobodys", "linked-nobodys", "summed"],
-)
-def test_a_call_that_comes_by_two_roads_at_once_counts_once(roads):
-    start = Barrier(3)
+def send_at_once(numbers, *roads):
+    """Send a batch of one by every road at the same time, number by number."""
+    start = Barrier(len(roads))
 
-    def deliver(numbers, road):
+    def deliver(road):
         with models.db.connection_context():
             for number in numbers:
                 start.wait()
                 record([road(number)], "UTC", NOW)
 
-    # Of the first road two at once: neither may set the same sum aside as well.
-    jobs = [(range(12), roads[0]), (range(12, 24), roads[0]), (range(12), roads[1])]
-    threads = [Thread(target=deliver, args=job) for job in jobs]
+    threads = [Thread(target=deliver, args=(road,)) for road in roads]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+@pytest.mark.parametrize(
+    "road",
+    [
+        lambda n: call(f"r{n}", f"m{n}"),
+        lambda n: call(f"m{n}", user=NOBODY),
+        lambda n: call(f"x{n}", f"m{n}", user=NOBODY),
+        lambda n: call(f"s{n}", bucket=True, calls=9, tokens=900),
+    ],
+    ids=["linked", "nobodys", "linked-nobodys", "summed"],
+)
+def test_a_call_that_comes_by_two_roads_at_once_counts_once(road):
+    send_at_once(range(12), road, lambda n: call(f"m{n}"))
+
+    assert counted() == {"vera": (12, 0, 1200)}
+
+
+def test_a_call_of_nobody_that_two_name_at_once_under_other_ids_counts_once():
+    send(*(call(f"x{n}", f"r{n}", f"m{n}", user=NOBODY) for n in range(12)))
+
+    send_at_once(range(12), lambda n: call(f"r{n}"), lambda n: call(f"m{n}"))
+
+    assert counted() == {"vera": (12, 0, 1200)}
+
+
+def test_a_sum_whose_calls_come_by_two_roads_at_once_is_set_aside_once():
+    sums = {"bucket": True, "calls": 9, "tokens": 900}
+    send(*(call(f"s{n}", model=f"m{n}", **sums) for n in range(12)))
+
+    calls = [lambda n: call(f"a{n}", model=f"m{n}"), lambda n: call(f"b{n}", model=f"m{n}")]
+    send_at_once(range(12), *calls)
 
     assert counted() == {"vera": (24, 0, 2400)}
 

@@ -8,18 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from usage.horizon import Horizon, NotVisible, VisibleProject
 from usage.pricing import Rates, plain
-from usage.scope import (
-    ARGUMENTS,
-    PAGE_SIZES,
-    SORTS,
-    SOURCES,
-    Horizon,
-    InvalidScope,
-    NotVisible,
-    Scope,
-    VisibleProject,
-)
+from usage.scope import ARGUMENTS, PAGE_SIZES, SORTS, SOURCES, InvalidScope, Scope
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 CHECKOUT = VisibleProject(1, "checkout", "Checkout", "Europe/Berlin")

@@ -1,120 +1,57 @@
-"""People, roles and what each may see; sessions, sign-in links and keys, kept as hashes."""
+"""People, their roles, and what each may see: the one place that decides it."""
 
-import hashlib
-import hmac
-import secrets
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime
 
-from models import Key, Project, Session, SignInLink, User, db
-from usage.ingest.event import SOURCES, InvalidEvent, canonical_user
-from usage.ingest.identity import RESERVED_SLUGS, slug
-from usage.pricing import Rates
-from usage.scope import Horizon, VisibleProject
-from usage.window import zone
+from peewee import ModelSelect, fn
 
-SCOPES = ("ingest", "read", "embed")
-SUPER_ADMIN = "super_admin"
-LINK_LIFETIME = timedelta(hours=1)
+from models import DailyUsage, Key, Project, ProjectAdmin, Session, SignInLink, User, db
+from usage.horizon import Horizon, VisibleProject
+from usage.ingest.event import InvalidEvent, canonical_user
+from usage.pricing import Rates, read_rate
+
+SUPER_ADMIN, PROJECT_ADMIN, MEMBER = "super_admin", "project_admin", "member"
 
 
 class Refused(ValueError):
-    """Something that can't be done with accounts: a sentence for a person."""
+    """Something that can't be done: a sentence for a person."""
 
 
 def horizon(viewer: User | Key, rates: Rates, timezone: str, now: datetime) -> Horizon:
-    """What a signed-in person or a read key may see: closed unless their role opens it."""
-    sees_all = viewer.role == SUPER_ADMIN if isinstance(viewer, User) else not viewer.project_id
+    """What a signed-in person or a key may see: closed unless their role opens it."""
     rows = Project.select().order_by(Project.name, Project.slug)
-    if not sees_all:
-        mine = viewer.project_id if isinstance(viewer, Key) else None
-        rows = rows.where(Project.id == mine)
-    seen = tuple(VisibleProject(row.id, row.slug, row.name, row.timezone) for row in rows)
-    return Horizon(seen, sees_all, timezone, rates, now)
+    person, only_self = 0, False
+    if isinstance(viewer, Key):
+        sees_all = not viewer.project_id
+        rows = rows if sees_all else rows.where(Project.id == viewer.project_id)
+    else:
+        person, role = viewer.id, role_of(viewer)
+        sees_all, only_self = role == SUPER_ADMIN, role == MEMBER
+        if role == PROJECT_ADMIN:
+            mine = ProjectAdmin.select(ProjectAdmin.project_id)
+            rows = rows.where(Project.id.in_(mine.where(ProjectAdmin.user_id == person)))
+        elif only_self:
+            used = DailyUsage.select(DailyUsage.project_id)
+            rows = rows.where(Project.id.in_(used.where(DailyUsage.user.in_(names(person)))))
+    seen = tuple(_visible(row, rates) for row in rows)
+    return Horizon(seen, sees_all, timezone, rates, now, person, only_self)
 
 
-def administers(user: User) -> bool:
-    """Whether a person administers the whole board."""
-    return user.role == SUPER_ADMIN
+def role_of(user: User) -> str:
+    """Super admin, project admin of one or more projects, or member."""
+    if user.role == SUPER_ADMIN:
+        return SUPER_ADMIN
+    runs = ProjectAdmin.select().where(ProjectAdmin.user_id == user.id)
+    return PROJECT_ADMIN if runs.exists() else MEMBER
 
 
-def create_key(
-    name: str,
-    scopes: Iterable[str],
-    now: datetime,
-    project: str = "",
-    user: str = "",
-    source: str = "",
-) -> str:
-    """Make a key and return it: it can't be shown again. `project` is a slug. Raises Refused."""
-    chosen = sorted(set(scopes))
-    if not name.strip():
-        raise Refused("A key needs a name.")
-    if not chosen or (unknown := [scope for scope in chosen if scope not in SCOPES]):
-        wrong = f'"{unknown[0]}" is not a scope; ' if chosen else ""
-        raise Refused(f"{wrong}choose from {', '.join(SCOPES)}.")
-    if source and source not in SOURCES:
-        raise Refused(f'"{source}" is not a source; choose from {", ".join(SOURCES)}.')
-    if Key.select().where(Key.name == name).exists():
-        raise Refused(f'There is a key named "{name}" already.')
-    bound = Project.get(Project.slug == project) if project else None
-    token = f"tb_{secrets.token_urlsafe(32)}"
-    Key.create(
-        name=name,
-        token_hash=hash_key(token),
-        scopes=" ".join(chosen),
-        project=bound,
-        default_user=user,
-        default_source=source,
-        created_at=now,
-    )
-    return token
+def names(person: int) -> list[int]:
+    """The ids of all names that a person's usage is stored under, their own first."""
+    others = User.select(User.id).where(User.owner_id == person)
+    return [person, *(id for (id,) in others.tuples())]
 
 
-def find_key(token: str) -> Key | None:
-    """The live key of that token, with its project."""
-    found = Key.select(Key, Project).left_outer_join(Project)
-    return found.where(Key.token_hash == hash_key(token), Key.revoked_at.is_null()).first()
-
-
-def revoke_key(name: str, now: datetime) -> None:
-    """Make a key useless from now on. Raises Refused when there is no such live key."""
-    live = (Key.name == name) & Key.revoked_at.is_null()
-    if not Key.update(revoked_at=now).where(live).execute():
-        raise Refused(f'There is no live key named "{name}".')
-
-
-def all_keys() -> list[Key]:
-    """All keys, by name."""
-    return list(Key.select(Key, Project).left_outer_join(Project).order_by(Key.name))
-
-
-def create_project(name: str, timezone: str, now: datetime) -> Project:
-    """Make a project. Raises Refused for a taken name or an unknown zone."""
-    try:
-        zone(timezone)
-    except ValueError as error:
-        raise Refused(f"The time zone {error}.") from None
-    if not name.strip() or name.casefold() in RESERVED_SLUGS:
-        raise Refused(f'A project can\'t be named "{name}".')
-    if Project.select().where(Project.slug == slug(name)).exists():
-        raise Refused(f'There is a project "{slug(name)}" already.')
-    return Project.create(slug=slug(name), name=name, timezone=timezone, created_at=now)
-
-
-def ensure_project(name: str, timezone: str, now: datetime) -> tuple[Project, bool]:
-    """The project of that slug or name, and whether it had to be made. Raises Refused."""
-    if project := Project.get_or_none(Project.slug == slug(name)):
-        return project, False
-    return create_project(name, timezone, now), True
-
-
-def all_projects() -> list[Project]:
-    """All projects, by name."""
-    return list(Project.select().order_by(Project.name, Project.slug))
-
-
-def create_user(username: str, now: datetime, role: str = "member", **profile: str) -> User:
+def create_user(username: str, now: datetime, role: str = MEMBER, **profile: str) -> User:
     """Make a person, named as events would name them. Raises Refused."""
     try:
         username = canonical_user(username)
@@ -136,20 +73,77 @@ def super_admin(username: str, now: datetime) -> User:
         return user
     if user:
         raise Refused(f'"{username}" is not a super admin.')
-    if User.select().where(User.role == SUPER_ADMIN).exists():
+    if _super_admins().exists():
         raise Refused(f'There is no super admin "{username}".')
     return create_user(username, now, role=SUPER_ADMIN)
+
+
+def find_person(name: str) -> User | None:
+    """Who has that username, or alone has that e-mail address; in any of their names."""
+    try:
+        name = canonical_user(name)
+    except InvalidEvent:
+        return None
+    found = User.get_or_none(User.username == name) if name else None
+    if not found and "@" in name:
+        same = list(User.select().where(fn.LOWER(User.email) == name).limit(2))
+        found = same[0] if len(same) == 1 else None
+    return User.get_by_id(found.owner_id) if found and found.owner_id else found
+
+
+def person(username: str) -> User:
+    """The person of that username. Raises Refused."""
+    user = User.get_or_none(User.username == username)
+    if not user:
+        raise Refused(f'There is no user "{username}".')
+    return user
 
 
 def disable_user(username: str, now: datetime) -> None:
     """End a person's access; their usage stays. Raises Refused."""
     with db.atomic():
         live = (User.username == username) & User.disabled_at.is_null()
-        if not User.update(disabled_at=now).where(live).execute():
+        user = User.get_or_none(live)
+        if not user:
             raise Refused(f'There is no active user "{username}".')
-        user = User.get(User.username == username)
-        Session.delete().where(Session.user == user).execute()
-        SignInLink.delete().where(SignInLink.user == user).execute()
+        User.update(disabled_at=now).where(User.id == user.id).execute()
+        _end_sessions(user)
+
+
+def enable_user(username: str) -> None:
+    """Give a disabled person access again. Raises Refused."""
+    disabled = (User.username == username) & User.disabled_at.is_null(False)
+    if not User.update(disabled_at=None).where(disabled).execute():
+        raise Refused(f'There is no disabled user "{username}".')
+
+
+def set_role(username: str, role: str, projects: Collection[str] = ()) -> None:
+    """Make someone super admin, project admin of these slugs, or member. Raises Refused."""
+    with db.atomic():
+        user = person(username)
+        if user.owner_id:
+            raise Refused(f'"{username}" is another name of somebody; give them the role.')
+        if role not in (SUPER_ADMIN, PROJECT_ADMIN, MEMBER):
+            raise Refused(f'"{role}" is not a role.')
+        rows = Project.select(Project.id).where(Project.slug.in_(list(projects)))
+        ids = [id for (id,) in rows.tuples()]
+        if len(ids) != len(set(projects)):
+            raise Refused("One of these projects does not exist.")
+        if (role == PROJECT_ADMIN) != bool(ids):
+            raise Refused("A project admin runs one or more projects; others run none.")
+        if role != SUPER_ADMIN:
+            keep_a_super_admin(user)
+        stored = SUPER_ADMIN if role == SUPER_ADMIN else MEMBER
+        User.update(role=stored).where(User.id == user.id).execute()
+        ProjectAdmin.delete().where(ProjectAdmin.user_id == user.id).execute()
+        for id in sorted(ids):
+            ProjectAdmin.create(user_id=user.id, project_id=id)
+
+
+def runs(user: User) -> list[Project]:
+    """The projects that a person is admin of, by name."""
+    mine = ProjectAdmin.select(ProjectAdmin.project_id).where(ProjectAdmin.user_id == user.id)
+    return list(Project.select().where(Project.id.in_(mine)).order_by(Project.name, Project.slug))
 
 
 def holds_sample_data() -> bool:
@@ -157,68 +151,25 @@ def holds_sample_data() -> bool:
     return User.select().where(User.sample).exists()
 
 
-def create_link(user: User, secret: str, now: datetime) -> str:
-    """A token that signs this person in once, within the hour."""
-    token = secrets.token_urlsafe(32)
-    SignInLink.create(
-        token_hash=keyed_hash(token, secret, "sign-in link"),
-        user=user,
-        created_at=now,
-        expires_at=now + LINK_LIFETIME,
+def _visible(row: Project, rates: Rates) -> VisibleProject:
+    own = Rates(
+        read_rate(row.prompt_cost) if row.prompt_cost else rates.prompt,
+        read_rate(row.completion_cost) if row.completion_cost else rates.completion,
     )
-    return token
+    policy = row.identity, row.least_users, row.binds_all
+    return VisibleProject(row.id, row.slug, row.name, row.timezone, own, *policy)
 
 
-def redeem_link(token: str, secret: str, now: datetime, lifetime: timedelta) -> str | None:
-    """Exchange a sign-in token for a session token; None when it is used, old or unknown."""
-    mine = SignInLink.token_hash == keyed_hash(token, secret, "sign-in link")
-    # Whoever guesses doesn't get as far as a transaction, which on SQLite locks out all writers.
-    if not SignInLink.select().where(mine).exists():
-        return None
-    with db.atomic():
-        link = SignInLink.select(SignInLink, User).join(User).where(mine).first()
-        # Deleting decides who was first when a link is opened twice at once.
-        if not link or not SignInLink.delete().where(mine).execute():
-            return None
-        if link.expires_at < now or link.user.disabled_at:
-            return None
-        token = secrets.token_urlsafe(32)
-        Session.delete().where(Session.expires_at < now).execute()
-        Session.create(
-            token_hash=keyed_hash(token, secret, "session"),
-            user=link.user,
-            created_at=now,
-            expires_at=now + lifetime,
-        )
-        return token
+def keep_a_super_admin(user: User) -> None:
+    """Raises Refused for the only active super admin."""
+    if user.role == SUPER_ADMIN and not _super_admins().where(User.id != user.id).exists():
+        raise Refused(f'"{user.username}" is the only super admin.')
 
 
-def session_user(token: str, secret: str, now: datetime) -> User | None:
-    """The person of a live session."""
-    session = (
-        Session.select(Session, User)
-        .join(User)
-        .where(
-            Session.token_hash == keyed_hash(token, secret, "session"),
-            Session.expires_at > now,
-            User.disabled_at.is_null(),
-        )
-        .first()
-    )
-    return session.user if session else None
+def _super_admins() -> ModelSelect:
+    return User.select().where(User.role == SUPER_ADMIN, User.disabled_at.is_null())
 
 
-def end_session(token: str, secret: str) -> None:
-    """Sign out."""
-    Session.delete().where(Session.token_hash == keyed_hash(token, secret, "session")).execute()
-
-
-def hash_key(token: str) -> str:
-    """How a key is stored; it is long and random, so a plain hash can't be guessed back."""
-    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
-
-
-def keyed_hash(token: str, secret: str, purpose: str) -> str:
-    """How a session or link is stored: of no use to someone who copies the table."""
-    message = f"{purpose}:{token}".encode(errors="surrogatepass")
-    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+def _end_sessions(user: User) -> None:
+    for table in (Session, SignInLink):
+        table.delete().where(table.user == user).execute()

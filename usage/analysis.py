@@ -8,9 +8,12 @@ from typing import NamedTuple
 from peewee import fn
 
 from models import DailyUsage, User
-from usage.leaderboard import Counts, Standing, Totals, in_scope, standings, sums
+from usage import accounts, naming
+from usage.daily import in_scope, sums
+from usage.horizon import NotVisible
+from usage.leaderboard import Counts, Standing, Totals, standings, veiled
 from usage.rollups import COUNTERS
-from usage.scope import NotVisible, Scope
+from usage.scope import Scope
 from usage.window import MOST_DAYS, Window
 
 
@@ -27,6 +30,7 @@ class Analysis:
 
     standing: Standing
     totals: Totals
+    names: list[int]
     by_source: list[Part]
     by_provider: list[Part]
     by_model: list[Part]
@@ -54,7 +58,7 @@ class Analysis:
 
 
 def analysis(scope: Scope, username: str) -> Analysis:
-    """A person's usage in a scope, asked for by any name of theirs.
+    """A person's usage in a scope, asked for by any name of theirs that the viewer may know.
 
     Raises NotVisible for someone out of the viewer's sight.
     """
@@ -71,10 +75,11 @@ def analysis(scope: Scope, username: str) -> Analysis:
     query = query.where(DailyUsage.user.in_(names)).group_by(*dimensions)
     rows = list(query.tuples())
     ranked, totals = standings(scope)
-    mine = (one.rank for one in ranked if one.username == user.username)
+    mine = next((one for one in ranked if one.user_id == user.id), None)
     return Analysis(
-        standing=_standing(user, _added(rows, scope), next(mine, None)),
+        standing=_standing(user, _added(rows, scope), mine, scope),
         totals=totals,
+        names=names,
         by_day=sorted(_parts(rows, 0, scope), key=lambda part: part.key),
         by_source=_parts(rows, 1, scope),
         by_provider=_parts(rows, 2, scope),
@@ -91,20 +96,34 @@ def _between(used: Iterable[date]) -> list[date]:
 
 def _visible_user(scope: Scope, username: str) -> tuple[User, list[int]]:
     """The person whom a name stands for, with the ids of all their names."""
-    name = username.casefold() if "@" in username else username
-    # PostgreSQL's texts can't hold a NUL, so nobody is called that.
-    user = None if "\0" in name else User.get_or_none(User.username == name)
-    if user and user.owner_id:
-        user = User.get_by_id(user.owner_id)
-    others = User.select(User.id).where(User.owner_id == user.id).tuples() if user else ()
-    names = [user.id, *(id for (id,) in others)] if user else []
-    if user and not scope.horizon.sees_all:
+    user = _named(username)
+    if not user or user.id != scope.horizon.person:
+        user = _other(scope, username, user)
+    names = accounts.names(user.id) if user else []
+    if user and not scope.horizon.sees_all and user.id != scope.horizon.person:
         seen = [project.id for project in scope.horizon.projects]
         usage = DailyUsage.select().where(DailyUsage.user.in_(names))
         user = user if usage.where(DailyUsage.project_id.in_(seen)).exists() else None
     if not user:
         raise NotVisible("There is no such person here.")
     return user, names
+
+
+def _named(username: str) -> User | None:
+    name = username.casefold() if "@" in username else username
+    # PostgreSQL's texts can't hold a NUL, so nobody is called that.
+    user = None if "\0" in name else User.get_or_none(User.username == name)
+    return User.get_by_id(user.owner_id) if user and user.owner_id else user
+
+
+def _other(scope: Scope, username: str, user: User | None) -> User | None:
+    """Somebody else than the viewer, as far as the identity policy lets them be found."""
+    policy = naming.policy(scope)
+    if policy == naming.PSEUDONYMS:
+        return User.get_or_none(User.id == (naming.whose(scope, username) or 0))
+    if policy == naming.HIDDEN and not standings(scope)[0]:
+        return None
+    return None if policy == naming.OWN else user
 
 
 def _parts(rows: Sequence[tuple], column: int, scope: Scope) -> list[Part]:
@@ -124,7 +143,11 @@ def _added(rows: Iterable[tuple], scope: Scope) -> Counts:
     return Counts(*counters, scope.rates.picodollars(counters[3], counters[4]))
 
 
-def _standing(user: User, counts: Counts, rank: int | None) -> Standing:
+def _standing(user: User, counts: Counts, mine: Standing | None, scope: Scope) -> Standing:
     # From the breakdowns' own rows: what is ingested meanwhile can't set them at odds.
     values = [getattr(counts, name) for name in Counts.__dataclass_fields__]
-    return Standing(*values, rank, user.username, user.display_name, user.email)
+    names = user.username, user.display_name, user.email
+    row = Standing(*values, mine and mine.rank, *names, user.id)
+    if naming.policy(scope) != naming.PSEUDONYMS or user.id == scope.horizon.person:
+        return row
+    return veiled(row, naming.numbers(scope, [user.id])[user.id])

@@ -9,9 +9,9 @@ from peewee import SqliteDatabase
 from playhouse import migrations
 
 from models import db
-from usage import accounts, people, rollups, samples
+from usage import accounts, audit, keys, people, projects, rollups, samples, sign_in
 from usage.cli_import import import_files, now, plainly, slug_of
-from usage.leaderboard import any_usage
+from usage.daily import any_usage
 from usage.settings import Settings
 
 
@@ -69,7 +69,7 @@ def create_key(
     """Make a key; it is printed once, alone on the last line."""
     with db.atomic():
         slug, told = slug_of(settings, project)
-        token = accounts.create_key(name, scopes, now(), slug, user, source)
+        token = keys.create(name, scopes, now(), slug, user, source)
     click.echo(f"{told}Keep this key: it is not shown again.", err=True)
     click.echo(token)
 
@@ -78,7 +78,7 @@ def create_key(
 @plainly
 def list_keys() -> None:
     """Show all keys."""
-    for one in accounts.all_keys():
+    for one in keys.everyone():
         bound = f", project {one.project.slug}" if one.project_id else ""
         state = "revoked" if one.revoked_at else "live"
         click.echo(f"{one.name}: {one.scopes}{bound} ({state})")
@@ -89,7 +89,7 @@ def list_keys() -> None:
 @plainly
 def revoke_key(name: str) -> None:
     """Make a key useless from now on."""
-    accounts.revoke_key(name, now())
+    keys.revoke(name, now())
     click.echo(f'The key "{name}" is revoked.')
 
 
@@ -102,11 +102,16 @@ def user() -> None:
 @click.argument("username")
 @click.option("--name", "display_name", default="", help="The name that people read.")
 @click.option("--email", default="")
+@click.pass_obj
 @plainly
-def create_user(username: str, display_name: str, email: str) -> None:
-    """Make a person ahead of their first usage."""
-    accounts.create_user(username, now(), display_name=display_name, email=email)
-    click.echo(f'The user "{username}" is made.')
+def create_user(settings: Settings, username: str, display_name: str, email: str) -> None:
+    """Make a person ahead of their first usage, and print a link to set a password with."""
+    with db.atomic():
+        made = accounts.create_user(username, now(), display_name=display_name, email=email)
+        token = sign_in.create_link(made, settings.secret_key, now(), sign_in.PASSWORD)
+        audit.note("user created", now(), "", made.username)
+    click.echo(f'The user "{made.username}" is made. To set a password within a week, once:')
+    click.echo(f"{settings.base_url}/set-password/{token}")
 
 
 @user.command("disable")
@@ -145,7 +150,7 @@ def merge_user(name: str, into: str | None, undo: bool) -> None:
 def sign_in_link(settings: Settings, username: str) -> None:
     """Print a link that signs a super admin in once, within the hour."""
     admin = accounts.super_admin(username, now())
-    token = accounts.create_link(admin, settings.secret_key, now())
+    token = sign_in.create_link(admin, settings.secret_key, now())
     click.echo(f"Sign in within the hour, once:\n{settings.base_url}/sign-in/{token}")
 
 
@@ -161,7 +166,7 @@ def project() -> None:
 @plainly
 def create_project(settings: Settings, name: str, timezone: str) -> None:
     """Make a project ahead of its first usage, with a zone of its own."""
-    made = accounts.create_project(name, timezone or settings.reporting_timezone, now())
+    made = projects.create(name, timezone or settings.reporting_timezone, now())
     click.echo(f'The project "{made.slug}" counts its days in {made.timezone}.')
 
 
@@ -169,7 +174,7 @@ def create_project(settings: Settings, name: str, timezone: str) -> None:
 @plainly
 def list_projects() -> None:
     """Show all projects."""
-    for one in accounts.all_projects():
+    for one in projects.everyone():
         click.echo(f"{one.slug}: {one.name}, {one.timezone}")
 
 

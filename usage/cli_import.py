@@ -12,7 +12,7 @@ from peewee import DatabaseError, InterfaceError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-from usage import accounts
+from usage import accounts, projects
 from usage.ingest import files, formats, identity
 from usage.ingest.event import InvalidEvent
 from usage.ingest.imports import Import
@@ -108,7 +108,7 @@ def slug_of(settings: Settings, project: str) -> tuple[str, str]:
     """The slug of a project named on the command line, and what to tell when it is new."""
     if not project:
         return "", ""
-    found, made = accounts.ensure_project(project, settings.reporting_timezone, now())
+    found, made = projects.ensure(project, settings.reporting_timezone, now())
     told = f'Made the project "{found.slug}", days in {found.timezone}.\n' if made else ""
     return found.slug, told
 

@@ -2,18 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
 from unicodedata import normalize
 
-from peewee import JOIN, Case, ModelSelect, fn
+from peewee import fn
 
 from models import DailyUsage, User
+from usage import naming
+from usage.daily import in_scope, sums
 from usage.pricing import dollars
 from usage.rollups import COUNTERS
-from usage.scope import ALL, Scope
+from usage.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Standing(Counts):
-    """One user's row; rank None for someone without an answered call in the scope."""
+    """One user's row, named as the viewer may know them.
+
+    The rank is None for someone without an answered call in the scope.
+    """
 
     rank: int | None
     username: str
     display_name: str
     email: str
+    user_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +67,14 @@ class Totals(Counts):
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One page of the ranked table."""
+    """One page of the ranked table; `least_users` when there are too few people to show any."""
 
     standings: list[Standing]
     totals: Totals
     found: int
     pages: int
     most_tokens: int
+    least_users: int
 
 
 ORDER: Mapping[str, Callable[[Standing], tuple[int, ...]]] = {
@@ -77,6 +84,7 @@ ORDER: Mapping[str, Callable[[Standing], tuple[int, ...]]] = {
     "completion_tokens": attrgetter("completion_tokens", "calls", "total_tokens", "picodollars"),
     "cost": attrgetter("picodollars", "calls", "total_tokens"),
 }
+WHO = (User.username, User.display_name, User.email)
 
 
 def board(scope: Scope) -> Board:
@@ -84,7 +92,7 @@ def board(scope: Scope) -> Board:
     everyone, totals = standings(scope)
     found = everyone
     if scope.q:
-        others = _other_names()
+        others = _other_names() if naming.policy(scope) == naming.NAMED else {}
         found = [one for one in everyone if matches(one, scope.q, others.get(one.username, ()))]
     start = (scope.page - 1) * scope.per_page
     return Board(
@@ -93,17 +101,26 @@ def board(scope: Scope) -> Board:
         found=len(found),
         pages=max(1, -(-len(found) // scope.per_page)),
         most_tokens=max((one.total_tokens for one in everyone), default=0),
+        least_users=0 if totals.users else naming.least_users(scope),
     )
 
 
 def standings(scope: Scope) -> tuple[list[Standing], Totals]:
-    """Everyone with an answered call, ranked in the scope's order; and the scope's totals."""
+    """Everyone with an answered call, ranked in the scope's order; and the scope's totals.
+
+    Only those whom the viewer may see are listed, under the names that the viewer may know.
+    """
     rows, as_of = _by_user(scope)
     # A vendor's sum may tell tokens without saying over how many calls.
-    ranked = rank([row for row in rows if row.calls or row.total_tokens], scope)
+    active = [row for row in rows if row.calls or row.total_tokens]
+    if naming.too_few(scope, len(active)):
+        return [], Totals(*[0] * len(COUNTERS), 0, users=0, as_of=None)
+    ranked = rank(_named(active, scope), scope)
     sums = [sum(getattr(row, name) for row in rows) for name in COUNTERS]
-    cost = sum(row.picodollars for row in rows)
-    return ranked, Totals(*sums, cost, users=len(ranked), as_of=as_of)
+    totals = Totals(*sums, sum(row.picodollars for row in rows), users=len(ranked), as_of=as_of)
+    if naming.policy(scope) == naming.OWN:
+        ranked = [row for row in ranked if row.user_id == scope.horizon.person]
+    return ranked, totals
 
 
 def rank(rows: Iterable[Standing], scope: Scope) -> list[Standing]:
@@ -125,41 +142,6 @@ def matches(standing: Standing, q: str, others: Iterable[str] = ()) -> bool:
     return any(q in name.casefold() for name in names)
 
 
-def calls_by_source(scope: Scope) -> dict[str, int]:
-    """Answered calls per source in the scope's project and days; "" is unassigned."""
-    query = in_scope(DailyUsage.select(DailyUsage.source, fn.SUM(DailyUsage.calls)), scope, ALL)
-    return {source: int(calls) for source, calls in query.group_by(DailyUsage.source).tuples()}
-
-
-def any_usage(project_id: int | None = None) -> bool:
-    """True when there is usage at all, or any in that project."""
-    query = DailyUsage.select()
-    return (
-        query if project_id is None else query.where(DailyUsage.project_id == project_id)
-    ).exists()
-
-
-def in_scope(query: ModelSelect, scope: Scope, source: str | None = None) -> ModelSelect:
-    """Narrow any query of daily rows to the scope's project, days and source."""
-    source = source or scope.source
-    query = query.where(DailyUsage.day.between(scope.window.first, scope.window.last))
-    if scope.project:
-        query = query.where(DailyUsage.project_id == scope.project.id)
-    if source != ALL:
-        query = query.where(DailyUsage.source == stored(source))
-    return query
-
-
-def stored(source: str) -> str:
-    """A source as the tables hold it: unassigned is the empty text."""
-    return "" if source == "unassigned" else source
-
-
-def sums() -> list:
-    """The counters of daily rows, added up."""
-    return [fn.SUM(getattr(DailyUsage, name)).alias(name) for name in COUNTERS]
-
-
 def _by_user(scope: Scope) -> tuple[list[Standing], datetime | None]:
     """Unranked rows of everyone in the scope, and the time of the newest event."""
     added = in_scope(
@@ -168,32 +150,40 @@ def _by_user(scope: Scope) -> tuple[list[Standing], datetime | None]:
         ),
         scope,
     ).group_by(DailyUsage.user)
-    named, owner = added.alias("added"), User.alias()
+    named = added.alias("added")
     columns = [getattr(named.c, name) for name in COUNTERS]
-    who = [
-        Case(None, [(owner.id.is_null(), getattr(User, name))], getattr(owner, name))
-        for name in ("id", "username", "display_name", "email")
-    ]
     query = (
-        User.select(*who, named.c.last, *columns)
+        User.select(User.id, User.owner_id, *WHO, named.c.last, *columns)
         .join(named, on=(named.c.id == User.id))
-        .join_from(User, owner, JOIN.LEFT_OUTER, on=(owner.id == User.owner_id))
         .tuples()
     )
-    people: dict[int, tuple[list[int], tuple[str, str, str]]] = {}
+    sums_of: dict[int, list[int]] = {}
+    names: dict[int, tuple[str, str, str]] = {}
     newest = 0
-    for id, username, display_name, email, last, *counters in query:
+    for id, owner_id, username, display_name, email, last, *counters in query:
         # PostgreSQL adds bigints up to a numeric, SQLite to an integer: callers see int.
         counts = [int(value) for value in counters]
-        if id in people:
-            counts = [one + more for one, more in zip(counts, people[id][0], strict=True)]
-        people[id] = counts, (username, display_name, email)
+        person = owner_id or id
+        if person in sums_of:
+            counts = [one + more for one, more in zip(counts, sums_of[person], strict=True)]
+        sums_of[person] = counts
+        if not owner_id:
+            names[id] = username, display_name, email
         newest = max(newest, last)
+    names |= _names_of(sums_of.keys() - names.keys())
+    cost = scope.rates.picodollars
     rows = [
-        Standing(*counts, scope.rates.picodollars(counts[3], counts[4]), None, *names)
-        for counts, names in people.values()
+        Standing(*counts, cost(counts[3], counts[4]), None, *names[person], person)
+        for person, counts in sums_of.items()
     ]
     return rows, DailyUsage.last_time.python_value(newest or None)
+
+
+def _names_of(people: Iterable[int]) -> dict[int, tuple[str, str, str]]:
+    """What people are called who have usage under other names only."""
+    ids = sorted(people)
+    query = User.select(User.id, *WHO).where(User.id.in_(ids)).tuples() if ids else ()
+    return {id: tuple(names) for id, *names in query}
 
 
 def _other_names() -> dict[str, list[str]]:
@@ -206,6 +196,23 @@ def _other_names() -> dict[str, list[str]]:
     return others
 
 
+def _named(rows: list[Standing], scope: Scope) -> list[Standing]:
+    """The rows under pseudonyms where those are in force, but for the viewer's own."""
+    if naming.policy(scope) != naming.PSEUDONYMS:
+        return rows
+    numbers = naming.numbers(scope, (row.user_id for row in rows))
+    return [
+        row if row.user_id == scope.horizon.person else veiled(row, numbers[row.user_id])
+        for row in rows
+    ]
+
+
+def veiled(row: Standing, number: int) -> Standing:
+    """A row under a pseudonym."""
+    names = {"username": naming.username(number), "display_name": naming.display_name(number)}
+    return replace(row, email="", **names)
+
+
 def _with_rank(row: Standing, rank: int | None) -> Standing:
     values = [getattr(row, name) for name in Counts.__dataclass_fields__]
-    return Standing(*values, rank, row.username, row.display_name, row.email)
+    return Standing(*values, rank, row.username, row.display_name, row.email, row.user_id)

@@ -7,16 +7,14 @@ from datetime import datetime
 
 from peewee import JOIN, fn
 
-from models import DailyUsage, Event, Session, SignInLink, User, db
-from usage import rollups
-from usage.accounts import Refused
+from models import DailyUsage, Event, User, db
+from usage import rollups, sign_in
+from usage.accounts import MEMBER, Refused, role_of
 from usage.ingest import buckets, calls, one_person, turns
 from usage.ingest.calls import FIELDS, Call
 from usage.ingest.event import NOBODY, InvalidEvent, canonical_user
 from usage.ingest.one_person import People
 from usage.rollups import COUNTERS, DayKey, Delta, counters_of
-
-MEMBER = "member"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +96,7 @@ def merge(name: str, into: str, now: datetime) -> None:
         aside = _doubled(person, mine, theirs)
         User.update(merged_into=person.id, merged_at=now).where(User.id == one.id).execute()
         User.update(owner_id=person.id).where(User.id.in_(list(mine))).execute()
-        for table in (Session, SignInLink):
-            table.delete().where(table.user == one.id).execute()
+        sign_in.end_all(one)
         _recount([aside])
 
 
@@ -160,8 +157,8 @@ def _pair(name: str, into: str) -> tuple[User, User]:
     if one.owner_id:
         owner = User.get_by_id(one.owner_id)
         raise Refused(f'"{one.username}" is a name of "{owner.username}"; part these two first.')
-    if one.role != MEMBER:
-        raise Refused(f'"{one.username}" may do more than a member, so it stays by itself.')
+    if role_of(one) != MEMBER or one.password_hash:
+        raise Refused(f'"{one.username}" has a role or a password; merge the other into it.')
     if one.sample != person.sample:
         raise Refused("Sample data and real usage stay apart.")
     return one, person

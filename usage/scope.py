@@ -8,11 +8,10 @@ from decimal import Decimal
 from typing import Self
 from unicodedata import category
 
+from usage.horizon import ALL, UNASSIGNED, Horizon, VisibleProject
 from usage.pricing import InvalidRate, Rates, plain, read_rate
 from usage.window import MOST_DAYS, Window, day_of, last_days
 
-ALL = "all"
-UNASSIGNED = "unassigned"
 SOURCES = (ALL, "ui", "cli", "ide", "api", UNASSIGNED)
 ASCENDING = "-asc"
 COLUMNS = ("activity", "calls", "prompt_tokens", "completion_tokens", "cost")
@@ -45,43 +44,6 @@ class InvalidScope(ValueError):
         self.message = message
 
 
-class NotVisible(LookupError):
-    """What was asked for does not exist, or not for this viewer: the same answer for both."""
-
-
-@dataclass(frozen=True)
-class VisibleProject:
-    """A project as far as a scope needs it; id 0 is usage without a project."""
-
-    id: int
-    slug: str
-    name: str
-    timezone: str
-
-
-@dataclass(frozen=True)
-class Horizon:
-    """What a viewer may see, and the defaults their questions start from."""
-
-    projects: tuple[VisibleProject, ...]
-    sees_all: bool
-    timezone: str
-    rates: Rates
-    now: datetime
-
-    def project(self, slug: str) -> VisibleProject | None:
-        """The project of that slug; None stands for all of them. Raises NotVisible."""
-        if self.sees_all and slug in ("", ALL):
-            return None
-        if self.sees_all and slug == UNASSIGNED:
-            return VisibleProject(0, UNASSIGNED, "Unassigned", self.timezone)
-        for project in self.projects:
-            if slug in ("", project.slug):
-                return project
-        named = f' "{slug}"' if slug else ""
-        raise NotVisible(f"There is no project{named} here.")
-
-
 @dataclass(frozen=True)
 class Scope:
     """Everything a page can be asked: project, source, window, order, search, page and rates."""
@@ -106,6 +68,7 @@ class Scope:
         said = {name: args.get(name, "").strip() for name in ARGUMENTS}
         project = horizon.project(said["project"])
         timezone = project.timezone if project else horizon.timezone
+        usual = horizon.rates_of(project)
         days, window = _window(said, horizon.now, timezone)
         return cls(
             horizon=horizon,
@@ -113,8 +76,8 @@ class Scope:
             window=window,
             days=days,
             rates=Rates(
-                _rate("prompt_cost", said, horizon.rates.prompt),
-                _rate("completion_cost", said, horizon.rates.completion),
+                _rate("prompt_cost", said, usual.prompt),
+                _rate("completion_cost", said, usual.completion),
             ),
             source=_choice("source", said, SOURCES),
             sort=_choice("sort", said, SORTS),
@@ -125,7 +88,7 @@ class Scope:
 
     def to_args(self) -> dict[str, str]:
         """The canonical arguments of this scope: what equals the default is left out."""
-        default = self.horizon.project("")
+        default, usual = self.horizon.project(""), self.usual_rates
         said = {
             "project": (self.project.slug if self.project else ALL, _slug(default)),
             "source": (self.source, ALL),
@@ -136,8 +99,8 @@ class Scope:
             "q": (self.q, ""),
             "page": (str(self.page), "1"),
             "per_page": (str(self.per_page), str(PAGE_SIZES[0])),
-            "prompt_cost": (plain(self.rates.prompt), plain(self.horizon.rates.prompt)),
-            "completion_cost": (plain(self.rates.completion), plain(self.horizon.rates.completion)),
+            "prompt_cost": (plain(self.rates.prompt), plain(usual.prompt)),
+            "completion_cost": (plain(self.rates.completion), plain(usual.completion)),
         }
         return {name: value for name, (value, usual) in said.items() if value != usual}
 
@@ -153,6 +116,11 @@ class Scope:
             return Scope.from_args(args, self.horizon).to_args()
         except InvalidScope:
             return args
+
+    @property
+    def usual_rates(self) -> Rates:
+        """The rates of the scope's project, or the board's."""
+        return self.horizon.rates_of(self.project)
 
     @property
     def column(self) -> str:

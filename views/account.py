@@ -1,19 +1,39 @@
-"""Sign in and out."""
+"""Sign in and out; one's own password and sessions."""
 
-from datetime import timedelta
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 
-from flask import Blueprint, redirect, render_template, request, url_for
-
-from usage import accounts
-from views.guards import end_session, now, require_session, settings, start_session
+from usage import sign_in
+from usage.accounts import Refused
+from usage.sign_in import PASSWORD, TooManyAttempts
+from views import guards
+from views.guards import browser, front_page, note, now, require_session, settings
+from views.responses import respond
 
 bp = Blueprint("account", __name__)
+USED = "This link was used already, or is too old."
 
 
 @bp.get("/sign-in")
-def sign_in():
+def sign_in_form():
     """How to get in."""
-    return render_template("account/sign_in.html", problem="")
+    return _form()
+
+
+@bp.post("/sign-in")
+def with_password():
+    """Sign in with a name or an e-mail address, and a password."""
+    name, password = request.form.get("name", ""), request.form.get("password", "")
+    secret = settings().secret_key
+    try:
+        user = sign_in.by_password(name, password, browser(), secret, now())
+    except Refused as error:
+        note("sign-in refused", subject=name, detail=str(error))
+        late = isinstance(error, TooManyAttempts)
+        response = make_response(_form(str(error), name), 429 if late else 422)
+        if late:
+            response.headers["Retry-After"] = str(error.seconds)
+        return response
+    return _signed_in(user, "password")
 
 
 @bp.get("/sign-in/<token>")
@@ -21,16 +41,97 @@ def redeem(token: str):
     """Open a one-time link; whoever only looks whether it is there doesn't use it up."""
     if request.method == "HEAD":
         return ""
-    lifetime = timedelta(days=settings().session_days)
-    session = accounts.redeem_link(token, settings().secret_key, now(), lifetime)
-    if not session:
-        problem = "This link was used already, or is more than an hour old."
-        return render_template("account/sign_in.html", problem=problem), 410
-    return start_session(redirect(url_for("leaderboard.show")), session)
+    user = sign_in.redeem_link(token, settings().secret_key, now())
+    return _signed_in(user, "link") if user else (_form(USED), 410)
+
+
+@bp.get("/set-password/<token>")
+def choose_password(token: str):
+    """Where the holder of a link sets a password; looking at it doesn't use the link up."""
+    user = sign_in.link_user(token, settings().secret_key, now(), PASSWORD)
+    if not user:
+        return _form(USED), 410
+    return render_template("account/set_password.html", token=token, user=user, problem="")
+
+
+@bp.post("/set-password/<token>")
+def set_password(token: str):
+    """Set the password, use the link up, and sign in."""
+    secret, password = settings().secret_key, request.form.get("password", "")
+    user = sign_in.link_user(token, secret, now(), PASSWORD)
+    if not user:
+        return _form(USED), 410
+    try:
+        sign_in.check_password(user, password)
+    except Refused as error:
+        context = {"token": token, "user": user, "problem": str(error)}
+        return render_template("account/set_password.html", **context), 422
+    if not sign_in.redeem_link(token, secret, now(), PASSWORD):
+        return _form(USED), 410
+    sign_in.set_password(user, password)
+    note("password set", actor=user.username)
+    return _signed_in(user, "password link")
 
 
 @bp.post("/sign-out")
 @require_session
 def sign_out():
     """End this browser's session."""
-    return end_session(redirect(url_for("account.sign_in")))
+    note("sign-out")
+    return guards.end_session(redirect(url_for("account.sign_in_form")))
+
+
+@bp.get("/account")
+@require_session
+def show():
+    """Who one is here, one's password and where one is signed in."""
+    return _account()
+
+
+@bp.post("/account/password")
+@require_session
+def change_password():
+    """Change one's own password, which signs all other browsers out."""
+    user, current = guards.viewer(), request.form.get("current", "")
+    if user.password_hash:
+        # The same throttle as at the door: a session left open is no way to guess.
+        sign_in.by_password(user.username, current, browser(), settings().secret_key, now())
+    sign_in.set_password(user, request.form.get("password", ""))
+    note("password set")
+    return guards.start_session(redirect(url_for("account.show"), 303), user)
+
+
+@bp.post("/account/sessions")
+@require_session
+def revoke():
+    """End one of one's sessions, or all of them."""
+    chosen = request.form.get("session", "")
+    if chosen == "all":
+        sign_in.end_all(guards.viewer())
+    elif not sign_in.revoke_session(guards.viewer(), chosen):
+        raise Refused("There is no such session of yours.")
+    note("session revoked", detail="all" if chosen == "all" else "")
+    return redirect(url_for("account.show"), 303)
+
+
+def _form(problem: str = "", name: str = "") -> str:
+    return render_template("account/sign_in.html", problem=problem, name=name)
+
+
+def _signed_in(user, way: str):
+    note("sign-in", actor=user.username, detail=way)
+    return guards.start_session(redirect(front_page(user)), user)
+
+
+def _account():
+    sessions = sign_in.sessions(guards.viewer(), now())
+    return respond(
+        "account",
+        url_for("account.show"),
+        user=guards.viewer(),
+        sessions=sessions,
+        current=guards.session(),
+        now=now(),
+        timezone=settings().reporting_timezone,
+        screen="account.show",
+    )

@@ -6,7 +6,7 @@ from usage.analysis import Analysis, Part, analysis
 from usage.charts import daily, donut, grouped_bars
 from usage.scope import Scope
 from views.format import source
-from views.guards import require_session, scope
+from views.guards import require_board, require_session, scope
 from views.leaderboard import board, surroundings
 from views.responses import respond
 
@@ -15,7 +15,7 @@ SOURCES = ("ui", "cli", "ide", "api", "")
 
 
 @bp.get("/users")
-@require_session
+@require_board
 def index():
     """The ranked list of people."""
     return board("analysis.index", "User Analysis")
@@ -27,6 +27,9 @@ def show(username: str):
     """One person's usage in the scope."""
     asked = scope()
     person = analysis(asked, username)
+    username = person.standing.username
+    # Who sees only themselves sees no sum of others either.
+    users = person.names if asked.horizon.only_self else ()
     return respond(
         "analysis",
         url_for("analysis.show", username=username, **asked.to_args()),
@@ -34,7 +37,7 @@ def show(username: str):
         charts=_charts(asked, person),
         screen="analysis.show",
         username=username,
-        **surroundings(asked),
+        **surroundings(asked, users),
     )
 
 

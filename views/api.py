@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from flask import Blueprint
 
 from usage.analysis import Part, analysis
+from usage.horizon import ALL
 from usage.leaderboard import Counts, Standing, Totals, board
 from usage.pricing import plain
-from usage.scope import ALL, Scope
+from usage.scope import Scope
 from views.guards import require_key, strict_scope
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")

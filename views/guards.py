@@ -7,13 +7,17 @@ from functools import wraps
 from flask import Flask, Response, current_app, g, request, url_for
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from usage import accounts
-from usage.scope import ARGUMENTS, Horizon, InvalidScope, NotVisible, Scope
+from usage import accounts, audit, keys, sign_in
+from usage.horizon import Horizon, NotVisible
+from usage.scope import ARGUMENTS, InvalidScope, Scope
 from usage.settings import Settings
+from usage.sign_in import Browser
 from views.responses import redirect_to
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OWN_SITE = ("same-origin", "none")
+# They take nothing but a key, which browsers don't send by themselves.
+MACHINES = ("/api/", "/ingest/", "/v1/")
 
 
 def register(app: Flask) -> None:
@@ -37,10 +41,23 @@ def require_session(view: Callable) -> Callable:
     @wraps(view)
     def guarded(*args, **kwargs):
         token = request.cookies.get(cookie_name(), "")
-        user = accounts.session_user(token, settings().secret_key, now()) if token else None
-        if not user:
-            return redirect_to(url_for("account.sign_in"))
-        g.viewer, g.administers = user, accounts.administers(user)
+        session = sign_in.session(token, settings().secret_key, now()) if token else None
+        if not session:
+            return redirect_to(url_for("account.sign_in_form"))
+        g.session, g.viewer, g.role = session, session.user, accounts.role_of(session.user)
+        return view(*args, **kwargs)
+
+    return guarded
+
+
+def require_board(view: Callable) -> Callable:
+    """Only for whoever may compare people; for a member there is no such page."""
+
+    @wraps(view)
+    @require_session
+    def guarded(*args, **kwargs):
+        if g.role == accounts.MEMBER:
+            raise NotVisible("There is no such page.")
         return view(*args, **kwargs)
 
     return guarded
@@ -52,7 +69,7 @@ def require_admin(view: Callable) -> Callable:
     @wraps(view)
     @require_session
     def guarded(*args, **kwargs):
-        if not g.administers:
+        if g.role != accounts.SUPER_ADMIN:
             raise NotVisible("There is no such page.")
         return view(*args, **kwargs)
 
@@ -65,7 +82,7 @@ def require_key(scope: str) -> Callable:
     def decorator(view: Callable) -> Callable:
         @wraps(view)
         def guarded(*args, **kwargs):
-            key = accounts.find_key(_sent_key())
+            key = keys.find(_sent_key())
             if not key:
                 raise Unauthorized("Send a live key as Authorization: Bearer <key>.")
             if scope not in key.scopes.split():
@@ -96,20 +113,45 @@ def strict_scope() -> Scope:
     return scope()
 
 
+def front_page(user) -> str:
+    """Where somebody begins: the leaderboard, or for a member their own usage."""
+    if accounts.role_of(user) == accounts.MEMBER:
+        return url_for("analysis.show", username=user.username)
+    return url_for("leaderboard.show")
+
+
+def viewer():
+    """The signed-in person."""
+    return g.viewer
+
+
+def session():
+    """The session that the request belongs to."""
+    return g.session
+
+
+def browser() -> Browser:
+    """Where the request comes from."""
+    return Browser(request.remote_addr or "", request.headers.get("User-Agent", ""))
+
+
+def note(action: str, subject: str = "", detail: str = "", actor: str = "") -> None:
+    """Keep in the audit what the signed-in person did, or whoever is named."""
+    actor = actor or (g.viewer.username if "session" in g else "")
+    audit.note(action, now(), actor, subject, detail, browser().address)
+
+
 def cookie_name() -> str:
     """On https the browser itself refuses the cookie to any other host."""
     return "__Host-tallyboard" if _secure() else "tallyboard"
 
 
-def start_session(response: Response, token: str) -> Response:
-    """Give the browser its session."""
+def start_session(response: Response, user) -> Response:
+    """Give the browser a session of that person."""
+    lifetime = timedelta(days=settings().session_days)
+    token = sign_in.start_session(user, browser(), settings().secret_key, now(), lifetime)
     response.set_cookie(
-        cookie_name(),
-        token,
-        max_age=timedelta(days=settings().session_days),
-        secure=_secure(),
-        httponly=True,
-        samesite="Lax",
+        cookie_name(), token, max_age=lifetime, secure=_secure(), httponly=True, samesite="Lax"
     )
     return response
 
@@ -117,7 +159,7 @@ def start_session(response: Response, token: str) -> Response:
 def end_session(response: Response) -> Response:
     """Sign the browser out, in the database as well."""
     token = request.cookies.get(cookie_name(), "")
-    accounts.end_session(token, settings().secret_key)
+    sign_in.end_session(token, settings().secret_key)
     response.delete_cookie(cookie_name(), secure=_secure(), httponly=True, samesite="Lax")
     return response
 
@@ -136,8 +178,9 @@ def _sent_key() -> str:
 
 
 def _refuse_forged() -> None:
-    # A key is nothing that a browser sends by itself, and without a cookie there is no one to harm.
-    if request.method in SAFE_METHODS or _sent_key() or not request.cookies.get(cookie_name()):
+    # A key is nothing that a browser sends by itself.
+    machine = request.path.startswith(MACHINES) or _sent_key()
+    if request.method in SAFE_METHODS or machine:
         return
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin", "")

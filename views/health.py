@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from usage import leaderboard
+from usage import daily
 
 bp = Blueprint("health", __name__)
 
@@ -16,5 +16,5 @@ def alive():
 @bp.get("/readyz")
 def ready():
     """The database answers; a busy or missing one makes this a 503."""
-    leaderboard.any_usage()
+    daily.any_usage()
     return {"status": "ok"}

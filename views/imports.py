@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from flask import Blueprint, request
 from werkzeug.datastructures import FileStorage
 
-from usage import accounts
+from usage import projects
 from usage.ingest import formats, identity
 from usage.ingest.event import SOURCES
 from usage.ingest.imports import Import, Imported
@@ -65,7 +65,7 @@ def _sender() -> Sender:
     project = request.form.get("project", "").strip()
     user = request.form.get("user", "").strip()
     if project and not _is_trial():
-        accounts.ensure_project(project, settings().reporting_timezone, now())
+        projects.ensure(project, settings().reporting_timezone, now())
     source = _chosen("source", SOURCES, "")
     return Sender(identity.slug(project) if project else "", user, source)
 

@@ -1,23 +1,33 @@
 """The leaderboard: the page, and the same table as a fragment."""
 
+from collections.abc import Collection
+
 from flask import Blueprint, redirect, url_for
 
-from usage import accounts, leaderboard
+from usage import accounts, daily, leaderboard
 from usage.scope import Scope
-from views.guards import require_session, scope, settings
+from views.guards import (
+    front_page,
+    require_board,
+    require_session,
+    scope,
+    settings,
+    viewer,
+)
 from views.responses import respond
 
 bp = Blueprint("leaderboard", __name__)
 
 
 @bp.get("/")
+@require_session
 def home():
-    """The leaderboard is the front door."""
-    return redirect(url_for("leaderboard.show"))
+    """The leaderboard is the front door; a member's is their own usage."""
+    return redirect(front_page(viewer()))
 
 
 @bp.get("/leaderboard")
-@require_session
+@require_board
 def show():
     """The ranked table; a filter, sort or cost change swaps only the table."""
     return board("leaderboard.show", "Leaderboard")
@@ -30,7 +40,7 @@ def board(endpoint: str, title: str):
         "leaderboard",
         url_for(endpoint, **asked.to_args()),
         board=leaderboard.board(asked),
-        any_usage=leaderboard.any_usage(),
+        any_usage=daily.any_usage(),
         screen=endpoint,
         title=title,
         searchable=True,
@@ -39,11 +49,11 @@ def board(endpoint: str, title: str):
     )
 
 
-def surroundings(asked: Scope) -> dict:
-    """What header, scope line and Filters panel show on every screen."""
+def surroundings(asked: Scope, users: Collection[int] = ()) -> dict:
+    """What header, scope line and Filters panel show on every screen, of some users or of all."""
     return {
         "scope": asked,
-        "sources": leaderboard.calls_by_source(asked),
-        "unassigned_project": leaderboard.any_usage(project_id=0),
+        "sources": daily.calls_by_source(asked, users),
+        "unassigned_project": daily.any_usage(project_id=0),
         "sample": accounts.holds_sample_data(),
     }

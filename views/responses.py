@@ -7,8 +7,9 @@ from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
 from usage.accounts import Refused
+from usage.horizon import NotVisible
 from usage.ingest import otlp_messages
-from usage.scope import InvalidScope, NotVisible
+from usage.scope import InvalidScope
 
 htmx = HTMX()
 NEGOTIATED_ON = (

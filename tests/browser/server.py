@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import models  # noqa: E402
 from app import create_app  # noqa: E402
 from browser import hostile  # noqa: E402
-from usage import accounts, samples  # noqa: E402
+from usage import accounts, samples, sign_in  # noqa: E402
 from usage.settings import Settings  # noqa: E402
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -76,7 +76,7 @@ def main(content: str, file: str) -> None:
     print(f"http://127.0.0.1:{server.port}", flush=True)
     for line in sys.stdin:
         person = accounts.super_admin(line.strip(), NOW)
-        print(f"/sign-in/{accounts.create_link(person, SECRET, NOW)}", flush=True)
+        print(f"/sign-in/{sign_in.create_link(person, SECRET, NOW)}", flush=True)
 
 
 if __name__ == "__main__":

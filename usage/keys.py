@@ -1,0 +1,70 @@
+"""Keys that programs sign their requests with; only hashes of them are kept."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+
+from models import Key, Project
+from usage.accounts import Refused
+from usage.ingest.event import SOURCES
+
+SCOPES = ("ingest", "read", "embed")
+
+
+def create(
+    name: str,
+    scopes: Iterable[str],
+    now: datetime,
+    project: str = "",
+    user: str = "",
+    source: str = "",
+) -> str:
+    """Make a key and return it: it can't be shown again. `project` is a slug. Raises Refused."""
+    chosen = sorted(set(scopes))
+    if not name.strip():
+        raise Refused("A key needs a name.")
+    if not chosen or (unknown := [scope for scope in chosen if scope not in SCOPES]):
+        wrong = f'"{unknown[0]}" is not a scope; ' if chosen else ""
+        raise Refused(f"{wrong}choose from {', '.join(SCOPES)}.")
+    if source and source not in SOURCES:
+        raise Refused(f'"{source}" is not a source; choose from {", ".join(SOURCES)}.')
+    if Key.select().where(Key.name == name).exists():
+        raise Refused(f'There is a key named "{name}" already.')
+    bound = Project.get_or_none(Project.slug == project) if project else None
+    if project and not bound:
+        raise Refused(f'There is no project "{project}".')
+    token = f"tb_{secrets.token_urlsafe(32)}"
+    Key.create(
+        name=name,
+        token_hash=hashed(token),
+        scopes=" ".join(chosen),
+        project=bound,
+        default_user=user,
+        default_source=source,
+        created_at=now,
+    )
+    return token
+
+
+def find(token: str) -> Key | None:
+    """The live key of that token, with its project."""
+    found = Key.select(Key, Project).left_outer_join(Project)
+    return found.where(Key.token_hash == hashed(token), Key.revoked_at.is_null()).first()
+
+
+def revoke(name: str, now: datetime) -> None:
+    """Make a key useless from now on. Raises Refused when there is no such live key."""
+    live = (Key.name == name) & Key.revoked_at.is_null()
+    if not Key.update(revoked_at=now).where(live).execute():
+        raise Refused(f'There is no live key named "{name}".')
+
+
+def everyone() -> list[Key]:
+    """All keys, by name."""
+    return list(Key.select(Key, Project).left_outer_join(Project).order_by(Key.name))
+
+
+def hashed(token: str) -> str:
+    """How a key is stored; it is long and random, so a plain hash can't be guessed back."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
