@@ -102,7 +102,7 @@ def test_a_name_that_is_a_person_leaves_the_list(client, decide, make_usage):
         ("vera", "merge", "nobody-at-all", 'There is no user "nobody-at-all".'),
         ("vera", "merge", "vera", '"vera" and "vera" are one person already.'),
         ("vera", "part", "", '"vera" is not merged into anyone.'),
-        ("ada", "merge", "vera", '"ada" may do more than a member, so it stays by itself.'),
+        ("ada", "merge", "vera", '"ada" has a role or a password; merge the other into it.'),
         ("vera", "create", "ada", 'There is a user "ada" already.'),
         ("vera", "dance", "", "must be merge, part, confirm or create"),
         ("who", "confirm", "", 'There is no user "who".'),

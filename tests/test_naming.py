@@ -1,0 +1,209 @@
+"""The identity policy of a project: how people are named, on every page and in every answer."""
+
+import re
+
+import pytest
+from conftest import HTMX, ON_ONE_DATABASE, browser_of
+from reading import names, ranks, totals
+
+from models import Project, Pseudonym
+from usage import accounts, projects
+
+PEOPLE = {
+    "vera": ("Vera Molnár", "vera@corp.com"),
+    "zoe": ("Zoé Okafor", "zoe@corp.com"),
+    "otto": ("Otto Hahn", "otto@corp.com"),
+    "lise": ("Lise Meitner", "lise@corp.com"),
+    "max": ("Max Ernst", "max@corp.com"),
+}
+EVERYONE = [word for name, words in PEOPLE.items() for word in (name, *words)]
+
+
+@pytest.fixture
+def world(make_project, make_usage):
+    """Five people in Checkout, some of them equal; Max runs it."""
+    make_project("Checkout", "UTC")
+    calls = {"vera": 3, "zoe": 3, "otto": 3, "lise": 5, "max": 1}
+    for name, (display_name, email) in PEOPLE.items():
+        profile = {"display_name": display_name, "email": email}
+        make_usage(name, project="checkout", calls=calls[name], **profile)
+    accounts.set_role("max", "project_admin", ["checkout"])
+
+
+@pytest.fixture
+def max_(app, world):
+    """Max, admin of Checkout."""
+    return browser_of(app, accounts.person("max"))
+
+
+@pytest.fixture
+def reader(make_key, anonymous, world):
+    """Asks the API as a portal of Checkout."""
+    key = make_key("read", project="checkout")
+    return lambda path: anonymous.get(path, headers=key)
+
+
+def policy(identity, least=0, binds_all=False):
+    projects.set_identity(projects.find("checkout"), identity, least, binds_all)
+
+
+def others_in(response, but="max"):
+    """Whoever else is named in the whole body."""
+    mine = (but, *PEOPLE.get(but, ()))
+    text = response.text.lower()
+    found = [w for w in EVERYONE if w not in mine and re.search(rf"\b{w.lower()}\b", text)]
+    return found
+
+
+def everything(client, api):
+    """Every page, fragment and answer about the scope, with whatever leads on from them."""
+    paths = ["/leaderboard", "/users", "/users/max"]
+    paths += ["/leaderboard?sort=cost", "/leaderboard?q=contributor", "/leaderboard?q=ver"]
+    paths += re.findall(r'href="(/users/contributor-\d+)"', client.get("/leaderboard").text)
+    for path in paths:
+        yield client.get(path)
+        yield client.get(path, headers=HTMX | {"HX-Target": "region"})
+        yield client.get(path, headers=HTMX | {"HX-Target": "main"})
+    yield api("/api/v1/leaderboard")
+    yield api("/api/v1/leaderboard?q=ver")
+    for one in api("/api/v1/leaderboard").get_json()["standings"]:
+        yield api(f"/api/v1/users/{one['username']}")
+
+
+@pytest.mark.parametrize("identity", ["pseudonyms", "own"])
+def test_nobody_else_is_named_in_anything_a_project_admin_or_portal_gets(
+    max_, reader, identity
+):
+    policy(identity)
+
+    answers = list(everything(max_, reader))
+
+    assert len(answers) > 15
+    for response in answers:
+        assert response.status_code in (200, 404)
+        assert others_in(response) == []
+
+
+def test_pseudonyms_are_the_same_people_with_the_same_numbers(max_):
+    named = ranks(max_.get("/leaderboard"))
+    policy("pseudonyms")
+    page = max_.get("/leaderboard")
+
+    assert [rank for rank, _ in ranks(page)] == [rank for rank, _ in named] == [1, 2, 2, 2, 5]
+    assert names(page)[-1] == "Max Ernst"
+    assert all(re.fullmatch(r"Contributor \d+", name) for name in names(page)[:-1])
+    assert totals(page)["calls"] == 15
+
+
+def test_a_pseudonym_stays_and_leads_to_its_person(max_, make_usage):
+    policy("pseudonyms")
+    first = names(max_.get("/leaderboard"))
+    make_usage("new-one", project="checkout", calls=9)
+
+    page = max_.get("/leaderboard")
+
+    assert [name for name in names(page) if name in first] == first
+    path = re.search(r'href="(/users/contributor-\d+)"', page.text)[1]
+    details = max_.get(path)
+    assert details.status_code == 200
+    assert "9" in details.text
+
+
+@pytest.mark.parametrize("name", ["vera", "contributor-0", "contributor-999999", "contributor-x"])
+def test_under_pseudonyms_a_real_name_finds_nobody(max_, reader, name):
+    policy("pseudonyms")
+    max_.get("/leaderboard")
+
+    assert max_.get(f"/users/{name}").status_code == 404
+    assert reader(f"/api/v1/users/{name}").status_code == 404
+
+
+def test_searching_a_real_name_finds_no_pseudonym(max_):
+    policy("pseudonyms")
+
+    assert names(max_.get("/leaderboard?q=vera")) == []
+    assert names(max_.get("/leaderboard?q=corp.com")) == ["Max Ernst"]
+    assert len(names(max_.get("/leaderboard?q=contributor"))) == 4
+
+
+def test_equals_are_ordered_by_pseudonym_and_not_by_name(max_):
+    policy("pseudonyms")
+    for user, number in (("vera", 30), ("zoe", 10), ("otto", 20)):
+        row = {"project_id": Project.get().id, "user_id": accounts.person(user).id}
+        Pseudonym.create(number=number, **row)
+
+    assert names(max_.get("/leaderboard"))[1:4] == [f"Contributor {n}" for n in (10, 20, 30)]
+
+
+def test_the_same_person_has_another_pseudonym_in_another_project(max_, make_usage, app):
+    make_usage("vera", project="mobile")
+    accounts.set_role("max", "project_admin", ["checkout", "mobile"])
+    for slug in ("checkout", "mobile"):
+        projects.set_identity(projects.find(slug), "pseudonyms", 0, False)
+        max_.get(f"/leaderboard?project={slug}")
+
+    vera = Pseudonym.select().where(Pseudonym.user_id == accounts.person("vera").id)
+    assert len({row.project_id for row in vera}) == 2
+
+
+def test_own_row_only_shows_the_own_row_and_the_totals(max_):
+    policy("own")
+
+    page = max_.get("/leaderboard")
+
+    assert ranks(page) == [(5, "Max Ernst")]
+    assert totals(page)["calls"] == 15
+    assert max_.get("/users/vera").status_code == 404
+    assert max_.get("/users/max").status_code == 200
+
+
+@pytest.mark.parametrize(("least", "shown"), [(5, 5), (6, 0)])
+def test_below_a_number_of_people_nothing_is_shown(max_, reader, least, shown):
+    policy("hidden", least)
+
+    page = max_.get("/leaderboard")
+
+    assert len(names(page)) == shown
+    assert ("Fewer than 6 people" in page.text) is not bool(shown)
+    answer = reader("/api/v1/leaderboard").get_json()
+    assert len(answer["standings"]) == answer["totals"]["users"] == shown
+    assert bool(answer["totals"]["calls"]) is bool(shown)
+    assert max_.get("/users/vera").status_code == (200 if shown else 404)
+
+
+def test_a_narrow_scope_of_few_people_is_hidden_as_well(max_, make_usage):
+    make_usage("vera", project="checkout", source="ide", calls=7)
+    policy("hidden", 2)
+
+    assert len(names(max_.get("/leaderboard"))) == 5
+    page = max_.get("/leaderboard?source=ide")
+    assert names(page) == []
+    assert "Vera" not in page.text
+
+
+def test_a_super_admin_sees_names_unless_they_are_bound_too(client, world):
+    policy("pseudonyms")
+    assert "Vera Molnár" in names(client.get("/leaderboard?project=checkout"))
+
+    policy("pseudonyms", binds_all=True)
+
+    for path in ("/leaderboard?project=checkout", "/leaderboard", "/users"):
+        assert others_in(client.get(path), but="ada") == []
+    assert client.get("/users/vera").status_code == 404
+
+
+def test_unknown_policies_and_numbers_are_refused(world):
+    for identity, least in (("secret", 0), ("hidden", 1), ("hidden", 1001)):
+        with pytest.raises(accounts.Refused):
+            policy(identity, least)
+
+
+@ON_ONE_DATABASE
+def test_numbers_do_not_tell_who_came_first(world, max_, make_crowd):
+    make_crowd(40, project="checkout")
+    policy("pseudonyms")
+    max_.get("/leaderboard")
+
+    drawn = [row.number for row in Pseudonym.select().order_by(Pseudonym.user_id)]
+    assert drawn != sorted(drawn)
+    assert len(set(drawn)) == len(drawn)
