@@ -71,9 +71,7 @@ def everything(client, api):
 
 
 @pytest.mark.parametrize("identity", ["pseudonyms", "own"])
-def test_nobody_else_is_named_in_anything_a_project_admin_or_portal_gets(
-    max_, reader, identity
-):
+def test_nobody_else_is_named_in_anything_a_project_admin_or_portal_gets(max_, reader, identity):
     policy(identity)
 
     answers = list(everything(max_, reader))

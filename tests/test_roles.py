@@ -81,7 +81,9 @@ def test_a_project_admin_finds_nobody_of_others_by_searching(max_):
     assert names(max_.get("/leaderboard?q=otto")) == []
 
 
-@pytest.mark.parametrize("path", ["/admin", "/admin/arrivals", "/admin/identities", "/admin/import"])
+@pytest.mark.parametrize(
+    "path", ["/admin", "/admin/arrivals", "/admin/identities", "/admin/import"]
+)
 def test_the_admin_area_is_none_of_a_project_admins_business(max_, path):
     assert max_.get(path).status_code == 404
 
