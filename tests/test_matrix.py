@@ -1,4 +1,4 @@
-"""Every route for people of every standing, and every name of one project asked by another's admin."""
+"""Every route for people of every standing; the names of one project asked by another's admin."""
 
 import pytest
 from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of, native

@@ -51,8 +51,7 @@ def others_in(response, but="max"):
     """Whoever else is named in the whole body."""
     mine = (but, *PEOPLE.get(but, ()))
     text = response.text.lower()
-    found = [w for w in EVERYONE if w not in mine and re.search(rf"\b{w.lower()}\b", text)]
-    return found
+    return [w for w in EVERYONE if w not in mine and re.search(rf"\b{w.lower()}\b", text)]
 
 
 def everything(client, api):

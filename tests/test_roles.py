@@ -53,6 +53,7 @@ def test_a_project_admin_chooses_among_theirs_in_the_header(max_, app):
     assert 'value="mobile-app" selected' in page.text
     assert 'value="checkout"' in page.text
     assert 'id="tab-projects"' not in page.text
+    assert 'id="chip-project"' not in page.text
 
 
 @pytest.mark.parametrize("path", [*READS, "/users/vera"])

@@ -134,8 +134,13 @@ class Scope:
 
     @property
     def filters(self) -> tuple[str, ...]:
-        """Which of project, source and dates differ from the defaults."""
+        """Which of project, source and dates differ from the defaults.
+
+        The project is a filter only to who sees them all; others choose theirs in the header.
+        """
         args = self.to_args()
+        if not self.horizon.sees_all:
+            args.pop("project", None)
         dates = "from" in args or "days" in args
         return tuple(n for n in ("project", "source") if n in args) + ("dates",) * dates
 

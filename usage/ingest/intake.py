@@ -169,7 +169,8 @@ def _translate(
 
 def _known_well_enough(taken: list[tuple[int, list[Event]]], receipt: Receipt) -> list[Event]:
     """The events but for those of more new projects than a request may bring."""
-    surplus = surplus_projects({event.project for _, found in taken for event in found})
+    named = dict.fromkeys(event.project for _, found in taken for event in found)
+    surplus = surplus_projects(named)
     events: list[Event] = []
     for index, found in taken:
         if wrong := next((event for event in found if event.project in surplus), None):
