@@ -65,6 +65,10 @@ SAMPLE = {
     "details-empty": ("/users/giulia.ferraro", None, False),
     "not-found": ("/users/nobody", None, False),
     "malformed": ("/leaderboard?days=0", None, False),
+    "arrivals": ("/admin/arrivals", None, True),
+    "identities": ("/admin/identities", None, True),
+    "import": ("/admin/import", None, False),
+    "account": ("/account", None, True),
 }
 HOSTILE = {
     "hostile": ("/leaderboard?per_page=50", None, True),

@@ -73,6 +73,11 @@ SCREENS = {
     "details": ("/leaderboard", details),
     "not found": ("/users/nobody", None),
     "malformed": ("/leaderboard?days=0", None),
+    "arrivals": ("/admin/arrivals", None),
+    "identities": ("/admin/identities", None),
+    "whose name": ("/admin/identities/amara.okafor/person?q=a", None),
+    "import": ("/admin/import", None),
+    "account": ("/account", None),
 }
 
 
