@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple, Self
 
-from peewee import EXCLUDED, Case, Expression, Field, ModelSelect, Tuple, ValuesList, fn
+from peewee import EXCLUDED, Case, Expression, Field, Insert, ModelSelect, Tuple, ValuesList, fn
 
 from models import DailyUsage, Event, db
+from usage import bulk
+from usage.bulk import ROWS_AT_ONCE
 
 KEY = (
     DailyUsage.project_id,
@@ -27,7 +29,6 @@ TOKENS = (
 )
 COUNTERS = ("calls", "failed_calls", "unknown_calls", *TOKENS)
 COLUMNS = (*KEY, *(getattr(DailyUsage, name) for name in COUNTERS))
-ROWS_AT_ONCE = 500
 
 
 class DayKey(NamedTuple):
@@ -98,14 +99,15 @@ def add(deltas: dict[DayKey, Delta]) -> None:
         (*key, *deltas[key].counters, deltas[key].first, deltas[key].last) for key in sorted(deltas)
     ]
     fields = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
+    bulk.insert(DailyUsage, fields, rows, _added_up)
+    _settle([key for key in sorted(deltas) if deltas[key].shrinks])
+
+
+def _added_up(query: Insert) -> Insert:
     update = {name: getattr(DailyUsage, name) + getattr(EXCLUDED, name) for name in COUNTERS}
     update["first_time"] = _nearest("first_time", "<")
     update["last_time"] = _nearest("last_time", ">")
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        DailyUsage.insert_many(rows[start : start + ROWS_AT_ONCE], fields=fields).on_conflict(
-            conflict_target=KEY, update=update
-        ).execute()
-    _settle([key for key in sorted(deltas) if deltas[key].shrinks])
+    return query.on_conflict(conflict_target=KEY, update=update)
 
 
 def rebuild() -> int:

@@ -4,10 +4,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
+from peewee import Insert
+
 from models import Event as Stored
 from models import db
+from usage import bulk
+from usage.bulk import ROWS_AT_ONCE
 from usage.ingest.event import Event
-from usage.rollups import ROWS_AT_ONCE, TOKENS, DayKey, among
+from usage.rollups import TOKENS, DayKey, among
 
 WORDS = ("source", "provider", "model", "test_type")
 NUMBERS = (*TOKENS, "failed", "usage_known", "calls")
@@ -133,18 +137,12 @@ def read(calls: Collection[Identity], lock: bool = False) -> dict[Identity, Call
 
 def insert(calls: Sequence[Call]) -> set[Identity]:
     """Insert what is not there yet; returns what was inserted."""
-    inserted: set[Identity] = set()
-    for some in slices(calls):
-        query = Stored.insert_many(some, fields=FIELDS).on_conflict_ignore().returning(*IDENTITY)
-        inserted.update(query.tuples().execute())
-    return inserted
+    return set(bulk.insert(Stored, FIELDS, calls, _unless_there))
 
 
 def rewrite(calls: Iterable[Call]) -> None:
     """Put these rows in the place of the stored ones of the same calls."""
-    for some in slices(sorted(calls)):
-        query = Stored.insert_many(some, fields=FIELDS)
-        query.on_conflict(conflict_target=IDENTITY, preserve=FIELDS[2:]).execute()
+    bulk.insert(Stored, FIELDS, sorted(calls), _in_their_place)
 
 
 def remove(calls: Collection[Identity]) -> list[Call]:
@@ -161,6 +159,14 @@ def flip(calls: Collection[Call]) -> None:
         those = [call.identity for call in calls if call.counted is not counted]
         for some in slices(sorted(those)):
             Stored.update(counted=counted).where(among(IDENTITY, some)).execute()
+
+
+def _unless_there(query: Insert) -> Insert:
+    return query.on_conflict_ignore().returning(*IDENTITY)
+
+
+def _in_their_place(query: Insert) -> Insert:
+    return query.on_conflict(conflict_target=IDENTITY, preserve=FIELDS[2:])
 
 
 def slices(values: Sequence, size: int = ROWS_AT_ONCE) -> Iterator[Sequence]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from peewee import Expression
+from peewee import Expression, Insert
 
 from models import CallId
 from models import Event as Stored
+from usage import bulk
 from usage.ingest.calls import Identity, slices
 from usage.ingest.event import Event
 from usage.rollups import among
@@ -66,8 +67,11 @@ def claim(found: Places) -> None:
             rows.add((name, *found.one_with[tuple(call)]))
         rows |= {(event_id, *found.one_with[user, event_id]) for user, event_id in some}
         CallId.delete().where(here).execute()
-    for some in slices(sorted(rows)):
-        CallId.insert_many(some, fields=FIELDS).on_conflict_ignore().execute()
+    bulk.insert(CallId, FIELDS, sorted(rows), _unless_there)
+
+
+def _unless_there(query: Insert) -> Insert:
+    return query.on_conflict_ignore()
 
 
 def linked(event: Event) -> bool:
