@@ -47,6 +47,9 @@ def connect(url: str, connections: int = 32) -> Database:
             ("synchronous", 2),
             ("foreign_keys", 1),
             ("mmap_size", 0),
+            ("cache_size", -16_000),
+            # Fewer, larger checkpoints: each one stops the writers.
+            ("wal_autocheckpoint", 4000),
         ),
         lock_type="immediate",
     )

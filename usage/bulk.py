@@ -1,49 +1,55 @@
-"""Many rows in one statement, written once for each shape instead of value by value."""
+"""Many rows in one statement, written once for each kind instead of value by value."""
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
-from peewee import Database, Field, Insert
+from peewee import Field, Query
 
-from models import InstantField, Table, db
+from models import db
 
 ROWS_AT_ONCE = 500
-TUPLE = re.compile(r"VALUES (\([^()]*\))")
-Finish = Callable[[Insert], Insert]
-"""What an insert does on a conflict, and what it returns."""
+
+Make = Callable[[Sequence[tuple]], Query]
+"""A module's function that makes the query for such rows; their values are all its parameters."""
 
 
-def insert(
-    table: type[Table], fields: Sequence[Field], rows: Iterable[Sequence], finish: Finish
-) -> list[tuple]:
-    """Insert rows of values in the order of the fields; what the statements return.
+def run(make: Make, fields: Sequence[Field], rows: Iterable[tuple]) -> Iterator[tuple]:
+    """Run a query for all rows, some at a time, before this returns; what it found or returned.
 
-    Peewee writes the statement for one row, and it is kept: building each value into a tree of its
+    Peewee writes the statement for one row and it is kept: to build each value into a tree of its
     own costs six times what the database takes to store it.
     """
-    moments = [place for place, field in enumerate(fields) if isinstance(field, InstantField)]
-    made: list[tuple] = []
+    special = [
+        (place, field.db_value)
+        for place, field in enumerate(fields)
+        if type(field).db_value is not Field.db_value
+    ]
+    found: list[tuple] = []
     rows = list(rows)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[start : start + ROWS_AT_ONCE]
-        values: list[object] = []
-        for row in some:
-            row = list(row)
-            for place in moments:
-                row[place] = fields[place].db_value(row[place])
-            values += row
-        cursor = db.execute_sql(_statement(db.obj, table, tuple(fields), finish, len(some)), values)
-        made += cursor.fetchall() if cursor.description else []
-    return made
+        before, one, after = _parts(make, type(db.obj), len(fields))
+        text = f"{before}{', '.join([one] * len(some))}{after}"
+        cursor = db.execute_sql(text, list(_values(some, special)))
+        found += cursor.fetchall() if cursor.description else []
+    return map(tuple, found)
+
+
+def _values(rows: Sequence[tuple], special: Sequence[tuple[int, Callable]]) -> Iterator[object]:
+    for row in rows:
+        values = list(row)
+        for place, db_value in special:
+            values[place] = db_value(values[place])
+        yield from values
 
 
 @cache
-def _statement(
-    _database: Database, table: type[Table], fields: tuple[Field, ...], finish: Finish, count: int
-) -> str:
-    sql, values = finish(table.insert_many([(None,) * len(fields)], fields=fields)).sql()
-    # Values of its own after those of the row would have to be repeated as well.
-    assert len(values) == len(fields), sql
-    row = TUPLE.search(sql)
-    return sql[: row.start(1)] + ", ".join([row[1]] * count) + sql[row.end(1) :]
+def _parts(make: Make, _kind: type, width: int) -> tuple[str, str, str]:
+    """A statement before, for and after one row; parameters elsewhere would have to be repeated."""
+    text, values = make([(None,) * width]).sql()
+    one = ", ".join([db.param] * width)
+    one = one if width == 1 else f"({one})"
+    before, row, after = text.partition(one)
+    if not row or len(values) != width or db.param in before + after:
+        raise ValueError(f"has other parameters than those of a row: {text}")
+    return before, row, after

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple, Self
 
-from peewee import EXCLUDED, Case, Expression, Field, Insert, ModelSelect, Tuple, ValuesList, fn
+from peewee import EXCLUDED, Case, Expression, Field, ModelSelect, Query, Tuple, ValuesList, fn
 
 from models import DailyUsage, Event, db
 from usage import bulk
@@ -29,6 +29,7 @@ TOKENS = (
 )
 COUNTERS = ("calls", "failed_calls", "unknown_calls", *TOKENS)
 COLUMNS = (*KEY, *(getattr(DailyUsage, name) for name in COUNTERS))
+ROW = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
 
 
 class DayKey(NamedTuple):
@@ -98,15 +99,15 @@ def add(deltas: dict[DayKey, Delta]) -> None:
     rows = [
         (*key, *deltas[key].counters, deltas[key].first, deltas[key].last) for key in sorted(deltas)
     ]
-    fields = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
-    bulk.insert(DailyUsage, fields, rows, _added_up)
+    bulk.run(_added_up, ROW, rows)
     _settle([key for key in sorted(deltas) if deltas[key].shrinks])
 
 
-def _added_up(query: Insert) -> Insert:
+def _added_up(rows: Sequence[tuple]) -> Query:
     update = {name: getattr(DailyUsage, name) + getattr(EXCLUDED, name) for name in COUNTERS}
     update["first_time"] = _nearest("first_time", "<")
     update["last_time"] = _nearest("last_time", ">")
+    query = DailyUsage.insert_many(rows, fields=ROW)
     return query.on_conflict(conflict_target=KEY, update=update)
 
 
@@ -117,8 +118,7 @@ def rebuild() -> int:
             # PostgreSQL would let new rows in between; SQLite has locked the file already.
             db.execute_sql("LOCK TABLE daily_usage IN SHARE ROW EXCLUSIVE MODE")
         DailyUsage.delete().execute()
-        fields = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
-        DailyUsage.insert_from(_recomputed(), fields).execute()
+        DailyUsage.insert_from(_recomputed(), ROW).execute()
         return DailyUsage.select().count()
 
 
@@ -143,7 +143,6 @@ def among(columns: Sequence[Field], rows: Iterable[Sequence]) -> Expression:
 
 def _settle(keys: Sequence[DayKey]) -> None:
     """After taking events out: drop the rows that nothing is left of, mend the others' ends."""
-    fields = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
     ends = {name: getattr(EXCLUDED, name) for name in ("first_time", "last_time")}
     zeros = (0,) * len(COUNTERS)
     for start in range(0, len(keys), ROWS_AT_ONCE):
@@ -157,7 +156,7 @@ def _settle(keys: Sequence[DayKey]) -> None:
         if gone := [key for key in some if key not in left]:
             DailyUsage.delete().where(among(KEY, gone)).execute()
         if rows := [(*key, *zeros, *left[key]) for key in some if key in left]:
-            query = DailyUsage.insert_many(rows, fields=fields)
+            query = DailyUsage.insert_many(rows, fields=ROW)
             query.on_conflict(conflict_target=KEY, update=ends).execute()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from peewee import Insert
+from peewee import Query
 
 from models import Event as Stored
 from models import db
@@ -137,12 +137,12 @@ def read(calls: Collection[Identity], lock: bool = False) -> dict[Identity, Call
 
 def insert(calls: Sequence[Call]) -> set[Identity]:
     """Insert what is not there yet; returns what was inserted."""
-    return set(bulk.insert(Stored, FIELDS, calls, _unless_there))
+    return set(bulk.run(_insert, FIELDS, calls))
 
 
 def rewrite(calls: Iterable[Call]) -> None:
     """Put these rows in the place of the stored ones of the same calls."""
-    bulk.insert(Stored, FIELDS, sorted(calls), _in_their_place)
+    bulk.run(_rewrite, FIELDS, sorted(calls))
 
 
 def remove(calls: Collection[Identity]) -> list[Call]:
@@ -161,11 +161,12 @@ def flip(calls: Collection[Call]) -> None:
             Stored.update(counted=counted).where(among(IDENTITY, some)).execute()
 
 
-def _unless_there(query: Insert) -> Insert:
-    return query.on_conflict_ignore().returning(*IDENTITY)
+def _insert(rows: Sequence[tuple]) -> Query:
+    return Stored.insert_many(rows, fields=FIELDS).on_conflict_ignore().returning(*IDENTITY)
 
 
-def _in_their_place(query: Insert) -> Insert:
+def _rewrite(rows: Sequence[tuple]) -> Query:
+    query = Stored.insert_many(rows, fields=FIELDS)
     return query.on_conflict(conflict_target=IDENTITY, preserve=FIELDS[2:])
 
 

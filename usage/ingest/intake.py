@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from models import db
 from usage import arrivals
+from usage.ingest import turns
 from usage.ingest.body import Unreadable
 from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent
 from usage.ingest.fields import OPAQUE
@@ -121,7 +122,7 @@ def take(
         new = [event for event in events if trial.isdisjoint(_names(event))]
         trial.update(name for event in new for name in _names(event))
         receipt.duplicates, events = len(events) - len(new), new
-    with db.atomic() as transaction:
+    with turns.queue(), db.atomic() as transaction:
         outcomes = record(events, timezone, now)
         _account(receipt, events, outcomes)
         counts = {name: getattr(receipt, name) for name in arrivals.COUNTERS if name in COUNTERS}
@@ -161,7 +162,9 @@ def _translate(
             found = list(_read(adapter, raw))
             taken.append((index, [_attribute(event, adapter, sender, now) for event in found]))
         except InvalidEvent as error:
-            receipt.refusals.append(Refusal(index, error))
+            # Its traceback would keep the whole record in memory.
+            error.__context__ = None
+            receipt.refusals.append(Refusal(index, error.with_traceback(None)))
     events = _known_well_enough(taken, receipt)
     receipt.rejected = len(receipt.refusals)
     return receipt, events

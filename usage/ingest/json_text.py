@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 # A parser makes up to 72 bytes of each: with the text itself that stays well below 64 MB.
 MOST_TOKENS = 500_000
+PIECE, OTHER_BYTES = 256 * 1024, bytes(byte for byte in range(256) if byte not in b'"[{,:')
 # Ends as a parser ends it: at its quote, and with the line at the latest.
 STRING = rb'"[^"\\\n]*+(?:\\.?[^"\\\n]*+)*+"?'
 TOKEN = re.compile(STRING + rb"|[\[{,:]")
@@ -18,7 +19,10 @@ END[b"{"] = re.compile(END[None].pattern + rb"\}" + SPACE)
 
 def fits(text: bytes) -> bool:
     """True when what a parser makes of it may stand in memory at once."""
-    if len(text) <= MOST_TOKENS or sum(map(text.count, b'"[{,:')) <= MOST_TOKENS:
+    if len(text) <= MOST_TOKENS:
+        return True
+    pieces = (text[start : start + PIECE] for start in range(0, len(text), PIECE))
+    if sum(len(piece.translate(None, OTHER_BYTES)) for piece in pieces) <= MOST_TOKENS:
         return True
     # Prose and code are full of brackets and commas, yet a string is one value.
     return all(count < MOST_TOKENS for count, _ in enumerate(TOKEN.finditer(text)))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from peewee import Expression, Insert
+from peewee import Query
 
 from models import CallId
 from models import Event as Stored
@@ -67,11 +67,20 @@ def claim(found: Places) -> None:
             rows.add((name, *found.one_with[tuple(call)]))
         rows |= {(event_id, *found.one_with[user, event_id]) for user, event_id in some}
         CallId.delete().where(here).execute()
-    bulk.insert(CallId, FIELDS, sorted(rows), _unless_there)
+    bulk.run(_claim, FIELDS, sorted(rows))
 
 
-def _unless_there(query: Insert) -> Insert:
-    return query.on_conflict_ignore()
+def _claim(rows: Sequence[tuple]) -> Query:
+    return CallId.insert_many(rows, fields=FIELDS).on_conflict_ignore()
+
+
+def _claimed(names: Sequence[tuple]) -> Query:
+    return CallId.select(*FIELDS).where(CallId.call_id.in_([name for (name,) in names]))
+
+
+def _stored(ids: Sequence[tuple]) -> Query:
+    found = Stored.select(Stored.user, Stored.event_id)
+    return found.where(Stored.event_id.in_([id for (id,) in ids]))
 
 
 def linked(event: Event) -> bool:
@@ -132,21 +141,20 @@ def _ids(event: Event) -> Iterator[str]:
 
 def _known(rows: Sequence[Named], nobody: int) -> Names:
     known: Names = {}
-    for some in slices(sorted({name for _, event in rows for name in _matches(event)})):
-        found = CallId.select(*FIELDS).where(CallId.call_id.in_(some))
-        for name, user_id, event_id in found.tuples():
-            known.setdefault(name, {})[user_id] = event_id
+    names = sorted({(name,) for _, event in rows for name in _matches(event)})
+    for name, user_id, event_id in bulk.run(_claimed, (CallId.call_id,), names):
+        known.setdefault(name, {})[user_id] = event_id
     # What came without other ids is known by its own alone.
     free = [event for user_id, event in rows if linked(event) or user_id == nobody]
     ids = {name for event in free for name in _ids(event)}
-    _know(known, ids)
+    found = _holders(ids)
     if nobody:
-        _know(known, {event.id for _, event in rows} - ids, Stored.user == nobody)
+        others = {event.id for _, event in rows} - ids
+        found += [one for one in _holders(others) if one[0] == nobody]
+    for user_id, event_id in found:
+        known.setdefault(event_id, {})[user_id] = event_id
     return known
 
 
-def _know(known: Names, ids: Iterable[str], *whose: Expression) -> None:
-    for some in slices(sorted(ids)):
-        found = Stored.select(Stored.user, Stored.event_id).where(Stored.event_id.in_(some), *whose)
-        for user_id, event_id in found.tuples():
-            known.setdefault(event_id, {})[user_id] = event_id
+def _holders(ids: Iterable[str]) -> list[Identity]:
+    return list(bulk.run(_stored, (Stored.event_id,), sorted((id,) for id in ids)))

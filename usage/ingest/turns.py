@@ -1,12 +1,18 @@
-"""Which batches PostgreSQL may store side by side. SQLite lets one writer in at a time anyway."""
+"""Whose turn it is to store: one batch at a time on SQLite, side by side on PostgreSQL if safe."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from peewee import OperationalError
 
 from models import db
 from usage.ingest.event import NOBODY, Event
 
 # Any number, the same in every process.
 LOCK = 7_220_311
+IN_LINE = Lock()
+LONGEST_WAIT = 5
 
 
 class NotAlone(Exception):
@@ -28,3 +34,21 @@ def take(alone: bool) -> bool:
     act = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
     db.execute_sql(f"SELECT {act}(%s)", (LOCK,))
     return alone
+
+
+@contextmanager
+def queue() -> Iterator[None]:
+    """Wait in line for SQLite with the other threads of this process.
+
+    SQLite itself makes writers try again and again, and whoever is unlucky waits for seconds.
+    Raises OperationalError, as it does, for whoever waited too long.
+    """
+    if db.for_update:
+        yield
+        return
+    if not IN_LINE.acquire(timeout=LONGEST_WAIT):
+        raise OperationalError("database is locked")
+    try:
+        yield
+    finally:
+        IN_LINE.release()
