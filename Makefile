@@ -36,7 +36,7 @@ $(VENV)/run: requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/dev: requirements.txt requirements-dev.txt | $(VENV)/run
+$(VENV)/dev: requirements.txt requirements-oidc.txt requirements-dev.txt | $(VENV)/run
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

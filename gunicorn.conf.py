@@ -12,3 +12,6 @@ worker_class = "gthread"
 timeout = 120
 keepalive = 15
 control_socket_disable = True
+# X_Forwarded_User is not X-Forwarded-User, whoever sends it.
+header_map = "drop"
+forwarder_headers = ""

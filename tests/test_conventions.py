@@ -204,7 +204,7 @@ def test_the_readme_describes_every_setting_as_it_is():
 
 
 def test_requirements_are_pinned():
-    for file in ("requirements.txt", "requirements-dev.txt"):
+    for file in ("requirements.txt", "requirements-oidc.txt", "requirements-dev.txt"):
         lines = (ROOT / file).read_text().split("\n")
         assert all(re.fullmatch(r"(-r .+|[\w.\-\[\]]+==[\w.]+|)", line) for line in lines)
 

@@ -38,6 +38,19 @@ BAD = [
     ("COMPLETION_TOKEN_COST", "NaN"),
     ("SESSION_DAYS", "0"),
     ("SESSION_DAYS", "367"),
+    ("TRUSTED_PROXIES", "localhost"),
+    ("TRUSTED_PROXIES", "10.0.0.1/8"),
+    ("TRUSTED_PROXIES", "10.0.0.1 10.0.0.2"),
+    ("PROXY_USER_HEADER", "X_Forwarded_User"),
+    ("PROXY_USER_HEADER", "two words"),
+    ("PROXY_USER_HEADER", "Cookie"),
+    ("PROXY_USER_HEADER", "X-Forwarded-For"),
+    ("PROXY_USER_HEADER", "X-Forwarded-User"),
+    ("PROXY_SECRET", "short"),
+    ("OIDC_ISSUER", "login.example.com"),
+    ("OIDC_ISSUER", "http://login.example.com"),
+    ("OIDC_ISSUER", "https://["),
+    ("OIDC_ISSUER", "https://login.example.com"),
 ]
 
 
@@ -116,3 +129,28 @@ def test_a_place_that_can_not_hold_the_secret_is_named(tmp_path):
 
     with pytest.raises(InvalidSetting, match=r"^SECRET_KEY is empty and .* can't be used$"):
         Settings.from_env({}, blocked)
+
+
+@pytest.mark.parametrize(
+    ("given", "needed"),
+    [
+        ({"PROXY_USER_HEADER": "X-User"}, "TRUSTED_PROXIES"),
+        ({"PROXY_USER_HEADER": "X-User", "TRUSTED_PROXIES": "::1"}, "PROXY_SECRET"),
+        ({"OIDC_ISSUER": "https://login.example.com"}, "OIDC_CLIENT_ID"),
+        ({"OIDC_ISSUER": "http://127.0.0.1:9", "OIDC_CLIENT_ID": "x"}, "OIDC_CLIENT_SECRET"),
+    ],
+)
+def test_a_setting_that_needs_another_names_it(given, needed):
+    with pytest.raises(InvalidSetting, match=rf"^\w+ needs {needed} as well$"):
+        Settings.from_env(SECRET | given)
+
+
+def test_a_provider_without_the_packages_to_ask_it_stops_the_start(monkeypatch):
+    monkeypatch.setattr("usage.oidc.requests", None)
+    settings = Settings.from_env(
+        SECRET
+        | {"OIDC_ISSUER": "https://x.example", "OIDC_CLIENT_ID": "x", "OIDC_CLIENT_SECRET": "x"}
+    )
+
+    with pytest.raises(InvalidSetting, match=r"^OIDC_ISSUER needs the packages in [\w.-]+txt$"):
+        create_app(settings)

@@ -9,15 +9,18 @@ from peewee import SqliteDatabase
 from playhouse import migrations
 
 from models import db
-from usage import accounts, audit, keys, people, projects, rollups, samples, sign_in
+from usage import audit, keys, rollups, samples
 from usage.cli_import import import_files, now, plainly, slug_of
+from usage.cli_people import show_audit, user
+from usage.cli_projects import project
 from usage.daily import any_usage
 from usage.settings import Settings
 
 
 def register(group: click.Group, settings: Settings, scripts: Path) -> None:
     """Add the commands; each gets the settings as its object."""
-    commands = (load_demo, import_files, key, user, project, rebuild, verify, backup)
+    own = (load_demo, key, rebuild, verify, backup)
+    commands = (*own, import_files, user, project, show_audit)
     for command, needs in (*((command, settings) for command in commands), (migrate, scripts)):
         # A copy: another app in this process has settings of its own.
         mine = copy(command)
@@ -70,6 +73,8 @@ def create_key(
     with db.atomic():
         slug, told = slug_of(settings, project)
         token = keys.create(name, scopes, now(), slug, user, source)
+        bound = f", project {slug}" if slug else ""
+        audit.note("key created", now(), "", name, " ".join(sorted(set(scopes))) + bound)
     click.echo(f"{told}Keep this key: it is not shown again.", err=True)
     click.echo(token)
 
@@ -89,93 +94,10 @@ def list_keys() -> None:
 @plainly
 def revoke_key(name: str) -> None:
     """Make a key useless from now on."""
-    keys.revoke(name, now())
-    click.echo(f'The key "{name}" is revoked.')
-
-
-@click.group()
-def user() -> None:
-    """People."""
-
-
-@user.command("create")
-@click.argument("username")
-@click.option("--name", "display_name", default="", help="The name that people read.")
-@click.option("--email", default="")
-@click.pass_obj
-@plainly
-def create_user(settings: Settings, username: str, display_name: str, email: str) -> None:
-    """Make a person ahead of their first usage, and print a link to set a password with."""
     with db.atomic():
-        made = accounts.create_user(username, now(), display_name=display_name, email=email)
-        token = sign_in.create_link(made, settings.secret_key, now(), sign_in.PASSWORD)
-        audit.note("user created", now(), "", made.username)
-    click.echo(f'The user "{made.username}" is made. To set a password within a week, once:')
-    click.echo(f"{settings.base_url}/set-password/{token}")
-
-
-@user.command("disable")
-@click.argument("username")
-@plainly
-def disable_user(username: str) -> None:
-    """End a person's access; their usage stays on the board."""
-    accounts.disable_user(username, now())
-    click.echo(f'The user "{username}" is disabled.')
-
-
-@user.command("merge")
-@click.argument("name")
-@click.argument("into", required=False)
-@click.option("--undo", is_flag=True, help="Part a merged name from its person again.")
-@plainly
-def merge_user(name: str, into: str | None, undo: bool) -> None:
-    """Count the usage of NAME as that of the person INTO, from now on and so far."""
-    if undo == bool(into):
-        raise click.UsageError("Say NAME and INTO, or --undo and NAME.")
-    if undo:
-        people.part(name)
-        click.echo(f'"{name}" has a row of its own again.')
-        return
-    found = people.preview(name, into)
-    people.merge(name, into, now())
-    moved, aside = found.name.usage.calls, found.set_aside
-    click.echo(f'"{found.name.username}" is "{found.into.username}" from now on.')
-    click.echo(f"Moved {moved:,} calls; set {aside:,} aside that both had.")
-
-
-@user.command("link")
-@click.argument("username", default="admin")
-@click.pass_obj
-@plainly
-def sign_in_link(settings: Settings, username: str) -> None:
-    """Print a link that signs a super admin in once, within the hour."""
-    admin = accounts.super_admin(username, now())
-    token = sign_in.create_link(admin, settings.secret_key, now())
-    click.echo(f"Sign in within the hour, once:\n{settings.base_url}/sign-in/{token}")
-
-
-@click.group()
-def project() -> None:
-    """Projects."""
-
-
-@project.command("create")
-@click.argument("name")
-@click.option("--timezone", default="", help="The zone of its days; REPORTING_TIMEZONE if empty.")
-@click.pass_obj
-@plainly
-def create_project(settings: Settings, name: str, timezone: str) -> None:
-    """Make a project ahead of its first usage, with a zone of its own."""
-    made = projects.create(name, timezone or settings.reporting_timezone, now())
-    click.echo(f'The project "{made.slug}" counts its days in {made.timezone}.')
-
-
-@project.command("list")
-@plainly
-def list_projects() -> None:
-    """Show all projects."""
-    for one in projects.everyone():
-        click.echo(f"{one.slug}: {one.name}, {one.timezone}")
+        keys.revoke(name, now())
+        audit.note("key revoked", now(), "", name)
+    click.echo(f'The key "{name}" is revoked.')
 
 
 @click.command()

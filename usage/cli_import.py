@@ -12,7 +12,7 @@ from peewee import DatabaseError, InterfaceError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-from usage import accounts, projects
+from usage import accounts, audit, projects
 from usage.ingest import files, formats, identity
 from usage.ingest.event import InvalidEvent
 from usage.ingest.imports import Import
@@ -80,6 +80,9 @@ def import_files(
                 click.echo(f"{lead}: {visible(one.problem)}", err=True)
     if unread and not total.received:
         sys.exit(1)
+    if not dry_run:
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        audit.note("import", now(), "", f"{paths[0].name}{more}", f"{total.accepted:,} accepted")
     click.echo(f"Dry run, nothing was kept: {_account(total)}" if dry_run else _account(total))
     if total.nobody and not user:
         click.echo(f"{total.nobody:,} name nobody; --user says whose they are.", err=True)

@@ -68,6 +68,12 @@ def set_identity(project: Project, identity: str, least_users: int, binds_all: b
     Project.update(**policy).where(Project.id == project.id).execute()
 
 
+def policy_words(identity: str, least_users: int, binds_all: bool) -> str:
+    """A policy as one reads it in the audit."""
+    least = f" below {least_users} people" if identity == "hidden" else ""
+    return f"{identity}{least}{', for super admins too' if binds_all else ''}"
+
+
 def check_zone(timezone: str) -> None:
     """Raises Refused for what is no IANA time zone."""
     try:

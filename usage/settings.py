@@ -1,19 +1,24 @@
 """Every setting: its environment variable, its default, what it means, and its check."""
 
 import os
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from usage.pricing import InvalidRate, Rates, read_rate
-from usage.window import zone
+from usage import checks
+from usage.checks import Networks
+from usage.pricing import InvalidRate, Rates
 
-DATABASES = ("sqlite", "postgresql", "postgres")
+# The first is of no use, or no good, without the second.
+NEEDS = (
+    ("proxy_user_header", "trusted_proxies"),
+    ("proxy_user_header", "proxy_secret"),
+    ("oidc_issuer", "oidc_client_id"),
+    ("oidc_issuer", "oidc_client_secret"),
+)
 
 
 class InvalidSetting(SystemExit):
@@ -21,73 +26,6 @@ class InvalidSetting(SystemExit):
 
     def __init__(self, name: str, message: str):
         super().__init__(f"{name} {message}")
-
-
-def database_url(text: str) -> str:
-    """A SQLite file as sqlite:///path or a PostgreSQL URL."""
-    scheme, separator, rest = text.partition("://")
-    if scheme not in DATABASES or not separator or not rest.strip("/"):
-        raise ValueError("must look like sqlite:///path/to/file or postgresql://user@host/name")
-    return text
-
-
-def port(text: str) -> int:
-    """A TCP port."""
-    return whole(text, 1, 65535)
-
-
-def workers(text: str) -> int:
-    """A number of processes or threads."""
-    return whole(text, 1, 64)
-
-
-def days(text: str) -> int:
-    """A number of days, up to a year."""
-    return whole(text, 1, 366)
-
-
-def whole(text: str, least: int, most: int) -> int:
-    """A whole number within bounds."""
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
-        raise ValueError(f"must be a whole number from {least} to {most}")
-    return int(text)
-
-
-def timezone(text: str) -> str:
-    """An IANA time zone."""
-    zone(text)
-    return text
-
-
-def rate(text: str) -> Decimal:
-    """USD per 1M tokens."""
-    return read_rate(text)
-
-
-def public_url(text: str) -> str:
-    """Where people reach the board, without a trailing slash; empty: the HOST and PORT."""
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if text and not usable:
-        raise ValueError("must be an http:// or https:// address")
-    return text.rstrip("/")
-
-
-def secret(text: str) -> str:
-    """At least 16 characters; empty: one is generated into the instance folder."""
-    if text and len(text) < 16:
-        raise ValueError("must be at least 16 characters")
-    return text
-
-
-def host(text: str) -> str:
-    """An address to listen on."""
-    if not text or any(char.isspace() for char in text):
-        raise ValueError("must be a host name or an IP address")
-    return text
 
 
 def setting(default: str, help: str, check: Callable) -> object:
@@ -102,37 +40,77 @@ class Settings:
     database_url: str = setting(
         "sqlite:///instance/tallyboard.db",
         "Where usage is kept: a SQLite file or a PostgreSQL URL.",
-        database_url,
+        checks.database_url,
     )
     secret_key: str = setting(
         "",
         "Keys the hashes of sessions and sign-in links; a new value signs everyone out. "
         "When empty, one is generated into `instance/`.",
-        secret,
+        checks.secret,
     )
-    host: str = setting("127.0.0.1", "The address to listen on.", host)
-    port: int = setting("8000", "The port to listen on.", port)
-    web_workers: int = setting("2", "Server processes.", workers)
-    web_threads: int = setting("8", "Threads in each server process.", workers)
+    host: str = setting("127.0.0.1", "The address to listen on.", checks.host)
+    port: int = setting("8000", "The port to listen on.", checks.port)
+    web_workers: int = setting("2", "Server processes.", checks.workers)
+    web_threads: int = setting("8", "Threads in each server process.", checks.workers)
     public_url: str = setting(
         "",
         "Where people reach the board, for links; when empty, `http://HOST:PORT`. "
         "With https, cookies are sent on secure connections only.",
-        public_url,
+        checks.public_url,
     )
     reporting_timezone: str = setting(
         "UTC",
         "IANA zone of the days for all projects together, for usage without a project and for "
         "new projects.",
-        timezone,
+        checks.timezone,
     )
     prompt_token_cost: Decimal = setting(
-        "3.00", "Default of the cost input: USD per 1M prompt tokens.", rate
+        "3.00", "Default of the cost input: USD per 1M prompt tokens.", checks.rate
     )
     completion_token_cost: Decimal = setting(
-        "15.00", "Default of the cost input: USD per 1M completion tokens.", rate
+        "15.00", "Default of the cost input: USD per 1M completion tokens.", checks.rate
     )
-    session_days: int = setting("14", "Days until a browser has to sign in again.", days)
+    session_days: int = setting("14", "Days until a browser has to sign in again.", checks.days)
+    trusted_proxies: Networks = setting(
+        "",
+        "Addresses or networks (CIDR) of reverse proxies, by commas: their `X-Forwarded-For` "
+        "tells the client's address, and they alone may sign people in.",
+        checks.networks,
+    )
+    proxy_user_header: str = setting(
+        "",
+        "Header in which a trusted proxy names the person, such as `X-Forwarded-User`; "
+        "when empty, none is believed.",
+        checks.header,
+    )
+    proxy_secret: str = setting(
+        "",
+        "What the proxy sends as `X-Tallyboard-Proxy-Secret`, 16 characters or more; "
+        "required with `PROXY_USER_HEADER`.",
+        checks.secret,
+    )
+    oidc_issuer: str = setting(
+        "", "Address of an OpenID Connect provider; when empty, there is none.", checks.issuer
+    )
+    oidc_client_id: str = setting("", "The board's name at the provider.", str)
+    oidc_client_secret: str = setting("", "The board's secret at the provider.", str)
+    oidc_name: str = setting("single sign-on", "What the button calls the provider.", str)
+    oidc_user_claim: str = setting(
+        "email", "Claim with the username; `email` has to be verified.", str
+    )
+    oidc_groups_claim: str = setting("groups", "Claim with the groups.", str)
+    oidc_super_admin_group: str = setting(
+        "",
+        "Whoever is in this group is super admin, and no one else who signs in with the provider; "
+        "when empty, the provider makes none and unmakes none.",
+        str,
+    )
+    oidc_project_group_prefix: str = setting(
+        "",
+        "A group named so, followed by a project's slug, makes project admins of it; "
+        "when empty, the provider leaves projects alone.",
+        str,
+    )
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, instance: Path = Path("instance")):
@@ -145,6 +123,9 @@ class Settings:
                 values[item.name] = item.metadata["check"](text)
             except (ValueError, InvalidRate) as error:
                 raise InvalidSetting(item.name.upper(), str(error)) from error
+        for name, needed in NEEDS:
+            if values[name] and not values[needed]:
+                raise InvalidSetting(name.upper(), f"needs {needed.upper()} as well")
         values["secret_key"] = values["secret_key"] or _generated_secret(instance)
         return cls(**values)
 

@@ -13,6 +13,7 @@ from peewee import EXCLUDED, fn
 
 from models import Attempt, Session, SignInLink, User, db
 from usage.accounts import Refused, find_person
+from usage.ingest.event import InvalidEvent, canonical_user
 
 SIGN_IN, PASSWORD = "sign-in", "password"
 LIFETIMES = {SIGN_IN: timedelta(hours=1), PASSWORD: timedelta(days=7)}
@@ -46,7 +47,7 @@ class Browser:
 def by_password(name: str, password: str, browser: Browser, secret: str, now: datetime) -> User:
     """Whoever that name or e-mail and password belong to. Raises TooManyAttempts or Refused."""
     # With the address: whoever tries from elsewhere doesn't lock the person out.
-    tried = keyed_hash(f"{name.strip().casefold()} {browser.address}", secret, "attempt")
+    tried = keyed_hash(f"{_as_tried(name)} {browser.address}", secret, "attempt")
     _refuse_if_blocked(tried, now)
     user = find_person(name)
     stored = user.password_hash if user and not user.disabled_at else ""
@@ -57,6 +58,16 @@ def by_password(name: str, password: str, browser: Browser, secret: str, now: da
     if HASHER.check_needs_rehash(stored):
         User.update(password_hash=HASHER.hash(password)).where(User.id == user.id).execute()
     return user
+
+
+def vouched(name: str) -> User | None:
+    """Whom a proxy or provider means: by username alone, in any of their names.
+
+    Not by e-mail address: whoever sends usage may have told that, and would choose who gets in.
+    """
+    found = find_person(name)
+    named = found and User.select().where(User.username == canonical_user(name)).exists()
+    return found if named else None
 
 
 def check_password(user: User, password: str) -> None:
@@ -166,6 +177,14 @@ def keyed_hash(token: str, secret: str, purpose: str) -> str:
     """How a session or link is stored: of no use to someone who copies the table."""
     message = f"{purpose}:{token}".encode(errors="surrogatepass")
     return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+
+
+def _as_tried(name: str) -> str:
+    """A name as find_person reads it: another spelling of it begins no new count."""
+    try:
+        return canonical_user(name)
+    except InvalidEvent:
+        return name.strip()
 
 
 def _verified(stored: str, password: str) -> bool:

@@ -9,11 +9,16 @@ from views import (
     api,
     arrivals,
     assets,
+    audit,
     health,
     identities,
     imports,
     ingest,
+    keys,
     leaderboard,
+    oidc,
+    people,
+    projects,
 )
 
 
@@ -30,10 +35,15 @@ BLUEPRINTS = (
     api.bp,
     ingest.bp,
     account.bp,
+    oidc.bp,
     admin.bp,
     arrivals.bp,
     identities.bp,
     imports.bp,
+    people.bp,
+    projects.bp,
+    keys.bp,
+    audit.bp,
     health.bp,
     assets.bp,
 )

@@ -3,11 +3,11 @@
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 
 from usage import sign_in
-from usage.accounts import Refused
+from usage.accounts import Refused, find_person
 from usage.sign_in import PASSWORD, TooManyAttempts
 from views import guards
 from views.guards import browser, front_page, note, now, require_session, settings
-from views.responses import respond
+from views.responses import refuse, respond
 
 bp = Blueprint("account", __name__)
 USED = "This link was used already, or is too old."
@@ -27,13 +27,11 @@ def with_password():
     try:
         user = sign_in.by_password(name, password, browser(), secret, now())
     except Refused as error:
-        note("sign-in refused", subject=name, detail=str(error))
-        late = isinstance(error, TooManyAttempts)
-        response = make_response(_form(str(error), name), 429 if late else 422)
-        if late:
-            response.headers["Retry-After"] = str(error.seconds)
-        return response
-    return _signed_in(user, "password")
+        # What no one is called may be a password, typed a field too early.
+        known = find_person(name)
+        note("sign-in refused", subject=known.username if known else "", detail=str(error))
+        return _told(_form(str(error), name), error)
+    return signed_in(user, "password")
 
 
 @bp.get("/sign-in/<token>")
@@ -42,7 +40,7 @@ def redeem(token: str):
     if request.method == "HEAD":
         return ""
     user = sign_in.redeem_link(token, settings().secret_key, now())
-    return _signed_in(user, "link") if user else (_form(USED), 410)
+    return signed_in(user, "link") if user else (_form(USED), 410)
 
 
 @bp.get("/set-password/<token>")
@@ -70,7 +68,7 @@ def set_password(token: str):
         return _form(USED), 410
     sign_in.set_password(user, password)
     note("password set", actor=user.username)
-    return _signed_in(user, "password link")
+    return signed_in(user, "password link")
 
 
 @bp.post("/sign-out")
@@ -93,12 +91,16 @@ def show():
 def change_password():
     """Change one's own password, which signs all other browsers out."""
     user, current = guards.viewer(), request.form.get("current", "")
-    if user.password_hash:
-        # The same throttle as at the door: a session left open is no way to guess.
-        sign_in.by_password(user.username, current, browser(), settings().secret_key, now())
-    sign_in.set_password(user, request.form.get("password", ""))
+    try:
+        if user.password_hash:
+            # The same throttle as at the door: a session left open is no way to guess.
+            sign_in.by_password(user.username, current, browser(), settings().secret_key, now())
+        sign_in.set_password(user, request.form.get("password", ""))
+    except TooManyAttempts as error:
+        return _told(refuse(429, str(error), title="One moment"), error)
     note("password set")
-    return guards.start_session(redirect(url_for("account.show"), 303), user)
+    done = redirect(url_for("account.show"), 303)
+    return guards.start_session(done, user) if guards.session() else done
 
 
 @bp.post("/account/sessions")
@@ -114,13 +116,28 @@ def revoke():
     return redirect(url_for("account.show"), 303)
 
 
-def _form(problem: str = "", name: str = "") -> str:
-    return render_template("account/sign_in.html", problem=problem, name=name)
+def turned_away(problem: str, status: int):
+    """The way in again, with one sentence that says why."""
+    return make_response(_form(problem), status)
 
 
-def _signed_in(user, way: str):
+def signed_in(user, way: str):
+    """Note that somebody came in, and begin their session."""
     note("sign-in", actor=user.username, detail=way)
     return guards.start_session(redirect(front_page(user)), user)
+
+
+def _form(problem: str = "", name: str = "") -> str:
+    oidc = settings().oidc_name if settings().oidc_issuer else ""
+    return render_template("account/sign_in.html", problem=problem, name=name, oidc=oidc)
+
+
+def _told(page, error: Refused):
+    late = isinstance(error, TooManyAttempts)
+    response = make_response(page, 429 if late else 422)
+    if late:
+        response.headers["Retry-After"] = str(error.seconds)
+    return response
 
 
 def _account():

@@ -12,6 +12,7 @@ from usage.horizon import Horizon, NotVisible
 from usage.scope import ARGUMENTS, InvalidScope, Scope
 from usage.settings import Settings
 from usage.sign_in import Browser
+from views import proxies
 from views.responses import redirect_to
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -40,11 +41,10 @@ def require_session(view: Callable) -> Callable:
 
     @wraps(view)
     def guarded(*args, **kwargs):
-        token = request.cookies.get(cookie_name(), "")
-        session = sign_in.session(token, settings().secret_key, now()) if token else None
-        if not session:
+        g.session, user = _recognised()
+        if not user:
             return redirect_to(url_for("account.sign_in_form"))
-        g.session, g.viewer, g.role = session, session.user, accounts.role_of(session.user)
+        g.viewer, g.role = user, accounts.role_of(user)
         return view(*args, **kwargs)
 
     return guarded
@@ -126,18 +126,19 @@ def viewer():
 
 
 def session():
-    """The session that the request belongs to."""
+    """The session that the request belongs to; None when a proxy names the person."""
     return g.session
 
 
 def browser() -> Browser:
     """Where the request comes from."""
-    return Browser(request.remote_addr or "", request.headers.get("User-Agent", ""))
+    address = proxies.address_of(request, settings())
+    return Browser(address, request.headers.get("User-Agent", ""))
 
 
 def note(action: str, subject: str = "", detail: str = "", actor: str = "") -> None:
     """Keep in the audit what the signed-in person did, or whoever is named."""
-    actor = actor or (g.viewer.username if "session" in g else "")
+    actor = actor or (g.viewer.username if "role" in g else "")
     audit.note(action, now(), actor, subject, detail, browser().address)
 
 
@@ -150,18 +151,40 @@ def start_session(response: Response, user) -> Response:
     """Give the browser a session of that person."""
     lifetime = timedelta(days=settings().session_days)
     token = sign_in.start_session(user, browser(), settings().secret_key, now(), lifetime)
-    response.set_cookie(
-        cookie_name(), token, max_age=lifetime, secure=_secure(), httponly=True, samesite="Lax"
-    )
-    return response
+    return set_cookie(response, cookie_name(), token, int(lifetime.total_seconds()))
 
 
 def end_session(response: Response) -> Response:
     """Sign the browser out, in the database as well."""
     token = request.cookies.get(cookie_name(), "")
     sign_in.end_session(token, settings().secret_key)
-    response.delete_cookie(cookie_name(), secure=_secure(), httponly=True, samesite="Lax")
+    return drop_cookie(response, cookie_name())
+
+
+def set_cookie(response: Response, name: str, value: str, seconds: int) -> Response:
+    """Give the browser a cookie that scripts and other sites can't reach."""
+    response.set_cookie(
+        name, value, max_age=seconds, secure=_secure(), httponly=True, samesite="Lax"
+    )
     return response
+
+
+def drop_cookie(response: Response, name: str) -> Response:
+    """Take a cookie away again."""
+    response.delete_cookie(name, secure=_secure(), httponly=True, samesite="Lax")
+    return response
+
+
+def _recognised():
+    """The session of the request and its person, both None for nobody."""
+    name = proxies.named_person(request, settings())
+    if name is not None:
+        # Whoever the proxy names it is, or nobody: not someone who signed in here before.
+        user = sign_in.vouched(name)
+        return None, user if user and not user.disabled_at else None
+    token = request.cookies.get(cookie_name(), "")
+    session = sign_in.session(token, settings().secret_key, now()) if token else None
+    return session, session.user if session else None
 
 
 def _secure() -> bool:

@@ -13,7 +13,7 @@ from usage.ingest.imports import Import, Imported
 from usage.ingest.intake import Sender
 from usage.scope import InvalidScope
 from views.admin import SECTIONS
-from views.guards import horizon, now, require_admin, settings
+from views.guards import horizon, note, now, require_admin, settings
 from views.responses import respond
 
 bp = Blueprint("imports", __name__, url_prefix="/admin")
@@ -47,6 +47,9 @@ def upload():
         raise InvalidScope("files", "choose at least one file")
     with TemporaryDirectory() as folder:
         imported = [_import(how, file, Path(folder, str(n))) for n, file in enumerate(chosen)]
+    if not _is_trial():
+        accepted = sum(file.receipt.accepted for file in imported)
+        note("import", _files(imported), f"{accepted:,} accepted")
     return _page(imported, [(Path(path).name, *rest) for path, *rest in refused])
 
 
@@ -59,6 +62,11 @@ def _import(how: Import, file: FileStorage, folder: Path) -> Imported:
     imported = how.file(path, f"./{place}" if "/" in place else path.name)
     imported.path, imported.problem = place, imported.problem.replace(f"{folder}/", "")
     return imported
+
+
+def _files(imported: list[Imported]) -> str:
+    more = f" and {len(imported) - 1} more" if len(imported) > 1 else ""
+    return f"{imported[0].path}{more}"
 
 
 def _sender() -> Sender:

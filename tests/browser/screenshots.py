@@ -69,6 +69,12 @@ SAMPLE = {
     "identities": ("/admin/identities", None, True),
     "import": ("/admin/import", None, False),
     "account": ("/account", None, True),
+    "admin-people": ("/admin/people", None, True),
+    "admin-person": ("/admin/people/ada", None, True),
+    "admin-projects": ("/admin/projects", None, True),
+    "admin-project": ("/admin/projects/mobile", None, True),
+    "admin-keys": ("/admin/keys", None, True),
+    "admin-audit": ("/admin/audit", None, True),
 }
 HOSTILE = {
     "hostile": ("/leaderboard?per_page=50", None, True),

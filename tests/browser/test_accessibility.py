@@ -78,6 +78,12 @@ SCREENS = {
     "whose name": ("/admin/identities/amara.okafor/person?q=a", None),
     "import": ("/admin/import", None),
     "account": ("/account", None),
+    "all people": ("/admin/people", None),
+    "one of them": ("/admin/people/ada", None),
+    "all projects": ("/admin/projects", None),
+    "one project": ("/admin/projects/mobile", None),
+    "keys": ("/admin/keys", None),
+    "audit": ("/admin/audit", None),
 }
 
 

@@ -1,0 +1,53 @@
+"""Keys that programs sign their requests with."""
+
+from flask import Blueprint, redirect, request, url_for
+
+from usage import keys, projects
+from usage.ingest.event import SOURCES
+from usage.scope import InvalidScope
+from views.admin import frame, given
+from views.guards import note, now, require_admin
+from views.responses import respond
+
+bp = Blueprint("keys", __name__, url_prefix="/admin/keys")
+
+
+@bp.get("")
+@require_admin
+def index():
+    """All keys, and a form to make one."""
+    return _page()
+
+
+@bp.post("")
+@require_admin
+def change():
+    """Make a key, which the page after it shows once, or revoke one."""
+    name = given("name")
+    match request.form.get("do"):
+        case "create":
+            scopes = request.form.getlist("scopes")
+            bound = given("project"), given("user"), given("source")
+            token = keys.create(name, scopes, now(), *bound)
+            detail = " ".join(sorted(set(scopes)))
+            note("key created", name, f"{detail}, project {bound[0]}" if bound[0] else detail)
+            return _page(name, token)
+        case "revoke":
+            keys.revoke(name, now())
+            note("key revoked", name)
+        case _:
+            raise InvalidScope("do", "must be create or revoke")
+    return redirect(url_for("keys.index"), 303)
+
+
+def _page(name: str = "", token: str = ""):
+    return respond(
+        "keys",
+        "",
+        rows=keys.everyone(),
+        projects=projects.everyone(),
+        sources=SOURCES,
+        made=name,
+        token=token,
+        **frame("keys.index"),
+    )

@@ -1,0 +1,120 @@
+"""People: who is on the board, what each may do, and how they get in."""
+
+from flask import Blueprint, redirect, request, url_for
+
+from usage import accounts, directory, projects, sign_in
+from usage.accounts import PROJECT_ADMIN, Refused
+from usage.horizon import NotVisible
+from usage.scope import InvalidScope
+from views.admin import PER_PAGE, address, asked, frame, given, page_number, paged
+from views.guards import note, now, require_admin, session, settings
+from views.responses import respond
+
+bp = Blueprint("people", __name__, url_prefix="/admin/people")
+
+
+@bp.get("")
+@require_admin
+def index():
+    """Everyone with their role, and a form to invite somebody."""
+    q, page = asked("q"), page_number()
+    rows, found = directory.people(q, page, PER_PAGE)
+    return respond(
+        "people",
+        address("people.index", q, page),
+        rows=rows,
+        roles=directory.ROLES,
+        projects=projects.everyone(),
+        **paged("people.index", found, q, page),
+    )
+
+
+@bp.post("")
+@require_admin
+def invite():
+    """Make a person; the page after it shows, once, the link to set their password with."""
+    profile = {name: given(name) for name in ("display_name", "email")}
+    user = directory.invite(given("username"), *_role(), now(), **profile)
+    note("user created", user.username, _role_words())
+    return _one(user.username, _link(user))
+
+
+@bp.get("/<username:name>")
+@require_admin
+def show(name: str):
+    """One person: role, access, sessions."""
+    return _one(name)
+
+
+@bp.post("/<username:name>")
+@require_admin
+def change(name: str):
+    """Give a role, disable, enable, make a link, or end sessions."""
+    user = _person(name)
+    match request.form.get("do"):
+        case "role":
+            accounts.set_role(name, *_role())
+            note("role changed", name, _role_words())
+        case "disable":
+            directory.disable(name, now())
+            note("user disabled", name)
+        case "enable":
+            accounts.enable_user(name)
+            note("user enabled", name)
+        case "link":
+            link = _link(user)
+            note("password link made", name)
+            return _one(name, link)
+        case "session":
+            _end(user, given("session"))
+            note("session revoked", name, "all" if given("session") == "all" else "")
+        case _:
+            raise InvalidScope("do", "must be role, disable, enable, link or session")
+    return redirect(url_for("people.show", name=name), 303)
+
+
+def _one(name: str, link: str = ""):
+    user = _person(name)
+    return respond(
+        "people/one",
+        "",
+        user=user,
+        role=accounts.role_of(user),
+        roles=directory.ROLES,
+        runs={project.slug for project in accounts.runs(user)},
+        projects=projects.everyone(),
+        sessions=sign_in.sessions(user, now()),
+        current=session(),
+        link=link,
+        **frame("people.index"),
+    )
+
+
+def _person(name: str):
+    try:
+        return accounts.person(name)
+    except Refused as error:
+        raise NotVisible(str(error)) from None
+
+
+def _link(user) -> str:
+    token = directory.password_link(user, settings().secret_key, now())
+    return settings().base_url + url_for("account.choose_password", token=token)
+
+
+def _role() -> tuple[str, list[str]]:
+    role = given("role")
+    # The boxes of other roles stay ticked when scripts don't hide them.
+    return role, request.form.getlist("projects") if role == PROJECT_ADMIN else []
+
+
+def _role_words() -> str:
+    role, slugs = _role()
+    return f"{directory.ROLES[role]}{' of ' if slugs else ''}{', '.join(sorted(slugs))}"
+
+
+def _end(user, chosen: str) -> None:
+    if chosen == "all":
+        sign_in.end_all(user)
+    elif not sign_in.revoke_session(user, chosen):
+        raise Refused("There is no such session.")
