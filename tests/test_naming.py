@@ -189,6 +189,20 @@ def test_a_super_admin_sees_names_unless_they_are_bound_too(client, world):
     assert client.get("/users/vera").status_code == 404
 
 
+def test_a_bound_super_admin_reads_no_numbers_off_the_identities_either(client, world, make_usage):
+    make_usage("v.m", project="checkout", calls=41)
+    make_usage("v.m", project="open", calls=2)
+    policy("pseudonyms", binds_all=True)
+
+    listed = client.get("/admin/identities")
+    shown = client.get("/admin/identities/v.m/person?into=vera")
+
+    assert "41" not in listed.text
+    assert "43" not in listed.text
+    assert "41" not in shown.text
+    assert "2 API calls" in shown.text
+
+
 def test_unknown_policies_and_numbers_are_refused(world):
     for identity, least in (("secret", 0), ("hidden", 1), ("hidden", 1001)):
         with pytest.raises(accounts.Refused):

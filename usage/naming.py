@@ -3,7 +3,9 @@
 import secrets
 from collections.abc import Iterable
 
-from models import Pseudonym, db
+from peewee import Expression
+
+from models import DailyUsage, Project, Pseudonym, db
 from usage.scope import Scope
 
 NAMED, HIDDEN, PSEUDONYMS, OWN = POLICIES = ("named", "hidden", "pseudonyms", "own")
@@ -33,6 +35,12 @@ def least_users(scope: Scope) -> int:
 def too_few(scope: Scope, people: int) -> bool:
     """True where nobody is shown because there are too few people."""
     return people < least_users(scope)
+
+
+def named_to_super_admins() -> Expression:
+    """Which daily rows even super admins may see under people's names."""
+    bound = Project.select(Project.id).where(Project.binds_all, Project.identity != NAMED)
+    return DailyUsage.project_id.not_in(bound)
 
 
 def numbers(scope: Scope, people: Iterable[int]) -> dict[int, int]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from peewee import JOIN, fn
 
 from models import DailyUsage, Event, User, db
-from usage import rollups, sign_in
+from usage import naming, rollups, sign_in
 from usage.accounts import MEMBER, Refused, role_of
 from usage.ingest import buckets, calls, one_person, turns
 from usage.ingest.calls import FIELDS, Call
@@ -128,7 +128,11 @@ def merged() -> list[Merged]:
     query = (
         User.select(User.username, other.username, User.merged_at, used)
         .join(other, on=(other.id == User.merged_into))
-        .join(DailyUsage, JOIN.LEFT_OUTER, on=(DailyUsage.user == User.id))
+        .join(
+            DailyUsage,
+            JOIN.LEFT_OUTER,
+            on=((DailyUsage.user == User.id) & naming.named_to_super_admins()),
+        )
         .group_by(User.id, User.username, other.username, User.merged_at)
         .order_by(User.merged_at.desc(), User.username)
     )
@@ -221,7 +225,7 @@ def _usage(users: Iterable[int]) -> Usage:
             fn.COUNT(fn.NULLIF(DailyUsage.project_id, 0).distinct()),
             fn.COUNT(DailyUsage.day.distinct()),
         )
-        .where(DailyUsage.user.in_(list(users)))
+        .where(DailyUsage.user.in_(list(users)), naming.named_to_super_admins())
         .tuples()
         .get()
     )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from peewee import fn
 
 from models import DailyUsage, User
+from usage import naming
 from usage.ingest.event import NOBODY
 from usage.ingest.intake import OPAQUE
 
@@ -103,9 +104,13 @@ def search(q: str, most: int = 8) -> list[User]:
 
 def _usage() -> dict[int, tuple[int, int, datetime]]:
     tokens = fn.SUM(DailyUsage.prompt_tokens + DailyUsage.completion_tokens)
-    rows = DailyUsage.select(
-        DailyUsage.user, fn.SUM(DailyUsage.calls), tokens, fn.MAX(DailyUsage.last_time)
-    ).group_by(DailyUsage.user)
+    rows = (
+        DailyUsage.select(
+            DailyUsage.user, fn.SUM(DailyUsage.calls), tokens, fn.MAX(DailyUsage.last_time)
+        )
+        .where(naming.named_to_super_admins())
+        .group_by(DailyUsage.user)
+    )
     return {user: (int(calls), int(total), last) for user, calls, total, last in rows.tuples()}
 
 
