@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from peewee import Case, Value, fn
+from peewee import Case, fn
 
 from models import CallId, User, db
 from models import Event as Stored
@@ -15,7 +15,7 @@ People = Mapping[int, int]
 Copies = set[Identity]
 """One call under all the names and ids that it is known by."""
 # A span in a span of equal tokens is the same call.
-NESTED = (("at ", "in "), ("in ", "at "))
+AT, IN = " at ", " in "
 
 
 def people(user_ids: Collection[int]) -> dict[int, int]:
@@ -80,8 +80,8 @@ def known_to_both(some: Collection[int], others: Collection[int]) -> set[Identit
     """The calls of some users that are known to be others' as well."""
     calls, theirs = Stored.alias(), Stored.alias()
     names, other_names = CallId.alias(), CallId.alias()
-    start, rest = fn.SUBSTR(names.call_id, 1, 3), fn.SUBSTR(names.call_id, 4)
-    partner = Case(start, [(a, Value(b).concat(rest)) for a, b in NESTED], names.call_id)
+    turned = fn.REPLACE(names.call_id, IN, AT)
+    partner = Case(None, [(turned != names.call_id, turned)], fn.REPLACE(names.call_id, AT, IN))
     joined = (
         (calls, theirs, theirs.event_id == calls.event_id),
         (calls, other_names, other_names.call_id == calls.event_id),
@@ -102,8 +102,8 @@ def _asked(people: People, calls: Iterable[Identity]) -> dict[tuple[int, str], l
         asked[people[user_id], event_id].append((user_id, event_id))
     held = CallId.select(CallId.call_id, CallId.user_id, CallId.event_id)
     for name, *call in held.where(among((CallId.user_id, CallId.event_id), calls)).tuples():
-        partner = dict(NESTED).get(name[:3])
-        asked[people[call[0]], partner + name[3:] if partner else name].append(tuple(call))
+        partner = name.replace(IN, AT) if IN in name else name.replace(AT, IN)
+        asked[people[call[0]], partner].append(tuple(call))
     return asked
 
 

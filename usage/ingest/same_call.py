@@ -50,7 +50,10 @@ def places(rows: Sequence[Named], nobody: int) -> Places:
         for name in _claims(event):
             holders = known.setdefault(name, {})
             if call[0] not in holders:
-                holders[call[0]] = claimed[name, call[0]] = call[1]
+                holders[call[0]] = call[1]
+                # By the id that it is stored under, it is found among the events.
+                if name != call[1]:
+                    claimed[name, call[0]] = call[1]
         # The rest of the batch knows it by then, though only linked ids are kept.
         known.setdefault(event.id, {}).setdefault(*call)
     final = {one: _final(one_with, one) for one in one_with}
@@ -113,9 +116,9 @@ def _matches(event: Event) -> Iterator[str]:
     """Every name under which the same call may be known already."""
     yield from _ids(event)
     if event.span:
-        yield f"in {event.span} {event.prompt_tokens}+{event.completion_tokens}"
+        yield f"{event.span} in {event.prompt_tokens}+{event.completion_tokens}"
     if event.parent_span:
-        yield f"at {event.parent_span} {event.prompt_tokens}+{event.completion_tokens}"
+        yield f"{event.parent_span} at {event.prompt_tokens}+{event.completion_tokens}"
 
 
 def _claims(event: Event) -> Iterator[str]:
@@ -127,9 +130,9 @@ def _claims(event: Event) -> Iterator[str]:
         return
     yield from _ids(event)
     if event.span:
-        yield f"at {event.span} {event.prompt_tokens}+{event.completion_tokens}"
+        yield f"{event.span} at {event.prompt_tokens}+{event.completion_tokens}"
     if event.parent_span:
-        yield f"in {event.parent_span} {event.prompt_tokens}+{event.completion_tokens}"
+        yield f"{event.parent_span} in {event.prompt_tokens}+{event.completion_tokens}"
 
 
 def _ids(event: Event) -> Iterator[str]:
