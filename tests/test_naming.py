@@ -203,6 +203,18 @@ def test_a_bound_super_admin_reads_no_numbers_off_the_identities_either(client, 
     assert "2 API calls" in shown.text
 
 
+def test_what_a_bound_project_would_set_aside_is_in_no_preview(client, world, send):
+    call = {"id": "one", "time": "2026-11-22T10:00:00Z", "project": "checkout"}
+    call |= {"prompt_tokens": 5, "completion_tokens": 5}
+    send([call | {"user": "a.b"}, call | {"user": "b.a"}])
+    policy("pseudonyms", binds_all=True)
+
+    shown = client.get("/admin/identities/a.b/person?into=b.a").text
+
+    assert "would count once" not in shown
+    assert ">-1<" not in shown
+
+
 def test_unknown_policies_and_numbers_are_refused(world):
     for identity, least in (("secret", 0), ("hidden", 1), ("hidden", 1001)):
         with pytest.raises(accounts.Refused):

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterable
 
-from peewee import Expression
+from peewee import Expression, ModelSelect
 
 from models import DailyUsage, Project, Pseudonym, db
 from usage.scope import Scope
@@ -39,8 +39,12 @@ def too_few(scope: Scope, people: int) -> bool:
 
 def named_to_super_admins() -> Expression:
     """Which daily rows even super admins may see under people's names."""
-    bound = Project.select(Project.id).where(Project.binds_all, Project.identity != NAMED)
-    return DailyUsage.project_id.not_in(bound)
+    return DailyUsage.project_id.not_in(_bound())
+
+
+def unnamed_projects() -> set[int]:
+    """The projects in which not even super admins may see people's names."""
+    return {id for (id,) in _bound().tuples()}
 
 
 def numbers(scope: Scope, people: Iterable[int]) -> dict[int, int]:
@@ -86,6 +90,10 @@ def whose(scope: Scope, name: str) -> int | None:
         return None
     here = (Pseudonym.project_id == _key(scope)) & (Pseudonym.number == int(number))
     return Pseudonym.select(Pseudonym.user_id).where(here).scalar()
+
+
+def _bound() -> ModelSelect:
+    return Project.select(Project.id).where(Project.binds_all, Project.identity != NAMED)
 
 
 def _key(scope: Scope) -> int:

@@ -74,7 +74,8 @@ def preview(name: str, into: str) -> Preview:
     """What merging these two would come to; changes nothing. Raises Refused."""
     one, person = _pair(name, into)
     mine, theirs = _names(one), _names(person)
-    aside = _doubled(person, mine, theirs)
+    unnamed = naming.unnamed_projects()
+    aside = [c for c in _doubled(person, mine, theirs) if c.project_id not in unnamed]
     both, less = _usage({*mine, *theirs}), [counters_of(call) for call in aside]
     lost = dict(zip(COUNTERS, map(sum, zip(*less, strict=True)), strict=True)) if less else {}
     numbers = ("calls", "prompt_tokens", "completion_tokens")
