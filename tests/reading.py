@@ -1,7 +1,9 @@
 """What a person reads off a page: the rows of the table, its totals, and any other text."""
 
+import csv
 import re
 from html import unescape
+from io import StringIO
 
 ROW = re.compile(r'<tr role="row" class="tb-row">(.*?)</tr>', re.DOTALL)
 FOOT = re.compile(r'<tfoot role="rowgroup">(.*?)</tfoot>', re.DOTALL)
@@ -49,6 +51,14 @@ def words_of(response, id):
     """The text inside the element of that id, which holds no other of its kind."""
     found = re.search(rf'<(\w+) [^>]*\bid="{re.escape(id)}"[^>]*>(.*?)</\1>', response.text, re.S)
     return text(found[2])
+
+
+def file_rows(response):
+    """The rows of a CSV or TSV file, all as text: {"rank": "1", …}."""
+    content = response.get_data(as_text=True)
+    delimiter = "\t" if response.mimetype == "text/tab-separated-values" else ","
+    assert content.startswith("\ufeff") is (delimiter == ",")
+    return list(csv.DictReader(StringIO(content.removeprefix("\ufeff")), delimiter=delimiter))
 
 
 def _row(html):

@@ -26,6 +26,7 @@ PURE = (
     "usage/window.py",
     "usage/pricing.py",
     "usage/charts.py",
+    "usage/export.py",
     "usage/demo.py",
     "usage/ingest/event.py",
     "usage/ingest/json_text.py",

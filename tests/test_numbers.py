@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import NOW, TODAY
-from reading import chart, facts, rows, totals
+from reading import chart, facts, file_rows, rows, totals
 
 from usage import people
 
@@ -174,6 +174,13 @@ def numbers(answer, *names):
     return {name: answer[name] for name in (*names, *COUNTERS)} | {"cost": Decimal(answer["cost"])}
 
 
+def filed(row, *names):
+    """The same of a row of a file, where all is text."""
+    words = ("username", "by", "value")
+    kept = (*names, *COUNTERS, "cost")
+    return numbers({n: row[n] if n in words else Decimal(row[n]) for n in kept}, *names)
+
+
 def shown(row):
     """A row of the page, as far as the page goes."""
     names = ("username", "rank", "calls", "prompt_tokens", "completion_tokens", "cost")
@@ -187,7 +194,9 @@ def test_table_totals_and_api_agree_with_a_recount(client, reader, sent):
         people, everything = ranked(events, question), counted(events, question)
         api = client.get("/api/v1/leaderboard", query_string=question, headers=reader).get_json()
         page = client.get("/leaderboard", query_string=question)
+        file = file_rows(client.get("/leaderboard.csv", query_string=question))
 
+        assert [filed(one, "rank", "username") for one in file] == people, question
         assert [numbers(one, "rank", "username") for one in api["standings"]] == people, question
         assert [shown(row) for row in rows(page)] == [shown(one) for one in people], question
         assert numbers(api["totals"], "users") == {"users": len(people)} | everything, question

@@ -39,6 +39,11 @@ ROUTES = {
     ("GET", "/leaderboard"): ("/leaderboard", PAGE),
     ("GET", "/users"): ("/users", PAGE),
     ("GET", "/users/<username:username>"): ("/users/vera", PAGE | {"admin of B": 404}),
+    ("GET", "/leaderboard.<any(csv, json, tsv):form>"): ("/leaderboard.csv", PAGE),
+    ("GET", "/users.<any(csv, json, tsv):form>/<username:username>"): (
+        "/users.csv/vera",
+        PAGE | {"admin of B": 404},
+    ),
     ("GET", "/api/v1/leaderboard"): ("/api/v1/leaderboard", READ),
     ("GET", "/api/v1/users/<username:username>"): ("/api/v1/users/vera", READ),
     ("POST", "/api/v1/events"): ("/api/v1/events", INGEST),

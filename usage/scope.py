@@ -1,6 +1,7 @@
 """Scope: the frozen value every number starts from; parsed from and back to URL arguments."""
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -152,6 +153,10 @@ class Scope:
     def plain(self) -> "Scope":
         """The same days, rates and order, from the first page and without the search."""
         return replace(self, q="", page=1)
+
+    def whole(self) -> "Scope":
+        """The same question with all of its answer on one page."""
+        return replace(self, page=1, per_page=sys.maxsize)
 
 
 def _slug(project: VisibleProject | None) -> str:

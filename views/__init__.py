@@ -10,6 +10,7 @@ from views import (
     arrivals,
     assets,
     audit,
+    exports,
     health,
     identities,
     imports,
@@ -32,6 +33,7 @@ class Username(PathConverter):
 BLUEPRINTS = (
     leaderboard.bp,
     analysis.bp,
+    exports.bp,
     api.bp,
     ingest.bp,
     account.bp,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from flask import Blueprint
 
-from usage.analysis import Part, analysis
+from usage.analysis import Analysis, Part, analysis
 from usage.horizon import ALL
 from usage.leaderboard import Counts, Standing, Totals, board
 from usage.pricing import plain
@@ -28,7 +28,7 @@ def leaderboard():
     asked = strict_scope()
     shown = board(asked)
     return head(asked, shown.totals) | {
-        "totals": {"users": shown.totals.users} | counts(shown.totals),
+        "totals": totals(shown.totals),
         "standings": [standing(one) for one in shown.standings],
         "page": asked.page,
         "per_page": asked.per_page,
@@ -41,8 +41,12 @@ def leaderboard():
 def user(username: str):
     """One person's standing and breakdowns."""
     asked = strict_scope()
-    person = analysis(asked, username)
-    return head(asked, person.totals) | {
+    return person(asked, analysis(asked, username))
+
+
+def person(scope: Scope, person: Analysis) -> dict:
+    """One person's numbers in a scope."""
+    return head(scope, person.totals) | {
         "standing": standing(person.standing),
         "by_source": parts("source", person.by_source),
         "by_provider": parts("provider", person.by_provider),
@@ -70,6 +74,11 @@ def head(scope: Scope, totals: Totals) -> dict:
             "completion": plain(scope.rates.completion),
         },
     }
+
+
+def totals(values: Totals) -> dict:
+    """The whole scope, however many rows of it are shown."""
+    return {"users": values.users} | counts(values)
 
 
 def standing(one: Standing) -> dict:

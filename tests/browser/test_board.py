@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import expect
 
-from browser.conftest import asked, entries, is_marked, mark, names
+from browser.conftest import asked, choose, entries, is_marked, mark, names
 
 COLUMNS = ("calls", "prompt_tokens", "completion_tokens", "cost")
 CARET = "[document.activeElement.id, document.activeElement.selectionStart]"
@@ -221,3 +221,27 @@ def answer_late(page, held):
         route.fulfill(response=response)
     # Anything that the answer sets off runs before two more frames are drawn.
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+
+
+def test_the_table_is_on_the_clipboard_with_all_its_pages(visit):
+    page = visit("/leaderboard?q=ar", permissions=["clipboard-read", "clipboard-write"])
+    button, found = page.locator("#copy-table"), names(page)
+
+    button.click()
+
+    expect(button).to_have_text("Copied")
+    head, *rows = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert head.split("\t")[:3] == ["rank", "username", "display_name"]
+    assert [row.split("\t")[2] for row in rows] == found
+
+
+def test_the_export_is_what_the_filters_show(page):
+    choose(page, "Source", "#source-ide")
+    expect(page).to_have_url("/leaderboard?source=ide")
+
+    with page.expect_download() as loaded:
+        page.locator("#export-csv").click()
+
+    lines = loaded.value.path().read_text().splitlines()
+    assert loaded.value.suggested_filename == "leaderboard-all-2026-10-24-to-2026-11-22.csv"
+    assert len(lines) == len(names(page)) + 1

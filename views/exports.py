@@ -1,0 +1,99 @@
+"""Exports: all pages of exactly what is on screen, as CSV, JSON, or TSV for the clipboard."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from flask import Blueprint, Response, jsonify, request
+
+from usage import export
+from usage.analysis import Analysis, analysis
+from usage.horizon import UNASSIGNED
+from usage.leaderboard import Counts, Standing, Totals, board
+from usage.scope import Scope
+from views import api
+from views.format import address
+from views.guards import note, require_board, require_session, scope
+
+bp = Blueprint("exports", __name__)
+FORM = "<any(csv, json, tsv):form>"
+TYPES = {"csv": "text/csv", "json": "application/json", "tsv": "text/tab-separated-values"}
+COUNTERS = ("calls", "failed_calls", "unknown_calls", *api.TOKENS, "cost")
+STANDING = ("rank", "username", "display_name", *COUNTERS)
+PART = ("by", "value", *COUNTERS)
+
+
+@bp.get(f"/leaderboard.{FORM}")
+@require_board
+def leaderboard(form: str):
+    """Everyone whom the table shows, on all of its pages."""
+    asked = scope()
+    shown = board(asked.whole())
+    if form == "json":
+        head = _head(asked, shown.totals) | {"totals": api.totals(shown.totals)}
+        pieces = export.json_text(head, "standings", map(api.standing, shown.standings))
+    else:
+        pieces = _table(form, STANDING, map(_standing, shown.standings), asked, shown.totals)
+    return _file(Response(pieces, mimetype=TYPES[form]), "leaderboard", asked)
+
+
+@bp.get(f"/users.{FORM}/<username:username>")
+@require_session
+def user(form: str, username: str):
+    """One person's totals and breakdowns."""
+    asked = scope()
+    person = analysis(asked, username)
+    if form == "json":
+        answer = jsonify(api.person(asked, person) | _head(asked, person.totals))
+    else:
+        pieces = _table(form, ("username", *PART), _parts(person), asked, person.totals)
+        answer = Response(pieces, mimetype=TYPES[form])
+    return _file(answer, person.standing.username, asked)
+
+
+def _parts(person: Analysis) -> Iterator[dict]:
+    """The total, then every entry of every breakdown."""
+    who = {"username": person.standing.username}
+    yield who | {"by": "total"} | _counters(person.standing)
+    for name in ("source", "provider", "model", "test_type", "day"):
+        for key, counts in getattr(person, f"by_{name}"):
+            yield who | {"by": name, "value": key or UNASSIGNED} | _counters(counts)
+
+
+def _standing(one: Standing) -> dict:
+    names = {"rank": one.rank, "username": one.username, "display_name": one.display_name}
+    return names | _counters(one)
+
+
+def _counters(values: Counts) -> dict:
+    return {name: getattr(values, name) for name in COUNTERS}
+
+
+def _table(
+    form: str, header: Sequence[str], rows: Iterable[Mapping], asked: Scope, totals: Totals
+) -> Iterator[str]:
+    """Lines of a table; in a file each says its scope, so that files can be joined and sorted.
+
+    What is pasted stands beside words of its own.
+    """
+    if form == "tsv":
+        return export.csv_text(header, rows, tabs=True)
+    head = _head(asked, totals)
+    rates = {f"{name}_rate": rate for name, rate in head["rates"].items()}
+    stamp = head["scope"] | rates
+    return export.csv_text((*header, *stamp), ({**row, **stamp} for row in rows))
+
+
+def _head(asked: Scope, totals: Totals) -> dict:
+    head = api.head(asked, totals)
+    return head | {"scope": head["scope"] | {"q": asked.q, "sort": asked.sort}}
+
+
+def _file(answer: Response, what: str, asked: Scope) -> Response:
+    """The answer as a download, kept in the audit."""
+    form = request.view_args["form"]
+    note("export", f"{what}.{form}", address("", asked.args()))
+    project = asked.project.slug if asked.project else "all"
+    name = f"{what}-{project}-{asked.window.first}-to-{asked.window.last}"
+    name = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
+    return answer
