@@ -92,6 +92,7 @@ class User(Table):
     merged_at = InstantField(null=True)
     owner_id = BigIntegerField(null=True, index=True)
     password_hash = TextField(default="")
+    default_view_id = BigIntegerField(null=True)
 
     class Meta:
         table_name = "users"
@@ -318,6 +319,27 @@ class Attempt(Table):
         table_name = "sign_in_attempts"
 
 
+class SavedView(Table):
+    """A scope under a name: a person's own, and shared with a project's board when it has one.
+
+    `screen` is one of usage.saved_views.SCREENS, of that `username` where it is about a person;
+    `query` are the arguments of the scope.
+    """
+
+    id = BigAutoField()
+    user_id = BigIntegerField()
+    project_id = BigIntegerField(null=True, index=True)
+    name = TextField()
+    screen = TextField()
+    username = TextField(default="")
+    query = TextField(default="")
+    created_at = InstantField()
+
+    class Meta:
+        table_name = "saved_views"
+        indexes = ((("user_id", "name"), True),)
+
+
 class AuditEntry(Table):
     """Who did what to whom or what, when and from where; actor "" is the command line."""
 
@@ -350,5 +372,6 @@ TABLES = (
     Session,
     SignInLink,
     Attempt,
+    SavedView,
     AuditEntry,
 )

@@ -385,7 +385,7 @@ def test_a_password_gives_a_cookie_out_of_reach_of_scripts(
 
 
 MACHINES = ("/api/", "/ingest/", "/v1/")
-SAMPLES = {"signal": "traces", "token": "made-up"}
+SAMPLES = {"signal": "traces", "token": "made-up", "id": 1}
 
 
 @ON_ONE_DATABASE

@@ -20,6 +20,7 @@ from views import (
     oidc,
     people,
     projects,
+    saved_views,
 )
 
 
@@ -34,6 +35,7 @@ BLUEPRINTS = (
     leaderboard.bp,
     analysis.bp,
     exports.bp,
+    saved_views.bp,
     api.bp,
     ingest.bp,
     account.bp,

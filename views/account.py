@@ -6,7 +6,8 @@ from usage import sign_in
 from usage.accounts import Refused, find_person
 from usage.sign_in import PASSWORD, TooManyAttempts
 from views import guards
-from views.guards import browser, front_page, note, now, require_session, settings
+from views.front import front_page
+from views.guards import browser, note, now, require_session, settings
 from views.responses import refuse, respond
 
 bp = Blueprint("account", __name__)

@@ -95,9 +95,10 @@ def require_key(scope: str) -> Callable:
     return decorator
 
 
-def horizon() -> Horizon:
-    """What whoever is asking may see."""
-    return accounts.horizon(g.viewer, settings().rates, settings().reporting_timezone, now())
+def horizon(viewer=None) -> Horizon:
+    """What whoever is asking may see, or somebody else."""
+    who = viewer or g.viewer
+    return accounts.horizon(who, settings().rates, settings().reporting_timezone, now())
 
 
 def scope() -> Scope:
@@ -111,13 +112,6 @@ def strict_scope() -> Scope:
         if name not in ARGUMENTS:
             raise InvalidScope(name[:100], f"is not known; use {', '.join(ARGUMENTS)}")
     return scope()
-
-
-def front_page(user) -> str:
-    """Where somebody begins: the leaderboard, or for a member their own usage."""
-    if accounts.role_of(user) == accounts.MEMBER:
-        return url_for("analysis.show", username=user.username)
-    return url_for("leaderboard.show")
 
 
 def viewer():

@@ -6,14 +6,8 @@ from flask import Blueprint, redirect, url_for
 
 from usage import accounts, daily, leaderboard
 from usage.scope import Scope
-from views.guards import (
-    front_page,
-    require_board,
-    require_session,
-    scope,
-    settings,
-    viewer,
-)
+from views.front import front_page
+from views.guards import require_board, require_session, scope, settings, viewer
 from views.responses import respond
 
 bp = Blueprint("leaderboard", __name__)
@@ -22,7 +16,7 @@ bp = Blueprint("leaderboard", __name__)
 @bp.get("/")
 @require_session
 def home():
-    """The leaderboard is the front door; a member's is their own usage."""
+    """The front door leads to the view of one's choice, else to the leaderboard or one's usage."""
     return redirect(front_page(viewer()))
 
 

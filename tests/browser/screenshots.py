@@ -56,6 +56,8 @@ SAMPLE = {
         False,
     ),
     "filters-dates": ("/leaderboard?days=7", press("#filters-button", "#tab-dates-button"), False),
+    "views-menu": ("/leaderboard?project=checkout", press("#views-button"), False),
+    "views": ("/views?screen=leaderboard&days=7", None, False),
     "refused": ("/leaderboard", refuse, False),
     "nobody-found": ("/leaderboard?q=nobody", None, False),
     "no-usage": ("/leaderboard?from=2020-01-01&to=2020-01-31", None, False),

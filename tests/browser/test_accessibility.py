@@ -58,12 +58,19 @@ def tables(page):
         summary.click()
 
 
+def views(page):
+    page.locator("#views-button").click()
+    page.locator("#view-name").wait_for()
+
+
 SCREENS = {
     "leaderboard": ("/leaderboard", None),
     "sorted": ("/leaderboard", sorted_by_cost),
     "projects": ("/leaderboard", filters("Projects", "#project-mobile")),
     "source": ("/leaderboard", filters("Source", "#source-api")),
     "dates": ("/leaderboard", filters("Date Filter", "#last-90")),
+    "views": ("/leaderboard?project=checkout", views),
+    "saved views": ("/views?screen=leaderboard", None),
     "refused": ("/leaderboard", refused),
     "nobody found": ("/leaderboard?q=nobody", None),
     "no usage": ("/leaderboard?from=2020-01-01&to=2020-01-02", None),

@@ -1,0 +1,73 @@
+"""Saved views: the menu beside the scope, and the page to keep them in order."""
+
+from flask import Blueprint, redirect, request, url_for
+
+from usage import saved_views
+from usage.scope import InvalidScope, Scope
+from views.admin import asked, given
+from views.front import address_of
+from views.guards import horizon, note, now, require_session, scope, viewer
+from views.responses import respond
+
+bp = Blueprint("saved_views", __name__, url_prefix="/views")
+
+
+@bp.get("")
+@require_session
+def index():
+    """One's views with what is shared, and a form to save the scope one comes from."""
+    mine = saved_views.offered(viewer(), horizon())
+    return respond(
+        "saved_views",
+        "",
+        views=mine,
+        addresses={view.id: address_of(view) for view in mine if view.scope},
+        may_change=saved_views.may_change,
+        shown=scope() if asked("screen") else None,
+        at=asked("screen"),
+        username=asked("username"),
+        screen="saved_views.index",
+    )
+
+
+@bp.post("")
+@require_session
+def save():
+    """Keep a scope under a name, and go there."""
+    kept = Scope.from_args(request.form, horizon())
+    shared, screen = "shared" in request.form, given("screen")
+    person = request.form.get("username", "")
+    made = saved_views.save(viewer(), kept, screen, person, given("name"), shared, now())
+    if shared:
+        note("view shared", made.name, f"project {kept.project.slug}")
+    view = saved_views.find(viewer(), horizon(), made.id)
+    if "default" in request.form:
+        saved_views.set_default(viewer(), view)
+    return redirect(address_of(view), 303)
+
+
+@bp.post("/<int:id>")
+@require_session
+def change(id: int):
+    """Rename or delete a view, or start with it or with the usual page."""
+    view = saved_views.find(viewer(), horizon(), id)
+    match request.form.get("do"):
+        case "rename":
+            name = saved_views.rename(viewer(), view, given("name"))
+            _note(view, "view renamed", f"to {name}")
+        case "delete":
+            saved_views.delete(viewer(), view)
+            _note(view, "view deleted")
+        case "start":
+            saved_views.set_default(viewer(), view)
+        case "usual":
+            saved_views.set_default(viewer(), None)
+        case _:
+            raise InvalidScope("do", "must be rename, delete, start or usual")
+    return redirect(url_for("saved_views.index"), 303)
+
+
+def _note(view, action: str, detail: str = "") -> None:
+    # What is one's own alone is nobody's business.
+    if view.shared_with:
+        note(action, view.name, detail)
