@@ -1,5 +1,6 @@
 """Keep the daily rows equal to the events: add to them, rebuild them, verify them."""
 
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -46,7 +47,10 @@ class DayKey(NamedTuple):
     @classmethod
     def of(cls, event: Event) -> Self:
         """The daily row of a stored event."""
-        return cls(*(getattr(event, name) for name in cls._fields))
+        return cls._make(DIMENSIONS_OF(event))
+
+
+DIMENSIONS_OF, TOKENS_OF = (operator.attrgetter(*names) for names in (DayKey._fields, TOKENS))
 
 
 @dataclass(slots=True)
@@ -58,23 +62,24 @@ class Delta:
     last: datetime | None = None
     shrinks: bool = False
 
-    def count(self, counters: Sequence[int], time: datetime, sign: int = 1) -> None:
+    def count(self, counters: Iterable[int], time: datetime, sign: int = 1) -> None:
         """Take one event in, or with sign -1 out again."""
-        for place, value in enumerate(counters):
-            self.counters[place] += sign * value
-        self.first = time if self.first is None else min(self.first, time)
-        self.last = time if self.last is None else max(self.last, time)
-        self.shrinks |= sign < 0
+        if sign < 0:
+            counters, self.shrinks = [-value for value in counters], True
+        self.counters = list(map(operator.add, self.counters, counters))
+        if self.first is None or time < self.first:
+            self.first = time
+        if self.last is None or time > self.last:
+            self.last = time
 
 
 def counters_of(event: object) -> tuple[int, ...]:
     """What an event, stored or not, adds to its day; a failed call adds no tokens."""
     if event.failed:
         return (0, event.calls, 0, 0, 0, 0, 0, 0)
-    tokens = (getattr(event, name) for name in TOKENS)
     if not event.usage_known:
-        return (0, 0, event.calls, *tokens)
-    return (event.calls, 0, 0, *tokens)
+        return (0, 0, event.calls, *TOKENS_OF(event))
+    return (event.calls, 0, 0, *TOKENS_OF(event))
 
 
 def count(deltas: dict[DayKey, Delta], event: object, sign: int = 1) -> None:

@@ -18,6 +18,17 @@ def place(people: People, call: Call) -> Place:
     return people.get(call.user_id, call.user_id), call.day, call.model
 
 
+def concern(people: People, calls: Collection[Call]) -> bool:
+    """Whether there are buckets among these calls, or stored ones of the same persons."""
+    if any(call.bucket for call in calls):
+        return True
+    owners = {people.get(call.user_id, call.user_id) for call in calls}
+    for some in slices(sorted(names_of(people, owners))):
+        if Event.select(Event.user).where(Event.bucket, Event.user.in_(some)).exists():
+            return True
+    return False
+
+
 def at(people: People, places: Collection[Place]) -> list[Call]:
     """The buckets at these places."""
     days = Event.day.in_(sorted({day for _, day, _ in places}))

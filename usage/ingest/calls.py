@@ -11,7 +11,7 @@ from models import db
 from usage import bulk
 from usage.bulk import ROWS_AT_ONCE
 from usage.ingest.event import Event
-from usage.rollups import TOKENS, DayKey, among
+from usage.rollups import TOKENS, TOKENS_OF, DayKey, among
 
 WORDS = ("source", "provider", "model", "test_type")
 NUMBERS = (*TOKENS, "failed", "usage_known", "calls")
@@ -84,7 +84,7 @@ def told(event: Event, call: Identity, project_id: int, day: date) -> Call:
         day,
         project_id,
         *(event.source, event.provider, event.model, event.test_type),
-        *(getattr(event, name) for name in TOKENS),
+        *TOKENS_OF(event),
         None if cost is None else round(cost * 10**9),
         event.failed,
         event.usage_known,

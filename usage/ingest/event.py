@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
+from operator import attrgetter
 from unicodedata import category, normalize
 
 SOURCES = ("ui", "cli", "ide", "api")
@@ -14,6 +16,7 @@ TOKEN_FIELDS = (
     "cache_write_tokens",
     "reasoning_tokens",
 )
+TOKENS_OF = attrgetter(*TOKEN_FIELDS)
 WHOLE_NUMBER = "must be a whole number, 0 or more"
 MOST_TOKENS = 10**12
 MOST_CALLS = 10**9
@@ -114,12 +117,12 @@ class Event:
     def _check_tokens(self) -> None:
         if not 0 <= self.calls <= MOST_CALLS:
             raise InvalidEvent("calls", f"must be a whole number up to {MOST_CALLS:,}")
-        for name in TOKEN_FIELDS:
-            value = getattr(self, name)
-            if value < 0:
-                raise InvalidEvent(name, WHOLE_NUMBER)
-            if value > MOST_TOKENS:
-                raise InvalidEvent(name, f"must be at most {MOST_TOKENS:,}")
+        counts = TOKENS_OF(self)
+        if min(counts) < 0:
+            raise InvalidEvent(TOKEN_FIELDS[counts.index(min(counts))], WHOLE_NUMBER)
+        if max(counts) > MOST_TOKENS:
+            largest = TOKEN_FIELDS[counts.index(max(counts))]
+            raise InvalidEvent(largest, f"must be at most {MOST_TOKENS:,}")
         if self.cache_read_tokens + self.cache_write_tokens > self.prompt_tokens:
             larger = max("cache_read_tokens", "cache_write_tokens", key=lambda n: getattr(self, n))
             raise InvalidEvent(larger, "is part of prompt_tokens, so it can't be larger")
@@ -131,7 +134,17 @@ class Event:
 
 def canonical_user(name: str) -> str:
     """A person's name as it is stored. Raises InvalidEvent."""
-    name = plain_text(name, "user", MOST_USER_CHARACTERS)
+    return _user(plain_text(name, "user", MOST_USER_CHARACTERS))
+
+
+def plain_text(value: str, field: str, limit: int) -> str:
+    """One line of readable text: white space collapsed, control characters dropped."""
+    # Nearly every text of an event is one of those that came just before.
+    return (_known_text if len(value) <= limit else _plain_text)(value, field, limit)
+
+
+@lru_cache(4096)
+def _user(name: str) -> str:
     if name and not any(char.isprintable() and char != " " for char in name):
         raise InvalidEvent("user", "must have a visible character")
     if any(part in (".", "..") for part in name.split("/")):
@@ -140,8 +153,7 @@ def canonical_user(name: str) -> str:
     return name.casefold() if "@" in name else name
 
 
-def plain_text(value: str, field: str, limit: int) -> str:
-    """One line of readable text: white space collapsed, control characters dropped."""
+def _plain_text(value: str, field: str, limit: int) -> str:
     if not value.isascii():
         if any(0xD800 <= ord(char) <= 0xDFFF for char in value):
             raise InvalidEvent(field, "is not valid Unicode text")
@@ -153,3 +165,6 @@ def plain_text(value: str, field: str, limit: int) -> str:
     if len(value) > limit:
         raise InvalidEvent(field, f"must be at most {limit} characters")
     return value
+
+
+_known_text = lru_cache(4096)(_plain_text)

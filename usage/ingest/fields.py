@@ -31,6 +31,8 @@ def text(fields: Mapping[str, object], *names: str) -> str:
     """The first of these fields that holds text or a whole number, "" when none does."""
     for name in names:
         value = fields.get(name)
+        if value is None:
+            continue
         value = str(value) if type(value) is int and abs(value) < LARGEST else value
         if isinstance(value, str) and (value := value.strip()) not in BLANK:
             return value
@@ -51,8 +53,12 @@ def whole(value: object, field: str = "tokens") -> int:
 
 def count(fields: Mapping[str, object], *names: str) -> int:
     """The count under several names for the same: the largest. Raises InvalidEvent."""
-    values = ((name, fields.get(name)) for name in names)
-    return max(0 if value in BLANK else whole(value, name) for name, value in values)
+    most = 0
+    for name in names:
+        value = fields.get(name)
+        if value not in BLANK and (number := whole(value, name)) > most:
+            most = number
+    return most
 
 
 def tokens(

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, StrictBool, StrictInt, ValidationError
+from pydantic import BaseModel, PlainValidator, StrictBool, StrictInt, StrictStr, ValidationError
 
 from usage.ingest.event import SOURCES, WHOLE_NUMBER, Event, InvalidEvent
 from usage.ingest.fields import rows
@@ -15,24 +15,18 @@ EXPLICIT = True
 TELLTALE = {"id", "prompt_tokens", "completion_tokens"}
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ValueError("must be text")
-    return value
-
-
 def _instant(value: object) -> datetime:
     try:
-        return datetime.fromisoformat(_text(value).strip())
-    except ValueError:
+        return datetime.fromisoformat(value.strip())
+    except (AttributeError, ValueError):
         raise ValueError("must be a date and time, like 2026-11-22T10:00:00Z") from None
 
 
 def _source(value: object) -> str:
-    source = _text(value).strip().lower()
-    if source and source not in SOURCES:
+    if value is None:
+        return ""
+    source = value.strip().lower() if isinstance(value, str) else value
+    if source != "" and source not in SOURCES:
         raise ValueError(f"must be one of {', '.join(SOURCES)}")
     return source
 
@@ -51,39 +45,39 @@ def _amount(value: object) -> Decimal | None:
     return amount
 
 
-Text = Annotated[str, BeforeValidator(_text)]
-# A part that was sent as null was not counted by the sender, as if it were left out.
-Part = Annotated[StrictInt, BeforeValidator(lambda value: 0 if value is None else value)]
+# What was sent as null is as good as left out.
+Text, Part = StrictStr | None, StrictInt | None
 
 
 class NativeEvent(BaseModel):
     """The fields a sender may use; any other is refused by name."""
 
-    id: Text
-    time: Annotated[datetime, BeforeValidator(_instant)]
-    user: Text = ""
-    display_name: Text = ""
-    email: Text = ""
-    project: Text = ""
-    source: Annotated[str, BeforeValidator(_source)] = ""
-    provider: Text = ""
-    model: Text = ""
-    test_type: Text = ""
+    id: StrictStr
+    time: Annotated[datetime, PlainValidator(_instant)]
+    user: Text = None
+    display_name: Text = None
+    email: Text = None
+    project: Text = None
+    source: Annotated[str, PlainValidator(_source)] = ""
+    provider: Text = None
+    model: Text = None
+    test_type: Text = None
     prompt_tokens: StrictInt
     completion_tokens: StrictInt
-    cache_read_tokens: Part = 0
-    cache_write_tokens: Part = 0
-    reasoning_tokens: Part = 0
-    cost_usd: Annotated[Decimal | None, BeforeValidator(_amount)] = None
+    cache_read_tokens: Part = None
+    cache_write_tokens: Part = None
+    reasoning_tokens: Part = None
+    cost_usd: Annotated[Decimal | None, PlainValidator(_amount)] = None
     failed: StrictBool = False
 
 
 FIELDS: tuple[str, ...] = tuple(NativeEvent.model_fields)
+KNOWN = frozenset(FIELDS)
 
 
 def recognises(record: dict) -> bool:
     """Whether a record is an event: has what no other format has, and nothing else."""
-    return TELLTALE <= record.keys() <= NativeEvent.model_fields.keys()
+    return TELLTALE <= record.keys() <= KNOWN
 
 
 def records(document: object) -> Iterator[object]:
@@ -95,18 +89,18 @@ def read(record: object) -> Iterator[Event]:
     """One native event. Raises InvalidEvent, naming the field."""
     if not isinstance(record, dict):
         raise InvalidEvent("event", "must be an object with fields like id, time and user")
-    for name in record:
-        # A misspelt field is told before the one that is missing because of it.
-        if name not in NativeEvent.model_fields:
-            raise InvalidEvent(name[:100], "is not a field of an event", _id_of(record))
+    # A misspelt field is told before the one that is missing because of it.
+    if not record.keys() <= KNOWN:
+        name = next(name for name in record if name not in KNOWN)
+        raise InvalidEvent(name[:100], "is not a field of an event", _id_of(record))
     try:
-        fields = NativeEvent.model_validate(record)
+        fields = vars(NativeEvent.model_validate(record))
     except ValidationError as error:
         raise _refusal(error, record) from None
     try:
-        yield Event(**dict(fields))
+        yield Event(**{name: value for name, value in fields.items() if value is not None})
     except InvalidEvent as error:
-        error.record_id = fields.id[:500] or None
+        error.record_id = fields["id"][:500] or None
         raise
 
 
@@ -126,6 +120,8 @@ def _sentence(problem: dict) -> str:
             return "is required"
         case "value_error":
             return str(problem["ctx"]["error"])
+        case "string_type" | "string_unicode":
+            return "must be text"
         case "bool_type":
             return "must be true or false"
         case _:

@@ -100,7 +100,8 @@ def _store(tellings: Sequence[Telling], found: Places) -> Stored:
         user_id, event_id = one = found.one_with[call.identity]
         others[one].append(call._replace(user_id=user_id, event_id=event_id, counted=True))
     firsts = {}
-    for one, (first, *more) in sorted(told.items()):
+    for one in sorted(told):
+        first, *more = told[one]
         firsts[one] = reduce(calls.united, [*others.get(one, ()), _after(first.call, more)])
     new = calls.insert(list(firsts.values()))
     olds = calls.read(told.keys() - new, lock=True)
@@ -144,6 +145,8 @@ def _count(stored: Stored, people: People, copies: Sequence[one_person.Copies]) 
 
 
 def _bucket_flips(people: People, now: Sequence[Call], before: Sequence[Call]) -> list[Call]:
+    if not buckets.concern(people, [*now, *before]):
+        return []
     single = {buckets.place(people, call) for call in now if not (call.bucket or call.failed)}
     left = {buckets.place(people, call) for call in before}
     new = {buckets.place(people, call) for call in now if call.bucket}
@@ -167,17 +170,11 @@ def _outcomes(
     known = {one for group in copies if not group <= new for one in group}
     replaced = {call.identity for _, call in stored.changed} | stored.gone_into & new
     replaced |= _outweighed(stored.new, flipped, first)
-    said = {
-        Outcome.ACCEPTED: {first.get(one, one) for one in new - known - replaced},
-        Outcome.REPLACED: {first.get(one, one) for one in replaced},
-    }
-    outcomes = []
-    for telling in tellings:
-        one = first.get(telling.call.identity, telling.call.identity)
-        outcome = next((kind for kind, those in said.items() if one in those), Outcome.DUPLICATE)
-        said.get(outcome, set()).discard(one)
-        outcomes.append(outcome)
-    return outcomes
+    kinds = ((Outcome.ACCEPTED, new - known - replaced), (Outcome.REPLACED, replaced))
+    outcome_of = {first.get(one, one): kind for kind, those in kinds for one in those}
+    places = (first.get(telling.call.identity, telling.call.identity) for telling in tellings)
+    # Who comes first takes it; what is told again is a duplicate.
+    return [outcome_of.pop(place, Outcome.DUPLICATE) for place in places]
 
 
 def _outweighed(

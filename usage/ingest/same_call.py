@@ -1,6 +1,7 @@
 """Which records are the same call: by the other ids of it, and by spans one inside the other."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from peewee import Query
@@ -33,14 +34,15 @@ def places(rows: Sequence[Named], nobody: int) -> Places:
     A call that one record gives to nobody belongs to whom another names. A record may tell that
     calls which came apart are one: the others are then to be united with it.
     """
-    known = _known(rows, nobody)
+    names = [_matches(event) for _, event in rows]
+    known = _known(rows, names, nobody)
     one_with: dict[Identity, Identity] = {}
     calls: list[Identity] = [(user_id, event.id) for user_id, event in rows]
     claimed: dict[tuple[str, int], str] = {}
     # Whoever is named comes first, so that what names nobody finds them.
     for place in sorted(range(len(rows)), key=lambda place: rows[place][0] == nobody):
         user_id, event = rows[place]
-        held = _held(known, one_with, event, user_id, nobody)
+        held = _held(known, one_with, names[place], user_id, nobody)
         owner = min((one[0] for one in held if one[0] != nobody), default=user_id)
         same = [one for one in held if one[0] in (owner, nobody)]
         new = _final(one_with, (owner, event.id))
@@ -100,52 +102,50 @@ def _final(one_with: dict[Identity, Identity], call: Identity) -> Identity:
 
 
 def _held(
-    known: Names, one_with: dict[Identity, Identity], event: Event, user_id: int, nobody: int
+    known: Names,
+    one_with: dict[Identity, Identity],
+    names: Iterable[str],
+    user_id: int,
+    nobody: int,
 ) -> list[Identity]:
-    """The calls of this user or of nobody that an event is; of anyone if it names nobody."""
+    """The calls of this user or of nobody that go by these names; of anyone for nobody."""
     held: dict[Identity, None] = {}
-    for name in _matches(event):
-        for one in known.get(name, {}).items():
+    for name in names:
+        for one in known[name].items() if name in known else ():
             call = _final(one_with, one)
             if call[0] in (user_id, nobody) or user_id == nobody:
                 held[call] = None
     return list(held)
 
 
-def _matches(event: Event) -> Iterator[str]:
+def _matches(event: Event) -> tuple[str, ...]:
     """Every name under which the same call may be known already."""
-    yield from _ids(event)
-    if event.span:
-        yield f"{event.span} in {event.prompt_tokens}+{event.completion_tokens}"
-    if event.parent_span:
-        yield f"{event.parent_span} at {event.prompt_tokens}+{event.completion_tokens}"
+    return (*_ids(event), *_spans(event, "in", "at"))
 
 
-def _claims(event: Event) -> Iterator[str]:
+def _claims(event: Event) -> tuple[str, ...]:
     """The names under which this call shall be known from now on.
 
     A call instrumented twice is a span inside a span with equal tokens, and either may come first.
     """
-    if not linked(event):
-        return
-    yield from _ids(event)
+    return (*_ids(event), *_spans(event, "at", "in")) if linked(event) else ()
+
+
+def _ids(event: Event) -> tuple[str, ...]:
+    return (event.id, *event.also, event.span) if event.span else (event.id, *event.also)
+
+
+def _spans(event: Event, own: str, around: str) -> Iterator[str]:
     if event.span:
-        yield f"{event.span} at {event.prompt_tokens}+{event.completion_tokens}"
+        yield f"{event.span} {own} {event.prompt_tokens}+{event.completion_tokens}"
     if event.parent_span:
-        yield f"{event.parent_span} in {event.prompt_tokens}+{event.completion_tokens}"
+        yield f"{event.parent_span} {around} {event.prompt_tokens}+{event.completion_tokens}"
 
 
-def _ids(event: Event) -> Iterator[str]:
-    yield event.id
-    yield from event.also
-    if event.span:
-        yield event.span
-
-
-def _known(rows: Sequence[Named], nobody: int) -> Names:
+def _known(rows: Sequence[Named], names: Iterable[Iterable[str]], nobody: int) -> Names:
     known: Names = {}
-    names = sorted({(name,) for _, event in rows for name in _matches(event)})
-    for name, user_id, event_id in bulk.run(_claimed, (CallId.call_id,), names):
+    asked = zip(sorted(set(chain.from_iterable(names))))
+    for name, user_id, event_id in bulk.run(_claimed, (CallId.call_id,), asked):
         known.setdefault(name, {})[user_id] = event_id
     # What came without other ids is known by its own alone.
     free = [event for user_id, event in rows if linked(event) or user_id == nobody]
@@ -160,4 +160,4 @@ def _known(rows: Sequence[Named], nobody: int) -> Names:
 
 
 def _holders(ids: Iterable[str]) -> list[Identity]:
-    return list(bulk.run(_stored, (Stored.event_id,), sorted((id,) for id in ids)))
+    return list(bulk.run(_stored, (Stored.event_id,), zip(sorted(ids))))
