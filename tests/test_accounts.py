@@ -68,6 +68,7 @@ def test_a_made_up_link_is_refused(anonymous, link, token):
 
 
 def test_a_link_of_someone_disabled_is_worthless(anonymous, link):
+    accounts.create_user("bea", NOW, role="super_admin")
     accounts.disable_user("ada", NOW)
 
     assert anonymous.get(link).status_code == 410
@@ -103,6 +104,7 @@ def test_signing_out_ends_one_browser_and_no_other(client, app, ada):
 def test_disabling_a_person_ends_all_their_sessions(client, app, ada):
     other = browser_of(app, ada)
 
+    accounts.create_user("bea", NOW, role="super_admin")
     accounts.disable_user("ada", NOW)
 
     assert not signed_in(client)

@@ -126,6 +126,7 @@ def test_a_person_made_ahead_is_the_one_that_events_name(run, make_usage, typed)
 def test_a_disabled_person_keeps_their_usage_but_not_their_session(run, client, ada, make_usage):
     make_usage("ada")
 
+    run("user", "create", "bea", "--role", "super-admin")
     assert run("user", "disable", "ada") == (0, 'The user "ada" is disabled.\n', "")
     assert client.get("/leaderboard").location == "/sign-in"
     assert Event.select().count() == 1
@@ -146,6 +147,7 @@ def test_a_link_signs_its_super_admin_in(run, anonymous, make_usage):
 
 
 def test_there_is_no_link_for_someone_disabled(run, ada):
+    run("user", "create", "bea", "--role", "super-admin")
     run("user", "disable", "ada")
 
     assert run("user", "link", "ada")[0] == 1

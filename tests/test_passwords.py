@@ -109,6 +109,7 @@ def test_a_password_that_is_no_good_leaves_the_link_as_it_is(anonymous, link, pa
 
 
 def test_a_link_of_someone_disabled_sets_nothing(anonymous, link):
+    accounts.create_user("bea", NOW, role="super_admin")
     accounts.disable_user("ada", NOW)
 
     assert choose(anonymous, link).status_code == 410

@@ -1,11 +1,13 @@
 """/admin/people - who is on the board, their roles, and their ways in."""
 
 import re
+from threading import Thread
 
 import pytest
 from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of
 from reading import persons, text, words_of
 
+import models
 from models import AuditEntry, SignInLink, User
 from usage import accounts
 
@@ -157,6 +159,39 @@ def test_the_only_super_admin_stays(post, client, form):
     assert "is the only super admin." in response.text
     assert client.get(PAGE).status_code == 200
     assert audit() == []
+
+
+@pytest.mark.parametrize("command", [["disable", "ada"], ["role", "ada", "member"]])
+def test_the_only_super_admin_stays_on_the_command_line_as_well(run, ada, command):
+    code, _, told = run("user", *command)
+
+    assert (code, told) == (1, 'Error: "ada" is the only super admin.\n')
+
+
+@pytest.mark.parametrize(
+    ("lose", "how"), [(accounts.disable_user, NOW), (accounts.set_role, "member")]
+)
+def test_two_super_admins_who_go_at_once_leave_one(app, ada, lose, how):
+    accounts.create_user("eve", NOW, role="super_admin")
+    refused = []
+
+    def go():
+        with models.db.connection_context():
+            try:
+                lose("eve", how)
+            except accounts.Refused as error:
+                refused.append(str(error))
+
+    other = Thread(target=go)
+    with models.db.atomic():
+        lose("ada", how)
+        other.start()
+        # Time enough for whoever doesn't wait; whoever waits is done after this transaction.
+        other.join(0.3)
+    other.join()
+
+    assert refused == ['"eve" is the only super admin.']
+    assert accounts.role_of(accounts.person("eve")) == "super_admin"
 
 
 def test_one_of_two_super_admins_may_go(post):

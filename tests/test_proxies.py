@@ -133,6 +133,7 @@ def test_two_names_are_not_read_as_one(visit):
 
 
 def test_a_disabled_person_is_nobody(visit):
+    accounts.create_user("bea", NOW, role="super_admin")
     accounts.disable_user("ada", NOW)
 
     assert visit().location == "/sign-in"

@@ -11,6 +11,7 @@ from usage.ingest.event import InvalidEvent, canonical_user
 from usage.pricing import Rates, read_rate
 
 SUPER_ADMIN, PROJECT_ADMIN, MEMBER = "super_admin", "project_admin", "member"
+REIGNS = (User.role == SUPER_ADMIN) & User.disabled_at.is_null()
 
 
 class Refused(ValueError):
@@ -100,12 +101,16 @@ def person(username: str) -> User:
 
 
 def disable_user(username: str, now: datetime) -> None:
-    """End a person's access; their usage stays. Raises Refused."""
+    """End a person's access, but not that of the only super admin. Raises Refused.
+
+    Their usage stays.
+    """
     with db.atomic():
         live = (User.username == username) & User.disabled_at.is_null()
         user = User.get_or_none(live)
         if not user:
             raise Refused(f'There is no active user "{username}".')
+        _keep_a_super_admin(user)
         User.update(disabled_at=now).where(User.id == user.id).execute()
         _end_sessions(user)
 
@@ -132,7 +137,7 @@ def set_role(username: str, role: str, projects: Collection[str] = ()) -> None:
         if (role == PROJECT_ADMIN) != bool(ids):
             raise Refused("A project admin runs one or more projects; others run none.")
         if role != SUPER_ADMIN:
-            keep_a_super_admin(user)
+            _keep_a_super_admin(user)
         stored = SUPER_ADMIN if role == SUPER_ADMIN else MEMBER
         User.update(role=stored).where(User.id == user.id).execute()
         ProjectAdmin.delete().where(ProjectAdmin.user_id == user.id).execute()
@@ -160,14 +165,18 @@ def _visible(row: Project, rates: Rates) -> VisibleProject:
     return VisibleProject(row.id, row.slug, row.name, row.timezone, own, *policy)
 
 
-def keep_a_super_admin(user: User) -> None:
+def _keep_a_super_admin(user: User) -> None:
     """Raises Refused for the only active super admin."""
-    if user.role == SUPER_ADMIN and not _super_admins().where(User.id != user.id).exists():
+    if user.role != SUPER_ADMIN:
+        return
+    # Writing what stands there already waits for whoever is losing the role at this moment.
+    User.update({User.role: User.role}).where(REIGNS).execute()
+    if not _super_admins().where(User.id != user.id).exists():
         raise Refused(f'"{user.username}" is the only super admin.')
 
 
 def _super_admins() -> ModelSelect:
-    return User.select().where(User.role == SUPER_ADMIN, User.disabled_at.is_null())
+    return User.select().where(REIGNS)
 
 
 def _end_sessions(user: User) -> None:

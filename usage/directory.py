@@ -68,13 +68,6 @@ def invite(
     return user
 
 
-def disable(username: str, now: datetime) -> None:
-    """End a person's access, but not that of the only super admin. Raises Refused."""
-    with db.atomic():
-        accounts.keep_a_super_admin(accounts.person(username))
-        accounts.disable_user(username, now)
-
-
 def password_link(user: User, secret: str, now: datetime) -> str:
     """The token of a link to set a password with, once. Raises Refused."""
     if user.disabled_at:

@@ -56,7 +56,7 @@ def change(name: str):
             accounts.set_role(name, *_role())
             note("role changed", name, _role_words())
         case "disable":
-            directory.disable(name, now())
+            accounts.disable_user(name, now())
             note("user disabled", name)
         case "enable":
             accounts.enable_user(name)
