@@ -246,6 +246,58 @@ def test_a_forged_address_begins_no_new_count(app, vera):
     assert statuses[-1].status_code == 429
 
 
+def test_the_addresses_of_one_home_are_one(enter, vera):
+    for number in range(5):
+        enter("vera", OTHER, f"2001:db8:0:7::{number:x}")
+
+    assert enter("vera", GOOD, "2001:db8:0:7:ffff::1").status_code == 429
+    assert enter("vera", GOOD, "2001:db8:0:8::1").status_code == 302
+
+
+@pytest.mark.parametrize("name", ["vera", "nobody"])
+def test_guesses_from_everywhere_slow_a_name_down_as_well(enter, vera, name):
+    statuses = [enter(name, OTHER, f"198.51.100.{number}").status_code for number in range(22)]
+
+    assert statuses == [422] * 20 + [429] * 2
+    with later(minutes=61):
+        assert enter(name, OTHER, HERE).status_code == 422
+        assert int(enter(name, OTHER, THERE).headers["Retry-After"]) <= 61
+
+
+def test_guesses_from_everywhere_do_not_lock_out_who_is_at_home(enter, vera):
+    assert enter("vera", GOOD, HERE).status_code == 302
+    for number in range(21):
+        enter("vera", OTHER, f"198.51.100.{number}")
+
+    assert enter("vera", GOOD, "192.0.2.1").status_code == 429
+    assert enter("vera", GOOD, HERE).status_code == 302
+
+
+def test_many_guesses_at_once_get_no_further_than_as_many_in_a_row(enter, vera, monkeypatch):
+    guessed = []
+
+    class Slow:
+        """A hasher that is still at work when the next guess comes."""
+
+        def verify(self, *given):
+            guessed.append(given)
+            enter("vera", OTHER)
+            raise sign_in.VerificationError
+
+    monkeypatch.setattr(sign_in, "HASHER", Slow())
+    enter("vera", OTHER)
+
+    assert len(guessed) == 5
+
+
+def test_whoever_goes_on_guessing_fills_no_tables(enter, vera):
+    for _ in range(20):
+        enter("vera", OTHER)
+
+    assert models.AuditEntry.select().count() == 5
+    assert models.Attempt.select().count() == 2
+
+
 def test_the_longest_wait_is_a_quarter_of_an_hour(enter, vera):
     row = {"failures": 500, "last_time": NOW, "blocked_until": NOW}
     enter("vera", OTHER)

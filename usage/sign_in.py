@@ -1,7 +1,5 @@
 """Ways in: passwords, one-time links and sessions; only hashes of them are kept."""
 
-import hashlib
-import hmac
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,11 +7,12 @@ from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from peewee import EXCLUDED, fn
+from peewee import fn
 
-from models import Attempt, Session, SignInLink, User, db
-from usage.accounts import Refused, find_person
-from usage.ingest.event import InvalidEvent, canonical_user
+from models import Session, SignInLink, User, db
+from usage import throttle
+from usage.accounts import Refused, find_person, keyed_hash
+from usage.ingest.event import canonical_user
 
 SIGN_IN, PASSWORD = "sign-in", "password"
 LIFETIMES = {SIGN_IN: timedelta(hours=1), PASSWORD: timedelta(days=7)}
@@ -22,18 +21,7 @@ SHORTEST, LONGEST = 12, 200
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 # Verified in place of a password that isn't there, so that an unknown name takes as long.
 NOBODYS = HASHER.hash(secrets.token_urlsafe(16))
-FREE_FAILURES = 5
-LONGEST_WAIT = 900
-FORGOTTEN = timedelta(days=1)
 WRONG = "That name and password don't belong together."
-
-
-class TooManyAttempts(Refused):
-    """A name that was tried too often; `seconds` until it may be tried again."""
-
-    def __init__(self, seconds: int):
-        super().__init__(f"Too many attempts; try again in {seconds} seconds.")
-        self.seconds = seconds
 
 
 @dataclass(frozen=True)
@@ -46,15 +34,13 @@ class Browser:
 
 def by_password(name: str, password: str, browser: Browser, secret: str, now: datetime) -> User:
     """Whoever that name or e-mail and password belong to. Raises TooManyAttempts or Refused."""
-    # With the address: whoever tries from elsewhere doesn't lock the person out.
-    tried = keyed_hash(f"{_as_tried(name)} {browser.address}", secret, "attempt")
-    _refuse_if_blocked(tried, now)
     user = find_person(name)
+    tried = throttle.limits(name, browser.address, _is_at_home(user, browser, now), secret)
+    throttle.count(tried, now)
     stored = user.password_hash if user and not user.disabled_at else ""
     if not _verified(stored or NOBODYS, password) or not stored:
-        _note_failure(tried, now)
         raise Refused(WRONG)
-    Attempt.delete().where(Attempt.name_hash == tried).execute()
+    throttle.forget(tried, now)
     if HASHER.check_needs_rehash(stored):
         User.update(password_hash=HASHER.hash(password)).where(User.id == user.id).execute()
     return user
@@ -173,43 +159,16 @@ def end_all(user: User) -> None:
     SignInLink.delete().where(SignInLink.user == user).execute()
 
 
-def keyed_hash(token: str, secret: str, purpose: str) -> str:
-    """How a session or link is stored: of no use to someone who copies the table."""
-    message = f"{purpose}:{token}".encode(errors="surrogatepass")
-    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
-
-
-def _as_tried(name: str) -> str:
-    """A name as find_person reads it: another spelling of it begins no new count."""
-    try:
-        return canonical_user(name)
-    except InvalidEvent:
-        return name.strip()
+def _is_at_home(user: User | None, browser: Browser, now: datetime) -> bool:
+    """True where that person is signed in already; as long a look for nobody."""
+    mine = (Session.user == (user.id if user else 0)) & (Session.expires_at > now)
+    places = {
+        throttle.network(place) for (place,) in Session.select(Session.address).where(mine).tuples()
+    }
+    return throttle.network(browser.address) in places
 
 
 def _verified(stored: str, password: str) -> bool:
     with suppress(VerificationError, InvalidHashError):
         return HASHER.verify(stored, password[: LONGEST + 1].encode(errors="surrogatepass"))
     return False
-
-
-def _refuse_if_blocked(tried: str, now: datetime) -> None:
-    attempt = Attempt.get_or_none(Attempt.name_hash == tried)
-    if attempt and attempt.blocked_until > now:
-        raise TooManyAttempts(int((attempt.blocked_until - now).total_seconds()) + 1)
-
-
-def _note_failure(tried: str, now: datetime) -> None:
-    """Count a failure; from the fifth on, each doubles the time until the next attempt."""
-    with db.atomic():
-        Attempt.delete().where(Attempt.last_time < now - FORGOTTEN).execute()
-        row = {"name_hash": tried, "failures": 1, "last_time": now, "blocked_until": now}
-        Attempt.insert(row).on_conflict(
-            conflict_target=(Attempt.name_hash,),
-            update={"failures": Attempt.failures + 1, "last_time": EXCLUDED.last_time},
-        ).execute()
-        failures = Attempt.get(Attempt.name_hash == tried).failures
-        if failures >= FREE_FAILURES:
-            wait = min(2 ** (failures - FREE_FAILURES) * 4, LONGEST_WAIT)
-            until = now + timedelta(seconds=wait)
-            Attempt.update(blocked_until=until).where(Attempt.name_hash == tried).execute()

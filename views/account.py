@@ -4,7 +4,8 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 
 from usage import sign_in
 from usage.accounts import Refused, find_person
-from usage.sign_in import PASSWORD, TooManyAttempts
+from usage.sign_in import PASSWORD
+from usage.throttle import TooManyAttempts
 from views import guards
 from views.front import front_page
 from views.guards import browser, note, now, require_session, settings
@@ -27,6 +28,9 @@ def with_password():
     secret = settings().secret_key
     try:
         user = sign_in.by_password(name, password, browser(), secret, now())
+    except TooManyAttempts as error:
+        # The attempts that led to it are in the audit; whoever goes on fills no tables.
+        return _told(_form(str(error), name), error)
     except Refused as error:
         # What no one is called may be a password, typed a field too early.
         known = find_person(name)
