@@ -23,6 +23,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["settings"] = settings
     app.json.sort_keys = False
     app.config.update(COMPRESS_ALGORITHM=["br", "gzip"], COMPRESS_MIN_SIZE=400)
+    # A form is small; what takes more, usage and uploads, says how much.
+    app.config["MAX_CONTENT_LENGTH"] = 256 * 1024
     Compress(app)
     _use_database(app, settings)
     app.jinja_env.undefined = StrictUndefined

@@ -1,5 +1,7 @@
 """What means nothing is refused by name, in the form the question was asked; never a 500."""
 
+from io import BytesIO
+
 import pytest
 from conftest import HTMX, ON_ONE_DATABASE
 from peewee import OperationalError
@@ -142,3 +144,12 @@ def test_a_busy_database_is_told_and_worth_another_try(
     assert shape in response.text
     assert "locked" not in response.text
     assert names(client.get("/leaderboard")) == ["vera"]
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/account/password", "/admin/people"])
+def test_a_form_that_is_far_too_large_is_refused_before_it_is_kept(client, path):
+    form = {"name": "ada", "file": (BytesIO(b"x" * 300_000), "large")}
+
+    assert (
+        client.post(path, data=form, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 413
+    )
