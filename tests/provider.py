@@ -40,7 +40,12 @@ class Provider:
 
     def forget(self):
         """Be an honest provider again that knows Vera."""
-        self.person = {"sub": "1", "email": "vera@example.com", "name": "Vera Rubin"}
+        self.person = {
+            "sub": "1",
+            "email": "vera@example.com",
+            "email_verified": True,
+            "name": "Vera Rubin",
+        }
         self.changed, self.codes = {}, {}
 
     def close(self):

@@ -136,6 +136,7 @@ CLAIMS = {
     "an address of thousands": {"email": "v" * 5000 + "@example.com"},
     "an address that is no text": {"email": "\ud800@example.com"},
     "an address that leads nowhere": {"email": "../@example.com/.."},
+    "an address of which nobody says that it is verified": {"email_verified": None},
     "an address not verified": {"email_verified": False},
     "an address not verified, in words": {"email_verified": "false"},
 }
