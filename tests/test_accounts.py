@@ -237,3 +237,40 @@ def test_what_the_board_itself_sends_is_taken(client, headers):
 @ON_ONE_DATABASE
 def test_a_malformed_origin_is_refused_as_well(client):
     assert client.post("/sign-out", headers={"Origin": "http://["}).status_code == 403
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [(HTTPS, 302), ("https://localhost", 302), (f"{HTTPS}.evil.example", 403), ("", 403)],
+)
+def test_the_public_address_is_the_boards_own_behind_a_proxy_that_asks_for_another(
+    public_app, ada, origin, status
+):
+    browser = public_app.test_client()
+
+    assert browser.post("/sign-out", headers={"Origin": origin}).status_code == status
+
+
+def test_signing_in_again_ends_the_session_that_the_browser_had(client, app, ada):
+    thief = app.test_client()
+    thief.set_cookie("tallyboard", cookie(client).value)
+
+    client.get(f"/sign-in/{sign_in.create_link(ada, SECRET, NOW)}")
+
+    assert signed_in(client)
+    assert not signed_in(thief)
+    assert models.Session.select().count() == 1
+
+
+def test_a_session_that_somebody_else_put_into_a_browser_is_never_taken_over(app, ada):
+    eve = accounts.create_user("eve", NOW)
+    planted = cookie(browser_of(app, eve)).value
+    victim = app.test_client()
+    victim.set_cookie("tallyboard", planted)
+
+    victim.get(f"/sign-in/{sign_in.create_link(ada, SECRET, NOW)}")
+
+    assert signed_in(victim)
+    assert cookie(victim).value != planted
+    assert sign_in.session(planted, SECRET, NOW) is None

@@ -74,6 +74,22 @@ def test_mapping_and_importing_are_noted(client, make_usage):
     ]
 
 
+def test_who_asks_for_what_is_not_theirs_is_noted(visitors):
+    ann, bob = (visitors.arrive(f"admin of {letter}")[0] for letter in "AB")
+    ann.get("/leaderboard?project=mobile")
+    ann.get("/users/otto")
+    bob.get("/admin/people", headers=HTMX)
+    bob.get("/leaderboard")
+    bob.get("/no-such-page")
+
+    refused = AuditEntry.select().where(AuditEntry.action == "refused").order_by(AuditEntry.id)
+    assert [(one.actor, one.subject, one.detail) for one in refused] == [
+        ("ann", "/leaderboard", 'There is no project "mobile" here.'),
+        ("ann", "/users/otto", "There is no such person here."),
+        ("bob", "/admin/people", "There is no such page."),
+    ]
+
+
 def test_what_commands_change_is_noted_without_a_name(run, make_usage, tmp_path):
     make_usage("v.m")
     (tmp_path / "usage.json").write_text(json.dumps([native(1)]))

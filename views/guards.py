@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request, url_for
 from werkzeug.exceptions import Forbidden, Unauthorized
@@ -45,7 +46,11 @@ def require_session(view: Callable) -> Callable:
         if not user:
             return redirect_to(url_for("account.sign_in_form"))
         g.viewer, g.role = user, accounts.role_of(user)
-        return view(*args, **kwargs)
+        try:
+            return view(*args, **kwargs)
+        except NotVisible as error:
+            note("refused", request.path, str(error))
+            raise
 
     return guarded
 
@@ -142,7 +147,8 @@ def cookie_name() -> str:
 
 
 def start_session(response: Response, user) -> Response:
-    """Give the browser a session of that person."""
+    """Give the browser a session of that person; one that it had before ends."""
+    sign_in.end_session(request.cookies.get(cookie_name(), ""), settings().secret_key)
     lifetime = timedelta(days=settings().session_days)
     token = sign_in.start_session(user, browser(), settings().secret_key, now(), lifetime)
     return set_cookie(response, cookie_name(), token, int(lifetime.total_seconds()))
@@ -200,8 +206,13 @@ def _refuse_forged() -> None:
     if request.method in SAFE_METHODS or machine:
         return
     site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin", "")
     # Browsers leave Sec-Fetch-Site out on plain http hosts other than localhost.
-    own = site in OWN_SITE if site else origin.partition("://")[2] == request.host
+    own = site in OWN_SITE if site else _is_own(request.headers.get("Origin", ""))
     if not own:
         raise Forbidden("This request came from another site.")
+
+
+def _is_own(origin: str) -> bool:
+    host = origin.partition("://")[2]
+    # A proxy may ask for another host than the browser did.
+    return bool(host) and host in (request.host, urlsplit(settings().public_url).netloc)
