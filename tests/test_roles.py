@@ -1,10 +1,12 @@
 """What a project admin and a member see: their own, in every form, and nothing else."""
 
+from datetime import timedelta
+
 import pytest
 from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of
-from reading import names, totals
+from reading import facts, names, totals
 
-from usage import accounts, people
+from usage import accounts, people, projects
 
 READS = ("/leaderboard", "/users")
 
@@ -122,6 +124,23 @@ def test_a_member_counts_their_own_calls_by_source(vera, make_usage):
     make_usage("zoe", project="checkout", source="ide", calls=77)
 
     assert "77" not in vera.get("/users/vera").text
+
+
+def test_a_member_is_not_told_when_others_were_at_work(vera, make_usage):
+    page = vera.get("/users/vera?project=checkout").text
+    make_usage("zoe", project="checkout", time=NOW + timedelta(hours=1, minutes=7))
+
+    assert vera.get("/users/vera?project=checkout").text == page
+
+
+@pytest.mark.parametrize(("least", "rank"), [(2, "#1"), (3, "–")])
+def test_a_members_rank_among_few_tells_nothing_of_them(vera, least, rank):
+    projects.set_identity(projects.find("checkout"), "hidden", least, False)
+
+    page = vera.get("/users/vera?project=checkout")
+
+    assert facts(page)["Rank"].startswith(rank)
+    assert facts(page)["API Calls"] == "3"
 
 
 def test_a_member_without_usage_is_told_so(app, world):

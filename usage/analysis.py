@@ -1,7 +1,7 @@
 """One user's breakdowns in a scope; every list adds up to the user's standing."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -76,6 +76,10 @@ def analysis(scope: Scope, username: str) -> Analysis:
     rows = list(query.tuples())
     ranked, totals = standings(scope)
     mine = next((one for one in ranked if one.user_id == user.id), None)
+    last_seen = max((row[-1] for row in rows), default=None)
+    if scope.horizon.only_self:
+        # When others were last at work is their own business.
+        totals = replace(totals, as_of=last_seen)
     return Analysis(
         standing=_standing(user, _added(rows, scope), mine, scope),
         totals=totals,
@@ -86,7 +90,7 @@ def analysis(scope: Scope, username: str) -> Analysis:
         by_model=_parts(rows, 3, scope),
         by_test_type=_parts(rows, 4, scope),
         first_seen=min((row[-2] for row in rows), default=None),
-        last_seen=max((row[-1] for row in rows), default=None),
+        last_seen=last_seen,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from peewee import Expression, ModelSelect
 
 from models import DailyUsage, Project, Pseudonym, db
+from usage.horizon import VisibleProject
 from usage.scope import Scope
 
 NAMED, HIDDEN, PSEUDONYMS, OWN = POLICIES = ("named", "hidden", "pseudonyms", "own")
@@ -13,23 +14,31 @@ NAMED, HIDDEN, PSEUDONYMS, OWN = POLICIES = ("named", "hidden", "pseudonyms", "o
 CONTRIBUTOR = "contributor-"
 ALL_PROJECTS = -1
 ROWS_AT_ONCE = 500
+# So many more numbers than people that a high one doesn't tell who came late.
+SPARE = 10_000
 
 
 def policy(scope: Scope) -> str:
-    """How people are named to whoever asks for this scope: the most closed of its projects'."""
+    """How people are named to whoever asks for this scope."""
     if scope.horizon.only_self:
         return OWN
-    here = (scope.project,) if scope.project else scope.horizon.projects
-    bound = (one for one in here if one.binds_all or not scope.horizon.sees_all)
-    return max((one.identity for one in bound), key=POLICIES.index, default=NAMED)
+    if scope.project and scope.project.id:
+        return _identity(scope.project, scope)
+    # Nobody knows whose project the usage without one is: it is as open as the most open one.
+    named = [_identity(one, scope) for one in scope.horizon.projects] or [NAMED]
+    opened, closed = (choose(named, key=POLICIES.index) for choose in (min, max))
+    if scope.project or closed == NAMED:
+        return opened
+    # Where some are named, sums over all projects would tell who the others are.
+    return PSEUDONYMS if opened == closed == PSEUDONYMS else OWN
 
 
 def least_users(scope: Scope) -> int:
     """How many people there must be for anyone to be shown; 0 where nothing is hidden."""
-    if policy(scope) != HIDDEN:
-        return 0
-    here = (scope.project,) if scope.project else scope.horizon.projects
-    return max(one.least_users for one in here if one.identity == HIDDEN)
+    here = (scope.project,) if scope.project and scope.project.id else scope.horizon.projects
+    # A rank among few people tells a member about the others.
+    hidden = scope.horizon.only_self or policy(scope) == HIDDEN
+    return max((one.least_users for one in here if one.identity == HIDDEN), default=0) * hidden
 
 
 def too_few(scope: Scope, people: int) -> bool:
@@ -59,7 +68,7 @@ def numbers(scope: Scope, people: Iterable[int]) -> dict[int, int]:
     missing = sorted(set(people) - known.keys())
     while missing:
         taken = set(known.values())
-        free = [n for n in range(1, 2 * (len(taken) + len(missing)) + 20) if n not in taken]
+        free = [n for n in range(1, 2 * (len(taken) + len(missing)) + SPARE) if n not in taken]
         drawn = secrets.SystemRandom().sample(free, len(missing))
         rows = [(key, person, number) for person, number in zip(missing, drawn, strict=True)]
         fields = (Pseudonym.project_id, Pseudonym.user_id, Pseudonym.number)
@@ -90,6 +99,12 @@ def whose(scope: Scope, name: str) -> int | None:
         return None
     here = (Pseudonym.project_id == _key(scope)) & (Pseudonym.number == int(number))
     return Pseudonym.select(Pseudonym.user_id).where(here).scalar()
+
+
+def _identity(project: VisibleProject, scope: Scope) -> str:
+    """How a project names people to the viewer: super admins may be free of that, keys never."""
+    free = scope.horizon.sees_all and scope.horizon.person and not project.binds_all
+    return NAMED if free else project.identity
 
 
 def _bound() -> ModelSelect:
