@@ -340,6 +340,26 @@ class SavedView(Table):
         indexes = ((("user_id", "name"), True),)
 
 
+class Budget(Table):
+    """What a project may cost a calendar month, in USD, or a person in all projects together.
+
+    The other of `project_id` and `user_id` is 0. `basis` is what costs are told by; `thresholds`
+    are percents by spaces.
+    """
+
+    id = BigAutoField()
+    project_id = BigIntegerField(default=0)
+    user_id = BigIntegerField(default=0)
+    amount = TextField()
+    basis = TextField(default="rates")
+    thresholds = TextField(default="")
+    created_at = InstantField()
+
+    class Meta:
+        table_name = "budgets"
+        indexes = ((("project_id", "user_id"), True),)
+
+
 class AuditEntry(Table):
     """Who did what to whom or what, when and from where; actor "" is the command line."""
 
@@ -373,5 +393,6 @@ TABLES = (
     SignInLink,
     Attempt,
     SavedView,
+    Budget,
     AuditEntry,
 )

@@ -44,6 +44,8 @@ ROUTES = {
         "/users.csv/vera",
         PAGE | {"admin of B": 404},
     ),
+    ("GET", "/budgets"): ("/budgets", OWN_PAGE),
+    ("POST", "/budgets"): ("/budgets", OWN_FORM),
     ("GET", "/views"): ("/views", OWN_PAGE),
     ("POST", "/views"): ("/views", OWN_FORM),
     ("POST", "/views/<int:id>"): ("/views/1", signed_in_get(404)),

@@ -51,6 +51,7 @@ def test_a_scope_is_saved_under_a_name_and_leads_back_to_itself(client, world):
     assert "Leaderboard · Checkout · IDE · last 7 days" in text(page.text)
 
 
+@ON_ONE_DATABASE
 def test_the_menu_beside_the_scope_lists_the_views_and_offers_to_save(client, world):
     save(client, "Week", project="checkout", days="7")
     board = client.get("/leaderboard?project=checkout&days=7")
@@ -66,6 +67,7 @@ def test_the_menu_beside_the_scope_lists_the_views_and_offers_to_save(client, wo
     assert "Share with all who see the board of Checkout" in menu.text
 
 
+@ON_ONE_DATABASE
 def test_the_page_of_a_person_is_saved_as_well(client, world):
     saved = save(client, "Vera", "person", username="vera", days="90")
 
@@ -95,6 +97,7 @@ def test_a_shared_view_is_seen_by_those_who_see_the_board_alone(browse, client):
     assert change(browse("max"), "start", "Private").status_code == 404
 
 
+@ON_ONE_DATABASE
 def test_a_shared_view_is_changed_by_its_owner_and_super_admins_alone(browse, client):
     save(browse("max"), "Shared", shared="on")
     accounts.set_role("eve", "project_admin", ["mobile", "checkout"])
@@ -115,6 +118,7 @@ def test_a_shared_view_is_changed_by_its_owner_and_super_admins_alone(browse, cl
     ]
 
 
+@ON_ONE_DATABASE
 def test_what_is_one_s_own_is_not_in_the_audit(client, world):
     before = AuditEntry.select().count()
 
@@ -137,6 +141,7 @@ def test_the_front_door_leads_to_the_view_one_begins_with(app, client, world):
     assert client.get("/").location == "/leaderboard"
 
 
+@ON_ONE_DATABASE
 def test_a_member_saves_and_begins_with_their_own_page(browse):
     vera = browse("vera")
     save(vera, "Mine", "person", username="vera", days="7", default="on")
@@ -163,6 +168,7 @@ def test_a_view_that_no_longer_fits_says_so_and_is_no_beginning(browse):
     assert change(eve, "delete").status_code == 303
 
 
+@ON_ONE_DATABASE
 def test_whom_a_sharer_searched_for_stays_with_them_where_people_are_not_named(browse, client):
     projects.set_identity(projects.find("checkout"), "pseudonyms", 0, False)
     save(client, "Shared", project="checkout", q="vera", shared="on")

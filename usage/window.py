@@ -1,5 +1,6 @@
 """Days, zones and "last N days": the calendar arithmetic of the board."""
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -38,6 +39,16 @@ def zone(name: str) -> ZoneInfo:
 def day_of(instant: datetime, timezone: str) -> date:
     """The calendar day that an aware instant falls on in a zone."""
     return instant.astimezone(zone(timezone)).date()
+
+
+def month_so_far(today: date) -> tuple[date, date]:
+    """The first day of a day's month, and the day."""
+    return today.replace(day=1), today
+
+
+def days_of_month(day: date) -> int:
+    """How many days the day's month has."""
+    return monthrange(day.year, day.month)[1]
 
 
 def last_days(count: int, now: datetime, timezone: str) -> Window:

@@ -43,6 +43,13 @@ def unfold(page: Page) -> None:
         summary.click()
 
 
+def set_budget(page: Page) -> None:
+    """Set a budget that is partly spent."""
+    page.select_option("#project", "checkout")
+    page.fill("#amount", "60")
+    page.click("button[value=set]")
+
+
 # Where, what is done there, and whether the picture goes on below the window.
 SAMPLE = {
     "leaderboard": ("/leaderboard", None, False),
@@ -57,6 +64,7 @@ SAMPLE = {
     ),
     "filters-dates": ("/leaderboard?days=7", press("#filters-button", "#tab-dates-button"), False),
     "views-menu": ("/leaderboard?project=checkout", press("#views-button"), False),
+    "budgets": ("/budgets", set_budget, True),
     "views": ("/views?screen=leaderboard&days=7", None, False),
     "refused": ("/leaderboard", refuse, False),
     "nobody-found": ("/leaderboard?q=nobody", None, False),

@@ -63,6 +63,13 @@ def views(page):
     page.locator("#view-name").wait_for()
 
 
+def budget(page):
+    page.select_option("#project", "checkout")
+    page.fill("#amount", "60")
+    page.get_by_role("button", name="Set budget").click()
+    page.locator(".tb-progress").first.wait_for()
+
+
 SCREENS = {
     "leaderboard": ("/leaderboard", None),
     "sorted": ("/leaderboard", sorted_by_cost),
@@ -70,6 +77,7 @@ SCREENS = {
     "source": ("/leaderboard", filters("Source", "#source-api")),
     "dates": ("/leaderboard", filters("Date Filter", "#last-90")),
     "views": ("/leaderboard?project=checkout", views),
+    "budgets": ("/budgets", budget),
     "saved views": ("/views?screen=leaderboard", None),
     "refused": ("/leaderboard", refused),
     "nobody found": ("/leaderboard?q=nobody", None),

@@ -1,0 +1,53 @@
+"""Budgets: what projects and people may cost a month, and how far they are."""
+
+from flask import Blueprint, redirect, request, url_for
+
+from usage import budgets
+from usage.scope import InvalidScope
+from views.admin import given
+from views.format import money
+from views.guards import horizon, note, now, require_session, viewer
+from views.responses import respond
+
+bp = Blueprint("budgets", __name__, url_prefix="/budgets")
+
+
+@bp.get("")
+@require_session
+def index():
+    """The budgets one may see with their pace, and a form to set one."""
+    mine = horizon()
+    return respond(
+        "budgets",
+        "",
+        paces=budgets.seen(viewer(), mine),
+        horizon=mine,
+        may_set=budgets.may_set,
+        thresholds=budgets.THRESHOLDS,
+        first_days=budgets.FIRST_DAYS,
+        screen="budgets.index",
+    )
+
+
+@bp.post("")
+@require_session
+def change():
+    """Set the budget of a project or a person, or remove one."""
+    mine = horizon()
+    match request.form.get("do"):
+        case "set":
+            slug, username = given("project"), given("user")
+            about = budgets.about(mine, slug, username)
+            notices = request.form.getlist("thresholds")
+            amount = budgets.put(about, given("amount"), budgets.BASES[0], notices, now())
+            note("budget set", slug or username, f"{money(amount)} a month")
+        case "remove":
+            note("budget removed", budgets.remove(viewer(), mine, _id()))
+        case _:
+            raise InvalidScope("do", "must be set or remove")
+    return redirect(url_for("budgets.index"), 303)
+
+
+def _id() -> int:
+    said = given("id")[:9]
+    return int(said) if said.isascii() and said.isdigit() else 0
