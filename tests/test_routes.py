@@ -6,6 +6,7 @@ from visitors import KEYS, LIKE_NOBODY, PEOPLE, VISITORS, WORDS, leaks
 
 pytestmark = ON_ONE_DATABASE
 SIGN_IN = 302
+TOKEN = "embed token of A"
 
 
 def all_get(status, **but):
@@ -23,7 +24,7 @@ def signed_in_get(status, **but):
 def keys_get(status, *scopes):
     """That status with keys of these scopes; 403 with others, 401 without a live one."""
     allowed = {key: status if key.split()[0] in scopes else 403 for key in KEYS}
-    return all_get(401) | allowed | {"revoked key": 401}
+    return all_get(401) | allowed | dict.fromkeys(("revoked key", TOKEN), 401)
 
 
 OPEN, CLOSED, USED = all_get(200), all_get(404), all_get(410)
@@ -31,6 +32,7 @@ OPEN, CLOSED, USED = all_get(200), all_get(404), all_get(410)
 PAGE = signed_in_get(200, member=404)
 OWN_PAGE, OWN_FORM = signed_in_get(200), signed_in_get(422)
 ADMIN, ADMIN_FORM = (signed_in_get(404, super_admin=status) for status in (200, 422))
+EMBEDDED = all_get(401) | {TOKEN: 200}
 READ, INGEST = keys_get(200, "read"), keys_get(200, "ingest")
 
 # In A, Vera works; in B, Otto does. Forms are sent empty, so those who may send them get a 422.
@@ -54,6 +56,11 @@ ROUTES = {
     ("POST", "/api/v1/events"): ("/api/v1/events", INGEST),
     ("POST", "/ingest/litellm"): ("/ingest/litellm", INGEST),
     ("POST", "/v1/<any(traces, logs, metrics):signal>"): ("/v1/traces", INGEST),
+    ("POST", "/api/v1/embed-tokens"): ("/api/v1/embed-tokens", keys_get(422, "embed")),
+    ("GET", "/embed/leaderboard"): ("/embed/leaderboard", EMBEDDED),
+    ("GET", "/embed/users/<username:username>"): ("/embed/users/vera", EMBEDDED),
+    ("GET", "/embed/frame"): ("/embed/frame", CLOSED),
+    ("GET", "/static/embed/<name>"): ("/static/embed/none", CLOSED),
     ("GET", "/sign-in"): ("/sign-in", OPEN),
     ("GET", "/sign-in/<token>"): ("/sign-in/made-up", USED),
     ("POST", "/sign-in"): ("/sign-in", all_get(422)),

@@ -3,14 +3,16 @@
 import itertools
 import re
 
-from usage import accounts, keys, projects, sign_in
+from usage import accounts, grants, keys, projects, sign_in, tokens
+from usage.horizon import COLUMNS
 from usage.ingest.event import Event
 from usage.ingest.record import record
+from usage.pricing import Rates
 
 LIKE_NOBODY = ("nobody", "disabled user", "revoked session")
 # Who each of them is.
 PEOPLE = {"member": "mia", "admin of A": "ann", "admin of B": "bob", "super admin": "ada"}
-KEYS = ("ingest key", "read key", "read key of A", "embed key", "revoked key")
+KEYS = ("ingest key", "read key", "read key of A", "embed key", "revoked key", "embed token of A")
 VISITORS = (*LIKE_NOBODY, *PEOPLE, *KEYS)
 READ_ALL = ("super admin", "read key")
 # The words that belong to either project: who works there, its slug, and what they use.
@@ -55,12 +57,24 @@ class Visitors:
 
     def _key(self, visitor):
         name = f"{visitor} {next(self.numbers)}"
+        if "token" in visitor:
+            return self._token(name)
         scope = visitor.split()[0].replace("revoked", "read")
         project = WORDS["A"][2] if visitor.endswith("A") else ""
         token = keys.create(name, [scope], self.now, project)
         if visitor == "revoked key":
             keys.revoke(name, self.now)
         return {"Authorization": f"Bearer {token}"}
+
+    def _token(self, portal):
+        (project,) = (one.id for one in projects.everyone() if one.slug == WORDS["A"][2])
+        horizon = accounts.horizon(accounts.person("ada"), Rates(3, 15), "UTC", self.now)
+        given = {"origins": ["https://a.example"], "locked": {}, "columns": COLUMNS}
+        given |= {"identity": "named", "details": True, "horizon": horizon, "creator": "ada"}
+        grants.create(portal, projects=[project], **given)
+        claims = {"grant": portal, "subject": "", "origin": "https://a.example", "lock": {}}
+        secret = self.app.extensions["settings"].secret_key
+        return {"Authorization": f"Bearer {tokens.sign(tokens.EMBED, claims, secret, self.now)}"}
 
     def _gone(self, visitor):
         name = f"gone-{next(self.numbers)}"

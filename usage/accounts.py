@@ -3,12 +3,13 @@
 import hashlib
 import hmac
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 from peewee import ModelSelect, fn
 
 from models import DailyUsage, Key, Project, ProjectAdmin, Session, SignInLink, User, db
-from usage.horizon import Horizon, VisibleProject
+from usage.horizon import Horizon, Permission, VisibleProject
 from usage.ingest.event import InvalidEvent, canonical_user
 from usage.pricing import Rates, read_rate
 
@@ -20,8 +21,10 @@ class Refused(ValueError):
     """Something that can't be done: a sentence for a person."""
 
 
-def horizon(viewer: User | Key, rates: Rates, timezone: str, now: datetime) -> Horizon:
-    """What a signed-in person or a key may see: closed unless their role opens it."""
+def horizon(viewer: User | Key | Permission, rates: Rates, timezone: str, now: datetime) -> Horizon:
+    """What a signed-in person, a key or a portal may see: closed unless their role opens it."""
+    if isinstance(viewer, Permission):
+        return _granted(viewer, rates, timezone, now)
     rows = Project.select().order_by(Project.name, Project.slug)
     person, only_self = 0, False
     if isinstance(viewer, Key):
@@ -38,6 +41,26 @@ def horizon(viewer: User | Key, rates: Rates, timezone: str, now: datetime) -> H
             rows = rows.where(Project.id.in_(used.where(DailyUsage.user.in_(names(person)))))
     seen = tuple(_visible(row, rates) for row in rows)
     return Horizon(seen, sees_all, timezone, rates, now, person, only_self)
+
+
+def _granted(viewer: Permission, rates: Rates, timezone: str, now: datetime) -> Horizon:
+    rows = Project.select().order_by(Project.name, Project.slug)
+    rows = rows if viewer.all_projects else rows.where(Project.id.in_(viewer.projects))
+    # However many projects a portal shows, how they name their people binds it.
+    seen = tuple(replace(_visible(row, rates), binds_all=True) for row in rows)
+    return Horizon(
+        seen,
+        viewer.all_projects,
+        timezone,
+        rates,
+        now,
+        viewer.person,
+        columns=viewer.columns,
+        details=viewer.details,
+        identity=viewer.identity,
+        locked=viewer.locked,
+        embedded=True,
+    )
 
 
 def role_of(user: User) -> str:

@@ -9,7 +9,7 @@ from peewee import fn
 
 from models import DailyUsage, User
 from usage import accounts, naming
-from usage.daily import in_scope, sums
+from usage.daily import in_scope, sums, within_locks
 from usage.horizon import NotVisible
 from usage.leaderboard import Counts, Standing, Totals, standings, veiled
 from usage.rollups import COUNTERS
@@ -104,11 +104,12 @@ def _visible_user(scope: Scope, username: str) -> tuple[User, list[int]]:
     if not user or user.id != scope.horizon.person:
         user = _other(scope, username, user)
     names = accounts.names(user.id) if user else []
-    if user and not scope.horizon.sees_all and user.id != scope.horizon.person:
-        seen = [project.id for project in scope.horizon.projects]
-        usage = DailyUsage.select().where(DailyUsage.user.in_(names))
-        user = user if usage.where(DailyUsage.project_id.in_(seen)).exists() else None
-    if not user:
+    horizon = scope.horizon
+    bounded = horizon.embedded or not horizon.sees_all
+    if user and bounded and user.id != horizon.person:
+        usage = within_locks(DailyUsage.select().where(DailyUsage.user.in_(names)), scope)
+        user = user if usage.exists() else None
+    if not user or not horizon.details:
         raise NotVisible("There is no such person here.")
     return user, names
 

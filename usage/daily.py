@@ -50,6 +50,18 @@ def in_scope(query: ModelSelect, scope: Scope, source: str | None = None) -> Mod
     return query
 
 
+def within_locks(query: ModelSelect, scope: Scope) -> ModelSelect:
+    """Narrow any query of daily rows to what no choice of the viewer could widen."""
+    horizon = scope.horizon
+    if not horizon.sees_all:
+        query = query.where(DailyUsage.project_id.in_([one.id for one in horizon.projects]))
+    if not horizon.offers("dates"):
+        query = query.where(DailyUsage.day.between(scope.window.first, scope.window.last))
+    if not horizon.offers("source") and scope.source != ALL:
+        query = query.where(DailyUsage.source == stored(scope.source))
+    return query
+
+
 def stored(source: str) -> str:
     """A source as the tables hold it: unassigned is the empty text."""
     return "" if source == "unassigned" else source

@@ -1,12 +1,18 @@
 """Horizon: what a viewer may see, and the defaults that their questions start from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from usage.pricing import Rates
 
 ALL = "all"
 UNASSIGNED = "unassigned"
+COLUMNS = ("calls", "prompt_tokens", "completion_tokens", "cost")
+"""What a viewer may see of a row, and sort by."""
+DATES = ("days", "from", "to")
+RATES = ("prompt_cost", "completion_cost")
+TOKENS = ("prompt_tokens", "completion_tokens")
 
 
 class NotVisible(LookupError):
@@ -31,11 +37,32 @@ class VisibleProject:
 
 
 @dataclass(frozen=True)
+class Permission:
+    """What a portal may show one of its readers: its grant, narrowed to what its token locks.
+
+    `projects` are ids, and say nothing where it is all of them; `locked` overrules the arguments
+    of the same names; `identity` is how people are named at the most. `person` is the reader's
+    own user id, 0 for nobody in particular.
+    """
+
+    portal: str
+    origins: tuple[str, ...]
+    projects: tuple[int, ...]
+    all_projects: bool
+    locked: Mapping[str, str]
+    columns: tuple[str, ...]
+    identity: str
+    details: bool
+    person: int = 0
+
+
+@dataclass(frozen=True)
 class Horizon:
     """What a viewer may see, and the defaults their questions start from.
 
     `person` is the viewer's own user id, 0 for a program; who sees only_self sees nobody else's
-    row, in any of the projects they used.
+    row, in any of the projects they used. `columns`, `details`, `identity` and `locked` narrow
+    what a portal shows: see Permission.
     """
 
     projects: tuple[VisibleProject, ...]
@@ -45,6 +72,26 @@ class Horizon:
     now: datetime
     person: int = 0
     only_self: bool = False
+    columns: tuple[str, ...] = COLUMNS
+    details: bool = True
+    identity: str = "named"
+    locked: Mapping[str, str] = field(default_factory=dict)
+    embedded: bool = False
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Which filters the viewer may choose from."""
+        return tuple(name for name in ("project", "source", "dates") if self.offers(name))
+
+    def offers(self, choice: str) -> bool:
+        """True when the project, source, dates or rates of a question are the viewer's choice."""
+        names = {"dates": DATES, "rates": RATES}.get(choice, (choice,))
+        if any(name in self.locked for name in names):
+            return False
+        if choice == "project":
+            return self.sees_all or (self.embedded and len(self.projects) > 1)
+        # Costs at rates of one's own would tell the tokens.
+        return choice != "rates" or {"cost", *TOKENS} <= set(self.columns)
 
     def project(self, slug: str) -> VisibleProject | None:
         """The project of that slug; None stands for all of them. Raises NotVisible."""

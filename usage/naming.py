@@ -25,7 +25,7 @@ def policy(scope: Scope) -> str:
     if scope.project and scope.project.id:
         return _identity(scope.project, scope)
     # Nobody knows whose project the usage without one is: it is as open as the most open one.
-    named = [_identity(one, scope) for one in scope.horizon.projects] or [NAMED]
+    named = [_identity(one, scope) for one in scope.horizon.projects] or [scope.horizon.identity]
     opened, closed = (choose(named, key=POLICIES.index) for choose in (min, max))
     if scope.project or closed == NAMED:
         return opened
@@ -36,8 +36,9 @@ def policy(scope: Scope) -> str:
 def least_users(scope: Scope) -> int:
     """How many people there must be for anyone to be shown; 0 where nothing is hidden."""
     here = (scope.project,) if scope.project and scope.project.id else scope.horizon.projects
-    # A rank among few people tells a member about the others.
-    hidden = scope.horizon.only_self or policy(scope) == HIDDEN
+    # A rank among few people tells a member about the others, and so do few pseudonyms.
+    closed = scope.horizon.only_self or scope.horizon.identity != NAMED
+    hidden = closed or policy(scope) == HIDDEN
     return max((one.least_users for one in here if one.identity == HIDDEN), default=0) * hidden
 
 
@@ -104,7 +105,8 @@ def whose(scope: Scope, name: str) -> int | None:
 def _identity(project: VisibleProject, scope: Scope) -> str:
     """How a project names people to the viewer: super admins may be free of that, keys never."""
     free = scope.horizon.sees_all and scope.horizon.person and not project.binds_all
-    return NAMED if free else project.identity
+    identity = NAMED if free else project.identity
+    return max(identity, scope.horizon.identity, key=POLICIES.index)
 
 
 def _bound() -> ModelSelect:

@@ -9,14 +9,14 @@ from decimal import Decimal
 from typing import Self
 from unicodedata import category
 
-from usage.horizon import ALL, UNASSIGNED, Horizon, VisibleProject
+from usage.horizon import ALL, COLUMNS, DATES, RATES, UNASSIGNED, Horizon, VisibleProject
 from usage.pricing import InvalidRate, Rates, plain, read_rate
 from usage.window import MOST_DAYS, Window, day_of, last_days
 
 SOURCES = (ALL, "ui", "cli", "ide", "api", UNASSIGNED)
 ASCENDING = "-asc"
-COLUMNS = ("activity", "calls", "prompt_tokens", "completion_tokens", "cost")
-SORTS = (*COLUMNS, *(column + ASCENDING for column in COLUMNS))
+ACTIVITY = "activity"
+SORTS = tuple(name + order for order in ("", ASCENDING) for name in (ACTIVITY, *COLUMNS))
 PAGE_SIZES = (25, 50, 100)
 DEFAULT_DAYS = 30
 ARGUMENTS = (
@@ -55,18 +55,23 @@ class Scope:
     rates: Rates
     days: int | None = DEFAULT_DAYS
     source: str = ALL
-    sort: str = COLUMNS[0]
+    sort: str = ACTIVITY
     q: str = ""
     page: int = 1
     per_page: int = PAGE_SIZES[0]
 
     @classmethod
     def from_args(cls, args: Mapping[str, str], horizon: Horizon) -> Self:
-        """Read request arguments; blanks mean the default.
+        """Read request arguments; blanks mean the default, and what is locked is not asked.
 
         Raises InvalidScope for what is malformed and NotVisible for a project out of sight.
         """
         said = {name: args.get(name, "").strip() for name in ARGUMENTS}
+        if any(name in horizon.locked for name in DATES):
+            said |= dict.fromkeys(DATES, "")
+        if not horizon.offers("rates"):
+            said |= dict.fromkeys(RATES, "")
+        said |= horizon.locked
         project = horizon.project(said["project"])
         timezone = project.timezone if project else horizon.timezone
         usual = horizon.rates_of(project)
@@ -81,7 +86,7 @@ class Scope:
                 _rate("completion_cost", said, usual.completion),
             ),
             source=_choice("source", said, SOURCES),
-            sort=_choice("sort", said, SORTS),
+            sort=_choice("sort", said, _sorts(horizon)),
             q=_search(said["q"]),
             page=_whole("page", said, 1, 1_000_000, 1),
             per_page=int(_choice("per_page", said, tuple(str(size) for size in PAGE_SIZES))),
@@ -96,14 +101,19 @@ class Scope:
             "days": (str(self.days or ""), str(DEFAULT_DAYS if self.days else "")),
             "from": ("" if self.days else self.window.first.isoformat(), ""),
             "to": ("" if self.days else self.window.last.isoformat(), ""),
-            "sort": (self.sort, COLUMNS[0]),
+            "sort": (self.sort, ACTIVITY),
             "q": (self.q, ""),
             "page": (str(self.page), "1"),
             "per_page": (str(self.per_page), str(PAGE_SIZES[0])),
             "prompt_cost": (plain(self.rates.prompt), plain(usual.prompt)),
             "completion_cost": (plain(self.rates.completion), plain(usual.completion)),
         }
-        return {name: value for name, (value, usual) in said.items() if value != usual}
+        locked = self.horizon.locked
+        return {
+            name: value
+            for name, (value, usual) in said.items()
+            if value != usual and name not in locked
+        }
 
     def args(self, **changes: object) -> dict[str, str]:
         """The canonical arguments with some changed; any change but `page` returns to page 1."""
@@ -140,7 +150,7 @@ class Scope:
         The project is a filter only to who sees them all; others choose theirs in the header.
         """
         args = self.to_args()
-        if not self.horizon.sees_all:
+        if not self.horizon.offers("project"):
             args.pop("project", None)
         dates = "from" in args or "days" in args
         return tuple(n for n in ("project", "source") if n in args) + ("dates",) * dates
@@ -157,6 +167,11 @@ class Scope:
     def whole(self) -> "Scope":
         """The same question with all of its answer on one page."""
         return replace(self, page=1, per_page=sys.maxsize)
+
+
+def _sorts(horizon: Horizon) -> tuple[str, ...]:
+    """What a viewer may sort by: an order tells of a column as well."""
+    return tuple(s for s in SORTS if s.removesuffix(ASCENDING) in (ACTIVITY, *horizon.columns))
 
 
 def _slug(project: VisibleProject | None) -> str:

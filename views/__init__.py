@@ -11,6 +11,7 @@ from views import (
     assets,
     audit,
     budgets,
+    embed,
     exports,
     health,
     identities,
@@ -50,6 +51,7 @@ BLUEPRINTS = (
     projects.bp,
     keys.bp,
     audit.bp,
+    embed.bp,
     health.bp,
     assets.bp,
 )

@@ -34,14 +34,14 @@ def show(username: str):
         "analysis",
         url_for("analysis.show", username=username, **asked.to_args()),
         person=person,
-        charts=_charts(asked, person),
+        charts=charts(asked, person),
         screen="analysis.show",
         username=username,
         **surroundings(asked, users),
     )
 
 
-def _charts(asked: Scope, person: Analysis) -> dict:
+def charts(asked: Scope, person: Analysis) -> dict:
     """The drawings of a person's breakdowns, by what they are divided by."""
     tokens = person.standing
     split = [("Prompt", tokens.prompt_tokens), ("Completion", tokens.completion_tokens)]

@@ -1,7 +1,11 @@
-"""Styles and scripts: each kind one file, compressed once, cached for ever under its hash."""
+"""Styles and scripts: each kind one file, compressed once, cached for ever under its hash.
+
+What portals load keeps its address and is asked for anew each time.
+"""
 
 import gzip
 import hashlib
+import re
 from pathlib import Path
 
 from flask import Blueprint, Flask, current_app, request, url_for
@@ -14,18 +18,21 @@ BUNDLES = {
     "board.css": ("css/tokens.css", "css/*.css"),
     "board.js": ("vendor/*.js", "js/*.js"),
 }
-TYPES = {"board.css": "text/css; charset=utf-8", "board.js": "text/javascript; charset=utf-8"}
+EMBEDDED = ("base", "charts", "controls", "leaderboard", "analysis")
+TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
 def register(app: Flask) -> None:
     """Join the files of each bundle, and tell templates their addresses."""
     bundles = {name: _joined(patterns) for name, patterns in BUNDLES.items()}
-    hashes = {name: hashlib.sha256(text).hexdigest()[:12] for name, text in bundles.items()}
+    hashes = {name: _hash(text) for name, text in bundles.items()}
     app.extensions["bundles"] = {
-        (hashes[name], name): (text, gzip.compress(text, 9, mtime=0))
-        for name, text in bundles.items()
+        (hashes[name], name): _packed(text) for name, text in bundles.items()
     }
+    scripts = {file.name: file.read_bytes() for file in (STATIC / "embed").glob("*.js")}
+    embedded = scripts | {"tally-board.css": _for_portals()}
+    app.extensions["embedded"] = {name: _packed(text) for name, text in embedded.items()}
     app.jinja_env.globals["asset"] = lambda name: url_for(
         "assets.bundle", version=hashes[name], name=name
     )
@@ -37,12 +44,51 @@ def bundle(version: str, name: str):
     found = current_app.extensions["bundles"].get((version, name))
     if not found:
         raise NotFound("There is no such file.")
+    return _answer(name, found, {"Cache-Control": FOR_EVER})
+
+
+@bp.get("/static/embed/<name>")
+def embedded(name: str):
+    """What the pages of portals load, wherever they come from."""
+    found = current_app.extensions["embedded"].get(name)
+    if not found:
+        raise NotFound("There is no such file.")
+    headers = {"Cache-Control": "no-cache", "Cross-Origin-Resource-Policy": "cross-origin"}
+    response = _answer(name, found, headers)
+    response.set_etag(_hash(found[0]), weak=True)
+    return response.make_conditional(request.environ)
+
+
+def _answer(name: str, found: tuple[bytes, bytes], headers: dict[str, str]) -> Response:
     plain, compressed = found
-    headers = {"Cache-Control": FOR_EVER, "Vary": "Accept-Encoding"}
+    headers = headers | {"Vary": "Accept-Encoding"}
+    kind = TYPES[Path(name).suffix]
     if request.accept_encodings["gzip"]:
         headers["Content-Encoding"] = "gzip"
-        return Response(compressed, headers=headers, content_type=TYPES[name])
-    return Response(plain, headers=headers, content_type=TYPES[name])
+        return Response(compressed, headers=headers, content_type=kind)
+    return Response(plain, headers=headers, content_type=kind)
+
+
+def _for_portals() -> bytes:
+    """The board's styles for a box in another page: they stay in it, and follow its width.
+
+    Every token --tb-x takes the value of the page's --tally-x, if it has one.
+    """
+    tokens = (STATIC / "css/tokens.css").read_text().partition("@layer tokens {")[2]
+    tokens = re.sub(r"--tb-([\w-]+): ([^;]+);", r"--tb-\1: var(--tally-\1, \2);", tokens)
+    others = _joined(tuple(f"css/{name}.css" for name in EMBEDDED)).decode()
+    board = f"@layer tokens {{{tokens}{others}".replace(":root", ".tb-embed")
+    board = re.sub(r"@media (?=\(m(?:ax|in)-width)", "@container tally ", board)
+    around = (STATIC / "embed" / "around.css").read_text()
+    return f"{around}@layer tallyboard {{{board}}}".encode()
+
+
+def _hash(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:12]
+
+
+def _packed(text: bytes) -> tuple[bytes, bytes]:
+    return text, gzip.compress(text, 9, mtime=0)
 
 
 def _joined(patterns: tuple[str, ...]) -> bytes:

@@ -34,8 +34,9 @@ def register(app: Flask) -> None:
 
 
 def address(url: str, args: Mapping[str, str]) -> str:
-    """An address with its arguments."""
-    return f"{url}?{urlencode(args)}" if args else url
+    """An address with its arguments, after those it has already."""
+    joint = "&" if "?" in url else "?"
+    return f"{url}{joint}{urlencode(args)}" if args else url
 
 
 def exact(number: int) -> str:

@@ -87,7 +87,7 @@ def require_key(scope: str) -> Callable:
     def decorator(view: Callable) -> Callable:
         @wraps(view)
         def guarded(*args, **kwargs):
-            key = keys.find(_sent_key())
+            key = keys.find(sent_key())
             if not key:
                 raise Unauthorized("Send a live key as Authorization: Bearer <key>.")
             if scope not in key.scopes.split():
@@ -111,12 +111,12 @@ def scope() -> Scope:
     return Scope.from_args(request.args, horizon())
 
 
-def strict_scope() -> Scope:
+def strict_scope(*more: str, within: Horizon | None = None) -> Scope:
     """As scope(), for programs: an argument that isn't known would be silently ignored."""
     for name in request.args:
-        if name not in ARGUMENTS:
+        if name not in (*ARGUMENTS, *more):
             raise InvalidScope(name[:100], f"is not known; use {', '.join(ARGUMENTS)}")
-    return scope()
+    return Scope.from_args(request.args, within or horizon())
 
 
 def viewer():
@@ -191,7 +191,8 @@ def _secure() -> bool:
     return request.is_secure or settings().public_url.startswith("https://")
 
 
-def _sent_key() -> str:
+def sent_key() -> str:
+    """The key or token that a program signed its request with."""
     header = request.headers.get("Authorization", "").strip()
     # Some senders leave the %20 of their environment variable as it is.
     scheme, _, token = header.replace("%20", " ", 1).partition(" ")
@@ -202,7 +203,7 @@ def _sent_key() -> str:
 
 def _refuse_forged() -> None:
     # A key is nothing that a browser sends by itself.
-    machine = request.path.startswith(MACHINES) or _sent_key()
+    machine = request.path.startswith(MACHINES) or sent_key()
     if request.method in SAFE_METHODS or machine:
         return
     site = request.headers.get("Sec-Fetch-Site")

@@ -1,6 +1,7 @@
 """respond(), refusals in the form of the question, and headers. Only here: HX- headers."""
 
 import re
+from urllib.parse import unquote
 
 from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request
 from flask_htmx import HTMX
@@ -10,6 +11,7 @@ from usage.accounts import Refused
 from usage.horizon import NotVisible
 from usage.ingest import otlp_messages
 from usage.scope import InvalidScope
+from views import places
 
 htmx = HTMX()
 NEGOTIATED_ON = (
@@ -18,11 +20,13 @@ NEGOTIATED_ON = (
     "HX-History-Restore-Request",
     "HX-Target",
     "HX-Trigger",
+    "HX-Source",
 )
 WHOLE_VIEW = "main"
 # Inputs that people type in: each keystroke rewrites the address instead of adding history.
 TYPED = ("prompt_cost", "completion_cost", "by-last", "q")
 MACHINES = ("/api/", "/ingest/")
+EMBEDS = "/embed/"
 # google.rpc.Code: what OTLP's senders read in a refusal.
 RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 3, 415: 3, 422: 3, 500: 13, 503: 14}
 # How SQLite tells that a table or column isn't there; PostgreSQL has codes, in any language.
@@ -59,7 +63,12 @@ def wants_fragment() -> bool:
 
 def trigger() -> str:
     """The id of the element that asked, when htmx did."""
-    return (htmx.trigger or "") if wants_fragment() else ""
+    return _id(htmx.trigger or request.headers.get("HX-Source"))
+
+
+def target() -> str:
+    """The id of the element that the answer goes to, when htmx asked."""
+    return _id(htmx.target)
 
 
 def respond(name: str, address: str, status: int = 200, **context: object) -> Response:
@@ -71,7 +80,7 @@ def respond(name: str, address: str, status: int = 200, **context: object) -> Re
     parts = ["page.html"]
     if wants_fragment():
         # A screen without a region of its own is always swapped whole.
-        parts = ["_view.html"] if htmx.target == WHOLE_VIEW else ["_update.html", "_view.html"]
+        parts = ["_view.html"] if target() == WHOLE_VIEW else ["_update.html", "_view.html"]
     typing = trigger() in TYPED
     page = render_template(
         [f"{name}/{part}" for part in parts],
@@ -106,6 +115,10 @@ def refuse(status: int, message: str, field: str | None = None, title: str = "")
         return Response(body, status, content_type=kind)
     if request.path.startswith(MACHINES):
         return make_response({"error": {"field": field, "message": message}}, status)
+    if request.path.startswith(EMBEDS):
+        context = {"message": message, "field": field, "place": places.place()}
+        page = render_template("embed/_refusal.html", known=places.is_known(), **context)
+        return make_response(page, status, {"HX-Reswap": "none"} if places.is_known() else {})
     context = {"message": message, "field": field, "title": title, "fragment": wants_fragment()}
     if "viewer" in g:
         context["screen"] = ""
@@ -138,6 +151,13 @@ def unstorable(error: Exception) -> Response:
     """A value that the database can't hold: sending it again would change nothing."""
     current_app.logger.error("The database refused a value: %s", error)
     return refuse(422, "A value is too large for the database, or is no text that it can hold.")
+
+
+def _id(told: str | None) -> str:
+    # htmx 2 sends an id, htmx 4 a tag and perhaps an id after it: input#q.
+    tag, separator, id = (told or "").partition("#")
+    id = unquote(id) if separator else tag
+    return places.inside(id) if wants_fragment() else ""
 
 
 def _later(message: str) -> Response:

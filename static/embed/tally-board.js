@@ -1,0 +1,190 @@
+/* <tally-board src>: the board in a portal's page, with nothing else needed. docs/embedding.md. */
+(() => {
+  const styles = new URL("tally-board.css", document.currentScript.src).href;
+  const policy = window.trustedTypes?.createPolicy("tally-board", { createHTML: (html) => html });
+  const PARTS = "scope controls box panel table row button pager title summary chart notice";
+  const EARLY = 30_000;
+
+  class TallyBoard extends HTMLElement {
+    static observedAttributes = ["src"];
+    #fetchToken;
+    #token;
+    #until = 0;
+    #asking;
+    #failed;
+    #timer;
+
+    get fetchToken() {
+      return this.#fetchToken;
+    }
+
+    set fetchToken(fetchToken) {
+      this.#fetchToken = fetchToken;
+      this.#token = undefined;
+      this.reload();
+    }
+
+    connectedCallback() {
+      if (!this.shadowRoot) this.#build();
+      addEventListener("online", this.#again);
+      document.addEventListener("visibilitychange", this.#again);
+      document.addEventListener("pointerdown", this.#closePanel);
+      // Set before this script was there, it would hide the setter.
+      if (Object.hasOwn(this, "fetchToken")) {
+        const { fetchToken } = this;
+        delete this.fetchToken;
+        this.fetchToken = fetchToken;
+      } else this.reload();
+    }
+
+    disconnectedCallback() {
+      removeEventListener("online", this.#again);
+      document.removeEventListener("visibilitychange", this.#again);
+      document.removeEventListener("pointerdown", this.#closePanel);
+      this.#asking?.abort();
+    }
+
+    attributeChangedCallback() {
+      this.reload();
+    }
+
+    /* Ask for all of it anew. Another origin is asked with a token only. */
+    reload() {
+      const src = this.getAttribute("src");
+      if (!this.shadowRoot || !this.isConnected || !src) return;
+      const url = new URL(src, document.baseURI);
+      if (this.#fetchToken || url.origin === location.origin) this.#load(url);
+    }
+
+    #build() {
+      const root = this.attachShadow({ mode: "open" });
+      const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: styles });
+      this.styled = new Promise((done) => (link.onload = link.onerror = done));
+      root.append(link, document.createElement("div"));
+      root.addEventListener("click", (event) => {
+        const link = event.target.closest("a[href]");
+        if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        this.#load(this.#resolved(link.getAttribute("href")), link);
+      });
+      root.addEventListener("submit", (event) => {
+        event.preventDefault();
+        this.#send(event.target);
+      });
+      root.addEventListener("input", ({ target }) => {
+        if (!target.form) return;
+        clearTimeout(this.#timer);
+        const wait = target.type === "radio" ? 0 : 300;
+        this.#timer = setTimeout(() => this.#send(target), wait);
+      });
+      root.addEventListener("keydown", (event) => {
+        if (event.key === "Escape") this.#closePanel(event, true);
+      });
+    }
+
+    #closePanel = (event, focus) => {
+      const panel = this.shadowRoot.querySelector("details[data-panel][open]");
+      if (!panel || (!focus && event.composedPath().includes(panel))) return;
+      panel.open = false;
+      if (focus) panel.querySelector("summary").focus();
+    };
+
+    #again = () => {
+      if (this.#failed && document.visibilityState === "visible") this.#load(...this.#failed);
+    };
+
+    #resolved(address) {
+      return new URL(address, new URL(this.getAttribute("src"), document.baseURI));
+    }
+
+    #send(source) {
+      const form = source.form ?? source;
+      const url = this.#resolved(form.getAttribute("action"));
+      for (const [name, value] of new FormData(form)) url.searchParams.set(name, value);
+      this.#load(url, source.form && source.form.id.endsWith("filters") ? source : form);
+    }
+
+    async #ask(url, source, signal) {
+      const headers = { "HX-Request": "true" };
+      if (source) {
+        headers["HX-Trigger"] = encodeURI(source.id);
+        headers["HX-Target"] = source.getAttribute("hx-target").slice(1);
+      }
+      if (this.#fetchToken) {
+        if (!this.#token || Date.now() > this.#until) {
+          const { token, expires_in } = await this.#fetchToken();
+          this.#token = token;
+          this.#until = Date.now() + expires_in * 1000 - EARLY;
+        }
+        headers.Authorization = `Bearer ${this.#token}`;
+      }
+      const credentials = this.#fetchToken ? "omit" : "same-origin";
+      return fetch(url, { headers, credentials, signal, cache: "no-store" });
+    }
+
+    async #load(url, source) {
+      clearTimeout(this.#timer);
+      this.#asking?.abort();
+      const { signal } = (this.#asking = new AbortController());
+      const region = this.shadowRoot.querySelector("section.tb-region");
+      region?.classList.add("htmx-request");
+      this.#failed = undefined;
+      try {
+        let response = await this.#ask(url, source, signal);
+        if (response.status === 401 && this.#fetchToken && !signal.aborted) {
+          this.#token = undefined;
+          response = await this.#ask(url, source, signal);
+        }
+        const html = await response.text();
+        await this.styled;
+        if (signal.aborted) return;
+        this.#show(html, source, response.ok);
+        if (!response.ok) throw Object.assign(new Error(response.statusText), { status: response.status });
+        this.#tell("loaded", { url: url.href });
+      } catch (error) {
+        if (signal.aborted) return;
+        const expired = error.status === 401 || error.status === 403;
+        if (error.status !== 422 && error.status !== 404) this.#failed = [url, source];
+        this.#tell(expired ? "expired" : "error", { error, status: error.status });
+      } finally {
+        if (!signal.aborted) region?.classList.remove("htmx-request");
+      }
+    }
+
+    #tell(name, detail) {
+      this.dispatchEvent(new CustomEvent(`tally:${name}`, { detail, bubbles: true, composed: true }));
+    }
+
+    #show(html, source, good) {
+      const root = this.shadowRoot;
+      const answer = document.createElement("template");
+      answer.innerHTML = policy ? policy.createHTML(html) : html;
+      const { activeElement: active } = root;
+      answer.content.querySelector("link")?.remove();
+      for (const part of answer.content.querySelectorAll("[hx-swap-oob]")) {
+        const place = root.getElementById(part.id);
+        part.remove();
+        if (part.getAttribute("hx-swap-oob") === "innerHTML") place?.replaceChildren(...part.childNodes);
+        else place?.replaceWith(part);
+      }
+      const target = source && root.querySelector(source.getAttribute("hx-target"));
+      if (!target) root.querySelector("div").replaceChildren(answer.content);
+      else if (good && target.matches("section")) target.replaceWith(answer.content);
+      else if (good) target.replaceChildren(answer.content);
+      for (const part of PARTS.split(" ")) {
+        for (const one of root.querySelectorAll(`.tb-${part}`)) one.part.add(part);
+      }
+      this.#refocus(root, active);
+    }
+
+    #refocus(root, active) {
+      if (!active || active.isConnected) return;
+      const same = active.id && root.getElementById(active.id);
+      const next = same || root.querySelector("[autofocus], summary");
+      next?.focus({ preventScroll: Boolean(same) });
+      if (same && active.selectionStart != null) same.setSelectionRange(active.selectionStart, active.selectionEnd);
+    }
+  }
+
+  customElements.get("tally-board") ?? customElements.define("tally-board", TallyBoard);
+})();

@@ -1,0 +1,237 @@
+"""POST /api/v1/embed-tokens, and what the tokens open: what was granted, and not for long."""
+
+import base64
+import json
+from datetime import timedelta
+
+import pytest
+import time_machine
+from conftest import NOW, ON_ONE_DATABASE, SECRET, settings
+from portals import ORIGIN, Reader
+from reading import names, rows
+
+from usage import accounts, grants, projects, tokens
+
+pytestmark = ON_ONE_DATABASE
+MINT = "/api/v1/embed-tokens"
+PATHS = ("/embed/leaderboard", "/embed/users/vera")
+
+
+@pytest.fixture
+def usage(make_usage):
+    """Vera in Checkout, Otto in Mobile."""
+    make_usage("vera", project="checkout", source="ide")
+    make_usage("otto", project="mobile")
+
+
+@pytest.fixture
+def mint(anonymous, make_key):
+    """Asks for a token as a portal's server does."""
+    keys = {}
+
+    def mint(project="", **asked):
+        if project not in keys:
+            keys[project] = make_key("embed", project=project)
+        return anonymous.post(MINT, json={"grant": "portal"} | asked, headers=keys[project])
+
+    return mint
+
+
+def refused(client, token, **headers):
+    """Both embeds refuse that token; the status of the table's refusal."""
+    for path in PATHS:
+        response = Reader(client, token).get(path, headers=headers)
+        assert response.status_code in (401, 403)
+        assert not rows(response)
+        assert "vera" not in response.text
+    return Reader(client, token).get(PATHS[0], headers=headers).status_code
+
+
+def made_up(purpose=tokens.EMBED, secret=SECRET, **claims):
+    claims = {"grant": "portal", "subject": "", "origin": ORIGIN, "lock": {}} | claims
+    return tokens.sign(purpose, claims, secret, NOW)
+
+
+def test_a_token_opens_the_board_for_five_minutes(usage, anonymous, make_grant, mint):
+    make_grant()
+
+    answer = mint().get_json()
+
+    assert answer == {"token": answer["token"], "expires_in": 300, "origin": ORIGIN}
+    with time_machine.travel(NOW + timedelta(seconds=299), tick=False):
+        assert names(Reader(anonymous, answer["token"]).get(PATHS[0])) == ["vera"]
+    with time_machine.travel(NOW + timedelta(seconds=300), tick=False):
+        assert refused(anonymous, answer["token"]) == 401
+
+
+def test_a_revoked_grant_opens_nothing_from_the_next_request_on(usage, anonymous, make_grant, mint):
+    make_grant()
+    token = mint().get_json()["token"]
+
+    grants.revoke("portal", accounts.horizon(accounts.person("ada"), settings().rates, "UTC", NOW))
+
+    assert refused(anonymous, token) == 401
+    assert mint().status_code == 403
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "made-up",
+        made_up(secret="another secret of somebody"),
+        made_up(purpose="sign-in"),
+        made_up(grant="other"),
+        made_up(grant="po\0rtal"),
+        made_up(lock={"project": "mobile"}),
+        made_up(lock={"source": "cli"}),
+        made_up(lock={"q": "otto"}),
+        made_up(lock={"project": "no-such"}),
+        made_up(origin="https://evil.example"),
+    ],
+)
+def test_what_was_not_granted_opens_nothing(usage, anonymous, make_grant, token):
+    make_grant(locked={"source": "ide"})
+
+    refused(anonymous, token)
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_changed_token_opens_nothing(usage, anonymous, make_grant, mint, part):
+    make_grant()
+    parts = mint().get_json()["token"].rsplit(".", 1)
+    for place in (0, len(parts[part]) // 2, -2):
+        changed = list(parts[part])
+        changed[place] = "A" if changed[place] != "A" else "B"
+        token = ".".join("".join(changed) if n == part else text for n, text in enumerate(parts))
+
+        assert refused(anonymous, token) == 401
+
+
+def test_a_token_widened_by_hand_opens_nothing(usage, anonymous, make_grant, mint):
+    make_grant()
+    _, signature = mint().get_json()["token"].rsplit(".", 1)
+    claims = {"grant": "everything", "subject": "", "origin": ORIGIN, "lock": {}, "until": 2**40}
+    make_grant("everything", projects=())
+    forged = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+
+    assert refused(anonymous, f"{forged}.{signature}") == 401
+
+
+def test_a_token_is_for_the_pages_of_its_origin_alone(usage, anonymous, make_grant, mint):
+    other = "https://other.example"
+    make_grant(origins=(ORIGIN, other))
+    token = mint(origin=other).get_json()["token"]
+
+    assert refused(anonymous, token, Origin=ORIGIN) == 403
+    assert names(Reader(anonymous, token).get(PATHS[0], headers={"Origin": other})) == ["vera"]
+
+
+def test_a_token_of_one_project_opens_no_other(usage, anonymous, make_grant, mint):
+    make_grant()
+    token = mint().get_json()["token"]
+
+    for path in ("/embed/leaderboard?project=mobile", "/embed/users/otto"):
+        response = Reader(anonymous, token).get(path)
+        assert response.status_code == 404
+        assert not rows(response)
+        assert "otto" not in response.text
+
+
+def test_a_key_is_no_token_and_a_token_no_key(usage, anonymous, make_grant, make_key, mint):
+    make_grant()
+    key = make_key("embed", "read", "ingest")["Authorization"].removeprefix("Bearer ")
+    token = mint().get_json()["token"]
+
+    assert refused(anonymous, key) == 401
+    for path in ("/api/v1/leaderboard", "/api/v1/users/vera"):
+        assert Reader(anonymous, token).get(path).status_code == 401
+
+
+def test_a_token_in_the_address_opens_nothing(usage, anonymous, make_grant, mint):
+    make_grant()
+    token = mint().get_json()["token"]
+
+    for name in ("token", "access_token", "key"):
+        assert anonymous.get(f"/embed/leaderboard?{name}={token}").status_code == 401
+
+
+def test_a_key_of_a_project_makes_tokens_of_that_project_alone(usage, make_grant, mint):
+    make_grant()
+    make_grant("both", projects=("checkout", "mobile"))
+    make_grant("everything", projects=())
+
+    assert mint("checkout").status_code == 200
+    assert mint("mobile").status_code == 403
+    assert mint("checkout", grant="both").status_code == 403
+    assert mint("checkout", grant="everything").status_code == 403
+    assert mint(grant="everything").status_code == 200
+
+
+@pytest.mark.parametrize("lock", [{"source": "cli"}, {"project": "mobile"}, {"days": "90"}])
+def test_a_lock_may_not_widen_the_grant(usage, make_grant, mint, lock):
+    make_grant(locked={"source": "ide", "from": "2026-11-01", "to": "2026-11-22"})
+
+    answer = mint(lock=lock)
+
+    assert answer.status_code == 403
+    assert "token" not in answer.get_json()
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"grant": ""}, "grant"),
+        ({"grant": 7}, "grant"),
+        ({"subject": ["vera"]}, "subject"),
+        ({"lock": "project"}, "lock"),
+        ({"lock": {"q": "x"}}, "q"),
+        ({"lock": {"days": 30}}, "days"),
+        ({"lock": {"days": "many"}}, "days"),
+        ({"lock": {"from": "2026-11-01"}}, "to"),
+        ({"origin": "https://evil.example"}, "origin"),
+        ({"scope": "all"}, "scope"),
+    ],
+)
+def test_a_bad_request_for_a_token_is_refused_by_name(usage, make_grant, mint, asked, field):
+    make_grant()
+
+    answer = mint(**asked)
+
+    assert answer.status_code == 422
+    assert answer.get_json()["error"]["field"] == field
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"x"'])
+def test_a_request_for_a_token_is_an_object(make_grant, anonymous, make_key, body):
+    headers = make_key("embed") | {"Content-Type": "application/json"}
+
+    assert anonymous.post(MINT, data=body, headers=headers).status_code == 422
+
+
+def test_a_disabled_person_gets_no_token_and_loses_theirs(usage, anonymous, make_grant, mint):
+    make_grant()
+    token = mint(subject="vera").get_json()["token"]
+
+    accounts.disable_user("vera", NOW)
+
+    assert mint(subject="vera").status_code == 403
+    assert refused(anonymous, token) == 403
+
+
+def test_somebody_unknown_to_the_board_reads_as_nobody_in_particular(usage, make_grant, mint):
+    make_grant(identity="own")
+
+    assert mint(subject="stranger").status_code == 200
+
+
+def test_a_project_that_closed_its_names_closes_those_of_tokens_at_once(
+    usage, anonymous, make_grant, mint
+):
+    make_grant()
+    token = mint().get_json()["token"]
+
+    projects.set_identity(projects.find("checkout"), "own", 0, False)
+
+    assert not rows(Reader(anonymous, token).get(PATHS[0]))
+    assert Reader(anonymous, token).get(PATHS[1]).status_code == 404

@@ -1,0 +1,140 @@
+"""The same table for portals: as a partial, in a frame, and the tokens that open it."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, render_template, request, url_for
+from werkzeug.exceptions import Forbidden
+
+from usage import grants, leaderboard, tokens
+from usage.accounts import Refused
+from usage.analysis import analysis
+from usage.horizon import NotVisible
+from usage.scope import InvalidScope, Scope
+from views import places, portals
+from views.analysis import charts
+from views.guards import horizon, now, require_key, settings, strict_scope, viewer
+from views.leaderboard import surroundings
+from views.portals import require_portal
+from views.responses import EMBEDS, POLICY, TYPED, WHOLE_VIEW, target, trigger
+
+bp = Blueprint("embed", __name__)
+ASKED = ("grant", "subject", "origin", "lock")
+PLACES = {"leaderboard.show": "embed.board", "analysis.show": "embed.person"}
+
+
+@bp.get("/embed/leaderboard")
+@require_portal
+def board():
+    """The ranked table with the filters that are granted."""
+    asked = _scope()
+    if asked.horizon.only_self:
+        raise NotVisible("There is no such page.")
+    shown = leaderboard.board(asked)
+    return _shown("leaderboard.show", asked, board=shown, searchable=True)
+
+
+@bp.get("/embed/users/<username:username>")
+@require_portal
+def person(username: str):
+    """One person's usage, where details are granted."""
+    asked = _scope()
+    found = analysis(asked, username)
+    username = found.standing.username
+    users = found.names if asked.horizon.only_self else ()
+    drawn = charts(asked, found)
+    context = {"person": found, "charts": drawn, "username": username, "users": users}
+    return _shown("analysis.show", asked, **context)
+
+
+@bp.get("/embed/frame")
+def frame():
+    """A page for an iframe: empty until the portal hands it a token."""
+    grant = grants.live(request.args.get("grant", ""))
+    if not grant:
+        raise NotVisible("There is no such grant.")
+    response = Response(render_template("embed/frame.html", origins=grant.origins))
+    ancestors = f"frame-ancestors {grant.origins}"
+    response.headers["Content-Security-Policy"] = POLICY.replace(
+        "frame-ancestors 'none'", ancestors
+    )
+    return response
+
+
+@bp.post("/api/v1/embed-tokens")
+@require_key("embed")
+def make_token():
+    """A token for one of a portal's readers, good for five minutes."""
+    asked = _token_request()
+    grant = grants.live(asked["grant"])
+    if not grant or not grants.may_use(viewer(), grant):
+        raise Forbidden("This key can't use a grant of that name.")
+    origin = asked["origin"] or grant.origins.split()[0]
+    if origin not in grant.origins.split():
+        raise InvalidScope("origin", "is not one of the grant's")
+    try:
+        grants.narrowed(grant, asked["subject"], asked["lock"], horizon())
+    except Refused as error:
+        raise Forbidden(str(error)) from None
+    claims = asked | {"origin": origin}
+    token = tokens.sign(tokens.EMBED, claims, settings().secret_key, now())
+    return {"token": token, "expires_in": int(tokens.LIFETIME.total_seconds()), "origin": origin}
+
+
+@bp.after_request
+def _across_origins(response: Response):
+    return portals.let_in(response) if request.path.startswith(EMBEDS) else response
+
+
+def _scope() -> Scope:
+    if "board" in request.args and not places.is_known():
+        raise InvalidScope("board", "must be a letter and at most 15 more or digits")
+    return strict_scope("board", within=portals.horizon())
+
+
+def _shown(screen: str, asked: Scope, **context: object) -> str:
+    """All of the board where it is new, else what a link or a filter of it replaces."""
+    part = {WHOLE_VIEW: "view", "region": "update"}.get(target() if places.is_known() else "")
+    place = places.place()
+    users = context.pop("users", ())
+    return render_template(
+        "embed/_board.html",
+        part=part or "whole",
+        place=place,
+        screen=screen,
+        trigger=trigger(),
+        typing=trigger() in TYPED,
+        url_for=_addresses(screen, asked, place),
+        **surroundings(asked, users),
+        **context,
+    )
+
+
+def _addresses(screen: str, asked: Scope, place: str) -> Callable[..., str]:
+    """How templates address things inside a portal: its board keeps its place and its page."""
+    kept = {"q": asked.q or None, "page": asked.page if asked.page > 1 else None}
+
+    def address(endpoint: str, **args: str) -> str:
+        inside = PLACES.get(endpoint)
+        if not inside:
+            return url_for(endpoint, **args)
+        # A portal's history is its own: the way back to the same page of the table is a link.
+        way_back = kept if screen != endpoint and inside == "embed.person" else {}
+        return url_for(inside, board=place, **args, **way_back)
+
+    return address
+
+
+def _token_request() -> dict:
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InvalidScope("body", "must be a JSON object")
+    for name in body:
+        if name not in ASKED:
+            raise InvalidScope(name[:100], f"is not known; use {', '.join(ASKED)}")
+    asked = {name: body.get(name, "") for name in ASKED} | {"lock": body.get("lock", {})}
+    for name, value in asked.items():
+        if not isinstance(value, dict if name == "lock" else str):
+            raise InvalidScope(name, "must be an object" if name == "lock" else "must be a text")
+    if not asked["grant"]:
+        raise InvalidScope("grant", "is needed: the name of the portal's grant")
+    return asked

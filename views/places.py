@@ -1,0 +1,44 @@
+"""Where a board stands on a portal's page: under ids of its own, so that nothing gets mixed up."""
+
+import re
+import secrets
+
+from flask import Flask, request
+from markupsafe import Markup
+
+PLACE = re.compile(r"[a-z][a-z0-9]{0,15}")
+# What templates write between quotes never holds one: Jinja escapes it.
+ONE_ID = re.compile(r' (?:id|for|form)="')
+SOME_IDS = re.compile(r'(?<= aria-)((?:labelledby|describedby)=")([^"]+)')
+SELECTORS = re.compile(r'(?<= hx-)(?:target|sync|include|indicator|trigger)="[^"]+')
+
+
+def register(app: Flask) -> None:
+    """Offer `within` to templates."""
+    app.jinja_env.filters["within"] = within
+
+
+def place() -> str:
+    """What the board is called on its page; a board that is new there draws a name."""
+    said = request.args.get("board", "")
+    return said if PLACE.fullmatch(said) else f"tb{secrets.token_hex(3)}"
+
+
+def is_known() -> bool:
+    """True when the page holds the board already."""
+    return bool(PLACE.fullmatch(request.args.get("board", "")))
+
+
+def inside(id: str) -> str:
+    """An id of the board as it is without its place."""
+    return id.removeprefix(f"{request.args.get('board', '')}-")
+
+
+def within(html: str, place: str) -> Markup:
+    """A board's HTML with that place before every id and before all that refers to one."""
+    html = ONE_ID.sub(rf"\g<0>{place}-", str(html))
+    html = SOME_IDS.sub(lambda m: m[1] + re.sub(r"\S+", rf"{place}-\g<0>", m[2]), html)
+    html = SELECTORS.sub(lambda m: re.sub(r"#|\bform=", rf"\g<0>{place}-", m[0]), html)
+    html = html.replace("url(#", f"url(#{place}-")
+    # A portal's page stays where its reader has scrolled it.
+    return Markup(html.replace(" show:window:top", ""))

@@ -1,0 +1,93 @@
+"""Who asks from inside a portal: its process, its proxy or a token say so; never a cookie."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+
+from flask import Response, g, request
+from werkzeug.exceptions import Forbidden, Unauthorized
+
+from usage import grants, sign_in, tokens
+from usage.accounts import Refused
+from usage.horizon import Horizon, NotVisible, Permission
+from usage.scope import InvalidScope
+from views import guards, proxies
+from views.responses import NEGOTIATED_ON
+
+# What a portal that the board runs inside of permits; no client can send it.
+PERMITTED = "tallyboard.permitted"
+CORS = {
+    "Access-Control-Allow-Methods": "GET",
+    "Access-Control-Allow-Headers": ", ".join(("Authorization", *NEGOTIATED_ON)),
+    "Access-Control-Max-Age": "600",
+}
+
+
+def require_portal(view: Callable) -> Callable:
+    """Only for a portal's reader; 401 for nobody or a token that has had its time."""
+
+    @wraps(view)
+    def guarded(*args, **kwargs):
+        g.viewer = _reader()
+        return view(*args, **kwargs)
+
+    return guarded
+
+
+def horizon() -> Horizon:
+    """What the portal's reader may see."""
+    return replace(guards.horizon(), embedded=True)
+
+
+def permission(portal: str, subject: str, lock: dict[str, str]) -> Permission:
+    """What a portal may show one of its readers now. Raises Forbidden."""
+    grant = grants.live(portal)
+    if not grant:
+        raise Forbidden("The portal has no such grant.")
+    try:
+        return grants.narrowed(grant, subject, lock, _plain())
+    except (Refused, NotVisible, InvalidScope) as error:
+        raise Forbidden(str(error)) from None
+
+
+def let_in(response: Response) -> Response:
+    """Let the pages of portals read the answer: exactly theirs, and without credentials."""
+    response.vary.add("Origin")
+    origin = request.headers.get("Origin", "")
+    if origin and grants.allows(origin):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        if request.method == "OPTIONS":
+            response.headers.update(CORS)
+    return response
+
+
+def _plain() -> Horizon:
+    return Horizon(
+        (), False, guards.settings().reporting_timezone, guards.settings().rates, guards.now()
+    )
+
+
+def _reader():
+    if permitted := request.environ.get(PERMITTED):
+        return permission(*permitted)
+    if token := guards.sent_key():
+        return _holder(token)
+    name = proxies.named_person(request, guards.settings())
+    user = sign_in.vouched(name) if name else None
+    if not user or user.disabled_at:
+        raise Unauthorized("Send a live token as Authorization: Bearer <token>.")
+    return user
+
+
+def _holder(token: str) -> Permission:
+    secret = guards.settings().secret_key
+    claims = tokens.read(tokens.EMBED, token, secret, guards.now())
+    if not claims or not grants.live(claims["grant"]):
+        raise Unauthorized("This token is not or no longer good.")
+    # Browsers name the origin of every page that asks across origins.
+    if request.headers.get("Origin", claims["origin"]) != claims["origin"]:
+        raise Forbidden("This token is for the pages of another origin.")
+    permitted = permission(claims["grant"], claims["subject"], claims["lock"])
+    if claims["origin"] not in permitted.origins:
+        raise Forbidden("This token is for an origin that the grant does not name.")
+    return permitted
