@@ -9,7 +9,7 @@ from peewee import DataError, InterfaceError, OperationalError, ProgrammingError
 from playhouse.pool import MaxConnectionsExceeded
 
 import models
-from usage import cli
+from usage import cli, warm
 from usage.settings import Settings
 from views import BLUEPRINTS, Username, assets, format, guards, places, responses
 
@@ -27,6 +27,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = 256 * 1024
     Compress(app)
     _use_database(app, settings)
+    warm.store.most_rows = settings.warm_rows
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     format.register(app)

@@ -225,6 +225,30 @@ class DailyUsage(Table):
         indexes = ((("user", "day"), False), (("day",), False))
 
 
+class BoardState(Table):
+    """One row: the newest version of the numbers, and the epoch it belongs to. See usage.changes.
+
+    A board has one epoch until so much changes at once that everything has to be read anew.
+    """
+
+    id = BigIntegerField(primary_key=True)
+    epoch = BigIntegerField()
+    version = BigIntegerField()
+
+    class Meta:
+        table_name = "board_state"
+
+
+class Change(Table):
+    """Whose numbers or names changed with a version: JSON, users by project."""
+
+    version = BigIntegerField(primary_key=True)
+    touched = TextField()
+
+    class Meta:
+        table_name = "changes"
+
+
 class Key(Table):
     """What a program signs its requests with; only a hash of it is kept."""
 
@@ -420,6 +444,8 @@ TABLES = (
     Event,
     CallId,
     DailyUsage,
+    BoardState,
+    Change,
     Key,
     Arrival,
     Reason,

@@ -204,6 +204,7 @@ def test_an_answer_asks_few_questions_however_many_people_there_are(
 ):
     make_usage("vera")
     make_crowd(120, project="checkout")
+    anonymous.get(BOARD, headers=reader)
 
     with assert_query_count(queries):
         assert anonymous.get(path, headers=reader).status_code == 200

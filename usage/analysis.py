@@ -11,7 +11,7 @@ from models import DailyUsage, User
 from usage import accounts, naming
 from usage.daily import in_scope, sums, within_locks
 from usage.horizon import NotVisible
-from usage.leaderboard import Counts, Standing, Totals, standings, veiled
+from usage.leaderboard import Counts, Standing, Totals, rank_of, totals_of, veiled
 from usage.rollups import COUNTERS
 from usage.scope import Scope
 from usage.window import MOST_DAYS, Window
@@ -74,14 +74,13 @@ def analysis(scope: Scope, username: str) -> Analysis:
     query = in_scope(DailyUsage.select(*dimensions, *sums(), *moments), scope)
     query = query.where(DailyUsage.user.in_(names)).group_by(*dimensions)
     rows = list(query.tuples())
-    ranked, totals = standings(scope)
-    mine = next((one for one in ranked if one.user_id == user.id), None)
+    rank, totals = rank_of(scope, user.id)
     last_seen = max((row[-1] for row in rows), default=None)
     if scope.horizon.only_self:
         # When others were last at work is their own business.
         totals = replace(totals, as_of=last_seen)
     return Analysis(
-        standing=_standing(user, _added(rows, scope), mine, scope),
+        standing=_standing(user, _added(rows, scope), rank, scope),
         totals=totals,
         names=names,
         by_day=sorted(_parts(rows, 0, scope), key=lambda part: part.key),
@@ -126,7 +125,7 @@ def _other(scope: Scope, username: str, user: User | None) -> User | None:
     policy = naming.policy(scope)
     if policy == naming.PSEUDONYMS:
         return User.get_or_none(User.id == (naming.whose(scope, username) or 0))
-    if policy == naming.HIDDEN and not standings(scope)[0]:
+    if policy == naming.HIDDEN and not totals_of(scope).users:
         return None
     return None if policy == naming.OWN else user
 
@@ -148,11 +147,11 @@ def _added(rows: Iterable[tuple], scope: Scope) -> Counts:
     return Counts(*counters, scope.rates.picodollars(counters[3], counters[4]))
 
 
-def _standing(user: User, counts: Counts, mine: Standing | None, scope: Scope) -> Standing:
+def _standing(user: User, counts: Counts, rank: int | None, scope: Scope) -> Standing:
     # From the breakdowns' own rows: what is ingested meanwhile can't set them at odds.
     values = [getattr(counts, name) for name in Counts.__dataclass_fields__]
     names = user.username, user.display_name, user.email
-    row = Standing(*values, mine and mine.rank, *names, user.id)
+    row = Standing(*values, rank, *names, user.id)
     if naming.policy(scope) != naming.PSEUDONYMS or user.id == scope.horizon.person:
         return row
     return veiled(row, naming.numbers(scope, [user.id])[user.id])

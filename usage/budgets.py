@@ -10,7 +10,7 @@ from usage import accounts, naming
 from usage.accounts import Refused, find_person
 from usage.analysis import analysis
 from usage.horizon import ALL, Horizon, NotVisible, VisibleProject
-from usage.leaderboard import Counts, standings
+from usage.leaderboard import Counts, totals_of
 from usage.pricing import InvalidRate, plain, read_rate
 from usage.scope import Scope
 from usage.window import day_of, days_of_month, month_so_far
@@ -164,7 +164,7 @@ def _slug(row: Budget, horizon: Horizon) -> str:
 
 def _pace(row: Budget, scope: Scope) -> Pace:
     user = User.get_by_id(row.user_id) if row.user_id else None
-    counts: Counts = analysis(scope, user.username).standing if user else standings(scope)[1]
+    counts: Counts = analysis(scope, user.username).standing if user else totals_of(scope)
     # A project's totals are all zero where so few took part that nothing is told.
     hidden = not user and not counts.total_tokens and naming.least_users(scope) > 0
     return Pace(

@@ -45,6 +45,11 @@ def workers(text: str) -> int:
     return whole(text, 1, 64)
 
 
+def rows(text: str) -> int:
+    """A number of rows to keep in memory."""
+    return whole(text, 1, 100_000_000)
+
+
 def days(text: str) -> int:
     """A number of days, up to a year."""
     return whole(text, 1, 366)

@@ -1,32 +1,11 @@
 """The daily rows that every number comes from: narrowed to a scope, and added up."""
 
-from collections.abc import Collection
-
 from peewee import ModelSelect, fn
 
 from models import DailyUsage
-from usage import naming
 from usage.horizon import ALL
 from usage.rollups import COUNTERS
 from usage.scope import Scope
-
-
-def calls_by_source(scope: Scope, users: Collection[int] = ()) -> dict[str, int]:
-    """Answered calls per source in the scope's project and days, of some users or of everyone.
-
-    "" is unassigned. What too few people used is not told where such usage is hidden.
-    """
-    people = fn.COUNT(DailyUsage.user.distinct())
-    query = DailyUsage.select(DailyUsage.source, fn.SUM(DailyUsage.calls), people)
-    query = in_scope(query, scope, ALL).group_by(DailyUsage.source)
-    if users:
-        mine = query.where(DailyUsage.user.in_(users))
-        return {source: int(calls) for source, calls, _ in mine.tuples()}
-    return {
-        source: int(calls)
-        for source, calls, count in query.tuples()
-        if not naming.too_few(scope, count)
-    }
 
 
 def any_usage(project_id: int | None = None) -> bool:
@@ -41,10 +20,9 @@ def in_scope(query: ModelSelect, scope: Scope, source: str | None = None) -> Mod
     """Narrow any query of daily rows to the scope's project, days and source."""
     source = source or scope.source
     query = query.where(DailyUsage.day.between(scope.window.first, scope.window.last))
-    if scope.project:
-        query = query.where(DailyUsage.project_id == scope.project.id)
-    elif not (scope.horizon.sees_all or scope.horizon.only_self):
-        query = query.where(DailyUsage.project_id.in_([p.id for p in scope.horizon.projects]))
+    projects = projects_of(scope)
+    if projects is not None:
+        query = query.where(DailyUsage.project_id.in_(projects))
     if source != ALL:
         query = query.where(DailyUsage.source == stored(source))
     return query
@@ -60,6 +38,15 @@ def within_locks(query: ModelSelect, scope: Scope) -> ModelSelect:
     if not horizon.offers("source") and scope.source != ALL:
         query = query.where(DailyUsage.source == stored(scope.source))
     return query
+
+
+def projects_of(scope: Scope) -> tuple[int, ...] | None:
+    """The projects whose usage is in the scope; None for all that there are."""
+    if scope.project:
+        return (scope.project.id,)
+    if scope.horizon.sees_all or scope.horizon.only_self:
+        return None
+    return tuple(sorted(project.id for project in scope.horizon.projects))
 
 
 def stored(source: str) -> str:

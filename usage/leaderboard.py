@@ -1,21 +1,20 @@
 """Standings in a scope: who used how much, ranked, with the totals of the whole scope."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from operator import attrgetter
 from unicodedata import normalize
 
-from peewee import fn
-
-from models import DailyUsage, User
-from usage import naming
-from usage.daily import in_scope, sums
+from models import DailyUsage
+from usage import naming, warm
+from usage.names import Name
 from usage.pricing import dollars
+from usage.ranking import Key, Order
 from usage.rollups import COUNTERS
 from usage.scope import Scope
+from usage.tally import CALLS, COMPLETION, PROMPT, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +76,35 @@ class Board:
     least_users: int
 
 
-ORDER: Mapping[str, Callable[[Standing], tuple[int, ...]]] = {
-    "activity": attrgetter("calls", "total_tokens", "picodollars"),
-    "calls": attrgetter("calls", "total_tokens", "picodollars"),
-    "prompt_tokens": attrgetter("prompt_tokens", "calls", "total_tokens", "picodollars"),
-    "completion_tokens": attrgetter("completion_tokens", "calls", "total_tokens", "picodollars"),
-    "cost": attrgetter("picodollars", "calls", "total_tokens"),
+MEASURES: Mapping[str, Callable[[int, int, int, int], tuple[int, ...]]] = {
+    "activity": lambda calls, prompt, completion, cost: (calls, prompt + completion, cost),
+    "calls": lambda calls, prompt, completion, cost: (calls, prompt + completion, cost),
+    "prompt_tokens": lambda calls, prompt, completion, cost: (
+        (prompt, calls, prompt + completion, cost)
+    ),
+    "completion_tokens": lambda calls, prompt, completion, cost: (
+        (completion, calls, prompt + completion, cost)
+    ),
+    "cost": lambda calls, prompt, completion, cost: (cost, calls, prompt + completion),
 }
-WHO = (User.username, User.display_name, User.email)
+"""What decides an order, from calls, prompt and completion tokens and their cost."""
 
 
 def board(scope: Scope) -> Board:
     """The page of standings that a scope asks for, and the totals of everyone in it."""
-    everyone, totals = standings(scope)
-    found = everyone
-    if scope.q:
-        others = _other_names() if naming.policy(scope) == naming.NAMED else {}
-        found = [one for one in everyone if matches(one, scope.q, others.get(one.username, ()))]
-    start = (scope.page - 1) * scope.per_page
-    return Board(
-        standings=found[start : start + scope.per_page],
-        totals=totals,
-        found=len(found),
-        pages=max(1, -(-len(found) // scope.per_page)),
-        most_tokens=max((one.total_tokens for one in everyone), default=0),
-        least_users=0 if totals.users else naming.least_users(scope),
-    )
+    with warm.store.tally(scope) as tally:
+        ranking = _Ranking(tally, scope)
+        found = ranking.search(scope.q) if scope.q else ranking.people
+        start = (scope.page - 1) * scope.per_page
+        page = found[start : start + scope.per_page]
+        return Board(
+            standings=[ranking.standing(one, ranking.order.rank(one)) for one in page],
+            totals=ranking.totals,
+            found=len(found),
+            pages=max(1, -(-len(found) // scope.per_page)),
+            most_tokens=ranking.most_tokens,
+            least_users=0 if ranking.totals.users else naming.least_users(scope),
+        )
 
 
 def standings(scope: Scope) -> tuple[list[Standing], Totals]:
@@ -110,109 +112,117 @@ def standings(scope: Scope) -> tuple[list[Standing], Totals]:
 
     Only those whom the viewer may see are listed, under the names that the viewer may know.
     """
-    rows, as_of = _by_user(scope)
-    # A vendor's sum may tell tokens without saying over how many calls.
-    active = [row for row in rows if row.calls or row.total_tokens]
-    if naming.too_few(scope, len(active)):
-        return [], Totals(*[0] * len(COUNTERS), 0, users=0, as_of=None)
-    ranked = rank(_named(active, scope), scope)
-    sums = [sum(getattr(row, name) for row in rows) for name in COUNTERS]
-    totals = Totals(*sums, sum(row.picodollars for row in rows), users=len(ranked), as_of=as_of)
-    if naming.policy(scope) == naming.OWN:
-        ranked = [row for row in ranked if row.user_id == scope.horizon.person]
-    return ranked, totals
+    with warm.store.tally(scope) as tally:
+        ranking = _Ranking(tally, scope)
+        seen = set(ranking.people)
+        everyone = ranking.order.ranked()
+        rows = [ranking.standing(one, rank) for one, rank in everyone if one in seen]
+        return rows, ranking.totals
 
 
-def rank(rows: Iterable[Standing], scope: Scope) -> list[Standing]:
-    """Order by the scope's column; equals in all but the name share a rank: 1, 2, 2, 4."""
-    order = ORDER[scope.column]
-    rows = sorted(rows, key=attrgetter("username"))
-    rows.sort(key=order, reverse=not scope.ascending)
-    ranked: list[Standing] = []
-    for place, row in enumerate(rows, start=1):
-        tied = ranked and order(row) == order(ranked[-1])
-        ranked.append(_with_rank(row, ranked[-1].rank if tied else place))
-    return ranked
+def totals_of(scope: Scope) -> Totals:
+    """The totals of everyone in a scope."""
+    return rank_of(scope, 0)[1]
 
 
-def matches(standing: Standing, q: str, others: Iterable[str] = ()) -> bool:
-    """True when the search text occurs in a name, username or e-mail of theirs, in any case."""
-    q = normalize("NFC", q).casefold()
-    names = (standing.display_name, standing.username, standing.email, *others)
-    return any(q in name.casefold() for name in names)
+def rank_of(scope: Scope, person: int) -> tuple[int | None, Totals]:
+    """The rank of somebody whom the viewer may see, None without a row; and the scope's totals."""
+    with warm.store.tally(scope) as tally:
+        ranking = _Ranking(tally, scope)
+        return ranking.order.rank(person) if person in tally.people else None, ranking.totals
 
 
-def _by_user(scope: Scope) -> tuple[list[Standing], datetime | None]:
-    """Unranked rows of everyone in the scope, and the time of the newest event."""
-    added = in_scope(
-        DailyUsage.select(
-            DailyUsage.user.alias("id"), *sums(), fn.MAX(DailyUsage.last_time).alias("last")
-        ),
-        scope,
-    ).group_by(DailyUsage.user)
-    named = added.alias("added")
-    columns = [getattr(named.c, name) for name in COUNTERS]
-    query = (
-        User.select(User.id, User.owner_id, *WHO, named.c.last, *columns)
-        .join(named, on=(named.c.id == User.id))
-        .tuples()
-    )
-    sums_of: dict[int, list[int]] = {}
-    names: dict[int, tuple[str, str, str]] = {}
-    newest = 0
-    for id, owner_id, username, display_name, email, last, *counters in query:
-        # PostgreSQL adds bigints up to a numeric, SQLite to an integer: callers see int.
-        counts = [int(value) for value in counters]
-        person = owner_id or id
-        if person in sums_of:
-            counts = [one + more for one, more in zip(counts, sums_of[person], strict=True)]
-        sums_of[person] = counts
-        if not owner_id:
-            names[id] = username, display_name, email
-        newest = max(newest, last)
-    names |= _names_of(sums_of.keys() - names.keys())
-    cost = scope.rates.picodollars
-    rows = [
-        Standing(*counts, cost(counts[3], counts[4]), None, *names[person], person)
-        for person, counts in sums_of.items()
-    ]
-    return rows, DailyUsage.last_time.python_value(newest or None)
+class _Ranking:
+    """The people of a tally in the scope's order, named as the viewer may know them."""
+
+    def __init__(self, tally: Tally, scope: Scope):
+        self.scope, self.tally = scope, tally
+        self.policy = naming.policy(scope)
+        self.name: Callable[[int], Name] = lambda person: tally.names[person]
+        self.order = tally.order((scope.sort, scope.rates), self._key())
+        if naming.too_few(scope, len(self.order)):
+            self.order = Order((), self.order.key)
+            self.totals = Totals(*[0] * len(COUNTERS), 0, users=0, as_of=None)
+        else:
+            self.totals = self._totals()
+        if self.policy == naming.PSEUDONYMS:
+            self.name = _pseudonyms(scope, self.order.people, tally.names)
+            # Among equals, even the order of their real names would tell of them.
+            self.order = Order(self.order.people, self._key())
+        self.people = self.order.people
+        if self.policy == naming.OWN:
+            self.people = [one for one in self.people if one == scope.horizon.person]
+
+    @property
+    def most_tokens(self) -> int:
+        """The most that anyone used whom the viewer sees."""
+        if len(self.people) == len(self.order):
+            return self.tally.most_tokens if self.people else 0
+        rows = (self.tally.people[one] for one in self.people)
+        return max((row[PROMPT] + row[COMPLETION] for row in rows), default=0)
+
+    def search(self, q: str) -> list[int]:
+        """Those in one of whose names the text occurs, in any case."""
+        q = normalize("NFC", q).casefold()
+        others = _others(self.tally) if self.policy == naming.NAMED else {}
+        name = self.name
+        return [one for one in self.people if q in name(one).folded or q in others.get(one, "")]
+
+    def standing(self, person: int, rank: int | None) -> Standing:
+        """The row of somebody."""
+        row, name = self.tally.people[person], self.name(person)
+        return Standing(
+            *row[: len(COUNTERS)],
+            self.scope.rates.picodollars(row[PROMPT], row[COMPLETION]),
+            rank,
+            name.username,
+            name.display_name,
+            name.email,
+            person,
+        )
+
+    def _totals(self) -> Totals:
+        sums, newest = self.tally.totals, self.tally.newest
+        cost = self.scope.rates.picodollars(sums[PROMPT], sums[COMPLETION])
+        as_of = DailyUsage.last_time.python_value(newest)
+        return Totals(*sums, cost, users=len(self.order), as_of=as_of)
+
+    def _key(self) -> Key:
+        """Most first, or least first; equals by the names that the viewer may know."""
+        tally, name = self.tally, self.name
+        measure, cost = MEASURES[self.scope.column], self.scope.rates.picodollars
+        sign = 1 if self.scope.ascending else -1
+
+        def key(person: int) -> tuple:
+            row = tally.people[person]
+            prompt, completion = row[PROMPT], row[COMPLETION]
+            measured = measure(row[CALLS], prompt, completion, cost(prompt, completion))
+            return *[sign * value for value in measured], name(person).username
+
+        return key
 
 
-def _names_of(people: Iterable[int]) -> dict[int, tuple[str, str, str]]:
-    """What people are called who have usage under other names only."""
-    ids = sorted(people)
-    query = User.select(User.id, *WHO).where(User.id.in_(ids)).tuples() if ids else ()
-    return {id: tuple(names) for id, *names in query}
+def _pseudonyms(
+    scope: Scope, people: Sequence[int], names: Mapping[int, Name]
+) -> Callable[[int], Name]:
+    numbers = naming.numbers(scope, people)
+    own = scope.horizon.person
+
+    def name(person: int) -> Name:
+        return names[person] if person == own else naming.pseudonym(numbers[person])
+
+    return name
 
 
-def _other_names() -> dict[str, list[str]]:
-    """Per username of a person with several names, what those names say."""
-    owner = User.alias()
-    query = User.select(owner.username, User.username, User.display_name, User.email)
-    others = defaultdict(list)
-    for username, *names in query.join(owner, on=(owner.id == User.owner_id)).tuples():
-        others[username] += names
-    return others
-
-
-def _named(rows: list[Standing], scope: Scope) -> list[Standing]:
-    """The rows under pseudonyms where those are in force, but for the viewer's own."""
-    if naming.policy(scope) != naming.PSEUDONYMS:
-        return rows
-    numbers = naming.numbers(scope, (row.user_id for row in rows))
-    return [
-        row if row.user_id == scope.horizon.person else veiled(row, numbers[row.user_id])
-        for row in rows
-    ]
+def _others(tally: Tally) -> Mapping[int, str]:
+    """Per person with several names what the others say."""
+    folded: dict[int, str] = defaultdict(str)
+    for user, person in tally.owners.items():
+        folded[person] += f"\n{tally.names[user].folded}"
+    return folded
 
 
 def veiled(row: Standing, number: int) -> Standing:
     """A row under a pseudonym."""
     names = {"username": naming.username(number), "display_name": naming.display_name(number)}
     return replace(row, email="", **names)
-
-
-def _with_rank(row: Standing, rank: int | None) -> Standing:
-    values = [getattr(row, name) for name in Counts.__dataclass_fields__]
-    return Standing(*values, rank, row.username, row.display_name, row.email, row.user_id)

@@ -7,6 +7,7 @@ from peewee import Expression, ModelSelect
 
 from models import DailyUsage, Project, Pseudonym, db
 from usage.horizon import VisibleProject
+from usage.names import Name, named
 from usage.scope import Scope
 
 NAMED, HIDDEN, PSEUDONYMS, OWN = POLICIES = ("named", "hidden", "pseudonyms", "own")
@@ -91,6 +92,11 @@ def username(number: int) -> str:
 def display_name(number: int) -> str:
     """The name that people read of whoever has that number."""
     return f"Contributor {number}"
+
+
+def pseudonym(number: int) -> Name:
+    """The name of whoever has that number."""
+    return named(username(number), display_name(number))
 
 
 def whose(scope: Scope, name: str) -> int | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from peewee import IntegrityError
 
 from models import User, db
-from usage import accounts, projects, sign_in
+from usage import accounts, changes, projects, sign_in
 from usage.accounts import MEMBER, PROJECT_ADMIN, SUPER_ADMIN, Refused
 from usage.checks import is_private
 from usage.ingest.event import InvalidEvent, plain_text
@@ -111,7 +111,9 @@ def person_of(told: Mapping[str, object], settings: Settings, now: datetime) -> 
         profile["email"] = _line(told.get("email")).casefold()
     known = {field: text for field, text in profile.items() if text}
     if known:
-        User.update(known).where(User.id == user.id).execute()
+        with changes.noted():
+            User.update(known).where(User.id == user.id).execute()
+            changes.touch_names([user.id])
     return user
 
 

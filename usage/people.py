@@ -7,8 +7,8 @@ from datetime import datetime
 
 from peewee import JOIN, fn
 
-from models import DailyUsage, Event, User, db
-from usage import naming, rollups, sign_in
+from models import DailyUsage, Event, User
+from usage import changes, naming, rollups, sign_in
 from usage.accounts import MEMBER, Refused, role_of
 from usage.ingest import buckets, calls, one_person, turns
 from usage.ingest.calls import FIELDS, Call
@@ -90,20 +90,21 @@ def preview(name: str, into: str) -> Preview:
 
 def merge(name: str, into: str, now: datetime) -> None:
     """Count all usage of a name, past and future, as that of a person. Raises Refused."""
-    with db.atomic():
+    with changes.noted():
         turns.take(alone=True)
         one, person = _pair(name, into)
         mine, theirs = _names(one), _names(person)
         aside = _doubled(person, mine, theirs)
         User.update(merged_into=person.id, merged_at=now).where(User.id == one.id).execute()
         User.update(owner_id=person.id).where(User.id.in_(list(mine))).execute()
+        changes.touch_names(mine)
         sign_in.end_all(one)
         _recount([aside])
 
 
 def part(name: str) -> None:
     """Give a merged name its own row again, with all that came under it. Raises Refused."""
-    with db.atomic():
+    with changes.noted():
         turns.take(alone=True)
         one = _user(name)
         if not one.owner_id:
@@ -114,6 +115,7 @@ def part(name: str) -> None:
         alone = {"merged_into": None, "merged_at": None, "owner_id": None}
         User.update(**alone).where(User.id == one.id).execute()
         User.update(owner_id=one.id).where(User.id.in_(mine - {one.id})).execute()
+        changes.touch_names(mine)
         people = dict.fromkeys(mine, one.id) | dict.fromkeys(theirs, person.id)
         _recount(_apart(people))
 

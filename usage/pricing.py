@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?|\.[0-9]{1,6}")
 
@@ -20,9 +21,12 @@ class Rates:
 
     def picodollars(self, prompt_tokens: int, completion_tokens: int) -> int:
         """The cost as a whole number of 10⁻¹² dollars: a rate has at most 6 places."""
-        return prompt_tokens * int(self.prompt.scaleb(6)) + completion_tokens * int(
-            self.completion.scaleb(6)
-        )
+        prompt, completion = self._micro
+        return prompt_tokens * prompt + completion_tokens * completion
+
+    @cached_property
+    def _micro(self) -> tuple[int, int]:
+        return int(self.prompt.scaleb(6)), int(self.completion.scaleb(6))
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> Decimal:
         """The cost in dollars, exact to the last digit."""

@@ -7,7 +7,7 @@ from datetime import date
 from peewee import fn
 
 from models import DailyUsage, Event, Project, User, db
-from usage import rollups
+from usage import changes, rollups
 from usage.ingest import buckets, calls, one_person, turns
 from usage.ingest.calls import FIELDS, IDENTITY, Call
 from usage.ingest.event import NOBODY
@@ -34,7 +34,7 @@ def begin(project: Project, timezone: str) -> bool:
 
 def advance(project: Project) -> tuple[int, int]:
     """Tell the days of the next people's events anew; returns how many of all people are done."""
-    with db.atomic():
+    with changes.noted():
         turns.take(alone=True)
         project = Project.get_by_id(project.id)
         if project.rezone_after is not None:

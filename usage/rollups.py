@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 from peewee import EXCLUDED, Case, Expression, Field, ModelSelect, Query, Tuple, ValuesList, fn
 
 from models import DailyUsage, Event, db
-from usage import bulk
+from usage import bulk, changes
 from usage.bulk import ROWS_AT_ONCE
 
 KEY = (
@@ -100,12 +100,16 @@ def recount(deltas: dict[DayKey, Delta], old: object, new: object) -> None:
 
 
 def add(deltas: dict[DayKey, Delta]) -> None:
-    """Add each delta to its day. Sorted by key, so that two writers never wait in a circle."""
+    """Add each delta to its day. Sorted by key, so that two writers never wait in a circle.
+
+    Inside changes.noted(), as all that changes the daily rows.
+    """
     rows = [
         (*key, *deltas[key].counters, deltas[key].first, deltas[key].last) for key in sorted(deltas)
     ]
     bulk.run(_added_up, ROW, rows)
     _settle([key for key in sorted(deltas) if deltas[key].shrinks])
+    changes.touch((key.project_id, key.user_id) for key in deltas)
 
 
 def _added_up(rows: Sequence[tuple]) -> Query:
@@ -118,10 +122,11 @@ def _added_up(rows: Sequence[tuple]) -> Query:
 
 def rebuild() -> int:
     """Make every daily row anew from the events; returns how many there are."""
-    with db.atomic():
+    with changes.noted():
         if db.for_update:
             # PostgreSQL would let new rows in between; SQLite has locked the file already.
             db.execute_sql("LOCK TABLE daily_usage IN SHARE ROW EXCLUSIVE MODE")
+        changes.touch_everything()
         DailyUsage.delete().execute()
         DailyUsage.insert_from(_recomputed(), ROW).execute()
         return DailyUsage.select().count()

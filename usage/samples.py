@@ -3,8 +3,8 @@
 from datetime import datetime
 from itertools import islice
 
-from models import Budget, DailyUsage, Event, Project, SavedView, Session, SignInLink, User, db
-from usage import demo
+from models import Budget, DailyUsage, Event, Project, SavedView, Session, SignInLink, User
+from usage import changes, demo
 from usage.ingest.identity import slug
 from usage.ingest.record import record
 
@@ -13,7 +13,8 @@ AT_ONCE = 2000
 
 def load(timezone: str, now: datetime) -> int:
     """Record the sample events as any others; returns how many there are."""
-    with db.atomic():
+    with changes.noted():
+        changes.touch_everything()
         User.insert_many(
             {"username": one.username, "sample": True, "created_at": now} for one in demo.people()
         ).on_conflict_ignore().execute()
@@ -37,7 +38,8 @@ def load(timezone: str, now: datetime) -> int:
 
 def remove() -> None:
     """Take the sample people with their usage, and sample projects without other usage, away."""
-    with db.atomic():
+    with changes.noted():
+        changes.touch_everything()
         people = User.select(User.id).where(User.sample)
         for table in (DailyUsage, Event, Session, SignInLink):
             table.delete().where(table.user.in_(people)).execute()

@@ -52,6 +52,12 @@ class Settings:
     port: int = setting("8000", "The port to listen on.", checks.port)
     web_workers: int = setting("2", "Server processes.", checks.workers)
     web_threads: int = setting("8", "Threads in each server process.", checks.workers)
+    warm_rows: int = setting(
+        "250000",
+        "Rows of standings, one per person and scope, that each server process keeps in memory, at "
+        "about half a kilobyte; the scope asked for least lately goes first.",
+        checks.rows,
+    )
     public_url: str = setting(
         "",
         "Where people reach the board, for links; when empty, `http://HOST:PORT`. "

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from flask import Blueprint, redirect, url_for
 
-from usage import accounts, daily, leaderboard
+from usage import facts, leaderboard
 from usage.scope import Scope
 from views.front import front_page
 from views.guards import require_board, require_session, scope, settings, viewer
@@ -34,7 +34,6 @@ def board(endpoint: str, title: str):
         "leaderboard",
         url_for(endpoint, **asked.to_args()),
         board=leaderboard.board(asked),
-        any_usage=daily.any_usage(),
         screen=endpoint,
         title=title,
         searchable=True,
@@ -47,7 +46,6 @@ def surroundings(asked: Scope, users: Collection[int] = ()) -> dict:
     """What header, scope line and Filters panel show on every screen, of some users or of all."""
     return {
         "scope": asked,
-        "sources": daily.calls_by_source(asked, users),
-        "unassigned_project": daily.any_usage(project_id=0),
-        "sample": accounts.holds_sample_data(),
+        "sources": facts.calls_by_source(asked, users),
+        **facts.facts()._asdict(),
     }

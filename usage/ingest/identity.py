@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from models import Project, User
+from usage import changes
 from usage.ingest.event import NOBODY, TEXT_LIMITS, Event
 
 RESERVED_SLUGS = ("all", "unassigned")
@@ -57,6 +58,7 @@ def users(events: Iterable[Event], now: datetime) -> Mapping[str, User]:
         user = known[name]
         if new := {key: value for key, value in said[name].items() if not getattr(user, key)}:
             User.update(**new).where(User.id == user.id).execute()
+            changes.touch_names([user.id])
     return known
 
 

@@ -7,8 +7,8 @@ from enum import Enum
 from functools import reduce
 from typing import NamedTuple
 
-from models import UNASSIGNED, db
-from usage import rollups
+from models import UNASSIGNED
+from usage import changes, rollups
 from usage.ingest import buckets, calls, identity, one_person, same_call, turns
 from usage.ingest.calls import Call, Identity
 from usage.ingest.event import NOBODY, Event
@@ -53,10 +53,10 @@ def record(events: Sequence[Event], timezone: str, now: datetime) -> list[Outcom
     if not events:
         return []
     try:
-        with db.atomic():
+        with changes.noted():
             return _record(events, timezone, now, turns.needs_to_be_alone(events))
     except turns.NotAlone:
-        with db.atomic():
+        with changes.noted():
             return _record(events, timezone, now, alone=True)
 
 

@@ -1,0 +1,130 @@
+"""The change log: whose numbers changed with which commit, so that kept ones can be mended."""
+
+import json
+import secrets
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from peewee import EXCLUDED
+
+from models import BoardState, Change, db
+
+NAMES = -1
+"""Stands in place of a project where names, not numbers, changed."""
+# An older state than that has to be read anew, as does a project where more people changed at once.
+KEPT, MOST_PEOPLE = 5000, 1000
+PRUNED_EVERY = 100
+NEVER = 0
+
+
+class State(NamedTuple):
+    """How far the board has come. Each commit that changes numbers or names raises the version.
+
+    With another epoch nothing that was known before holds; none is that of NEVER.
+    """
+
+    epoch: int
+    version: int
+
+
+NOTHING = State(NEVER, 0)
+"""The state of what was never read."""
+
+
+class _Open(threading.local):
+    """What the transaction of this thread has touched so far; None outside of one."""
+
+    touched: dict[int, set[int]] | None = None
+    everything = False
+
+
+_open = _Open()
+
+
+@contextmanager
+def noted() -> Iterator[None]:
+    """A transaction at whose end the log tells what it touched.
+
+    At its end, because the lock on the version that makes commits come in order is then held
+    shortly, and nobody who holds it waits for another.
+    """
+    if _open.touched is not None:
+        with db.atomic():
+            yield
+        return
+    _open.touched, _open.everything = defaultdict(set), False
+    try:
+        with db.atomic():
+            yield
+            if _open.touched or _open.everything:
+                _write(_open.touched, _open.everything)
+    finally:
+        _open.touched = None
+
+
+def touch(pairs: Iterable[tuple[int, int]]) -> None:
+    """Tell that numbers of these (project, user) pairs change in this transaction."""
+    touched = _touched()
+    for project, user in pairs:
+        touched[project].add(user)
+
+
+def touch_names(users: Iterable[int]) -> None:
+    """Tell that these users get other names, or another person to belong to."""
+    touch((NAMES, user) for user in users)
+
+
+def touch_everything() -> None:
+    """Tell that nothing of what was known holds any longer."""
+    _touched()
+    _open.everything = True
+
+
+def state() -> State:
+    """How far the board has come, as this connection sees it."""
+    row = db.execute_sql("SELECT epoch, version FROM board_state").fetchone()
+    return State(*row) if row else NOTHING
+
+
+def since(known: State, now: State) -> Mapping[int, set[int] | None] | None:
+    """The users who changed by project, where None stands for everyone; None: who can tell."""
+    if NEVER in (known.epoch, now.epoch) or known.epoch != now.epoch:
+        return None
+    if known.version >= now.version:
+        return {}
+    later = (Change.version > known.version) & (Change.version <= now.version)
+    rows = Change.select(Change.touched).where(later).tuples()
+    changed: dict[int, set[int] | None] = {}
+    count = 0
+    for count, (text,) in enumerate(rows, start=1):  # noqa: B007
+        for project, users in json.loads(text).items():
+            before = changed.get(int(project), set())
+            both = None if users is None or before is None else before.union(users)
+            changed[int(project)] = both
+    # A version that isn't in the log any longer may have changed anything.
+    return changed if count == now.version - known.version else None
+
+
+def _touched() -> dict[int, set[int]]:
+    if _open.touched is None:
+        raise RuntimeError("what changes numbers or names has to run inside changes.noted()")
+    return _open.touched
+
+
+def _write(touched: Mapping[int, Collection[int]], everything: bool) -> None:
+    update = {"version": BoardState.version + 1}
+    if everything:
+        update["epoch"] = EXCLUDED.epoch
+    row = {"id": 1, "epoch": secrets.randbelow(2**62) + 1, "version": 1}
+    query = BoardState.insert(row).on_conflict(conflict_target=(BoardState.id,), update=update)
+    (version,) = next(iter(query.returning(BoardState.version).tuples()))
+    told = {
+        project: sorted(users) if len(users) <= MOST_PEOPLE else None
+        for project, users in touched.items()
+    }
+    Change.insert(version=version, touched=json.dumps(told, separators=(",", ":"))).execute()
+    if version % PRUNED_EVERY == 0:
+        Change.delete().where(Change.version <= version - KEPT).execute()

@@ -1,0 +1,71 @@
+"""What every screen says besides its table: what there is to choose from in the filters."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from threading import Lock
+from typing import NamedTuple
+
+from peewee import fn
+
+from models import UNASSIGNED, DailyUsage, db
+from usage import accounts, changes, naming, warm
+from usage.changes import NOTHING, State
+from usage.daily import any_usage, in_scope
+from usage.horizon import ALL
+from usage.scope import Scope
+
+
+class Facts(NamedTuple):
+    """Whether there is usage at all, usage of no project, and sample data."""
+
+    any_usage: bool
+    unassigned_project: bool
+    sample: bool
+
+
+class _Kept:
+    """The facts of a state of the board."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.state: State = NOTHING
+        self.facts = Facts(False, False, False)
+
+
+_kept = _Kept()
+
+
+def facts() -> Facts:
+    """What there is on the board, as of now."""
+    if db.in_transaction():
+        return _asked()
+    with _kept.lock:
+        now = changes.state()
+        changed = changes.since(_kept.state, now)
+        # Usage moves, but only with a new epoch all of it goes.
+        if changed is None or UNASSIGNED in changed or not _kept.facts.any_usage:
+            _kept.facts = _asked()
+        _kept.state = now
+        return _kept.facts
+
+
+def calls_by_source(scope: Scope, users: Collection[int] = ()) -> dict[str, int]:
+    """Answered calls per source in the scope's project and days, of some users or of everyone.
+
+    "" is unassigned. What too few people used is not told where such usage is hidden.
+    """
+    scope = replace(scope, source=ALL)
+    if users:
+        query = DailyUsage.select(DailyUsage.source, fn.SUM(DailyUsage.calls))
+        query = in_scope(query, scope).where(DailyUsage.user.in_(users))
+        rows = query.group_by(DailyUsage.source).tuples()
+        return {source: int(calls) for source, calls in rows}
+    with warm.store.tally(scope) as tally:
+        found = tally.by_source().items()
+        return {
+            source: calls for source, (calls, people) in found if not naming.too_few(scope, people)
+        }
+
+
+def _asked() -> Facts:
+    return Facts(any_usage(), any_usage(UNASSIGNED), accounts.holds_sample_data())

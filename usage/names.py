@@ -1,0 +1,88 @@
+"""What everyone is called, kept in memory and mended where the change log says so."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from threading import Lock
+from typing import NamedTuple
+
+from peewee import ModelSelect
+
+from models import User
+from usage import changes
+from usage.changes import NAMES, NOTHING, State
+
+AT_ONCE = 500
+WHO = (User.username, User.display_name, User.email)
+
+
+class Name(NamedTuple):
+    """A user as the board calls them; `folded` holds all of it for a search in any case."""
+
+    username: str
+    display_name: str
+    email: str
+    folded: str
+
+
+def named(username: str, display_name: str = "", email: str = "") -> Name:
+    """A name, ready to be searched."""
+    said = (display_name, username, email)
+    return Name(username, display_name, email, "\n".join(said).casefold())
+
+
+class Names:
+    """The names of all users, shared by everything that is kept in this process."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, Name] = {}
+        """By user. Grows and is mended, until another takes its place when all is read anew."""
+        self.owners: Mapping[int, int] = {}
+        """To whom merged names belong. Replaced, never changed: whoever holds it may compare."""
+        self.content = NOTHING
+        """When a name last changed."""
+        self._state = NOTHING
+        self._lock = Lock()
+
+    def refresh(self, now: State) -> None:
+        """Learn what names changed until then; within the snapshot that `now` was read in."""
+        with self._lock:
+            if self._state.epoch == now.epoch and self._state.version >= now.version:
+                return
+            changed = changes.since(self._state, now)
+            users = changed.get(NAMES, set()) if changed is not None else None
+            # What fails half-way has to be done anew.
+            self._state = NOTHING
+            if users is None:
+                self._learn({}, {}, [User.select()])
+            elif users:
+                self._learn(self.known, self.owners, _some(users))
+            if users is None or users:
+                self.content = now
+            self._state = now
+
+    def learn(self, users: Iterable[int]) -> None:
+        """Learn the names of users who are new since, and of the people they belong to."""
+        with self._lock:
+            while missing := [user for user in users if user not in self.known]:
+                self._learn(self.known, self.owners, _some(missing))
+                users = [self.owners[user] for user in missing if user in self.owners]
+
+    def _learn(
+        self, known: dict[int, Name], owners: Mapping[int, int], queries: Iterable[ModelSelect]
+    ) -> None:
+        owners = dict(owners)
+        for query in queries:
+            query = query.select(User.id, User.owner_id, *WHO).tuples()
+            for id, owner, *names in query.iterator():
+                known[id] = named(*names)
+                owners.pop(id, None)
+                if owner:
+                    owners[id] = owner
+        self.known = known
+        if owners != self.owners:
+            self.owners = owners
+
+
+def _some(users: Iterable[int]) -> Iterator[ModelSelect]:
+    ids = sorted(users)
+    for start in range(0, len(ids), AT_ONCE):
+        yield User.select().where(User.id.in_(ids[start : start + AT_ONCE]))

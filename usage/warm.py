@@ -1,0 +1,71 @@
+"""Tallies kept warm in this process, each right at every request; the least used go first."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from threading import Lock
+
+from models import db
+from usage import changes
+from usage.daily import projects_of
+from usage.names import Names
+from usage.scope import Scope
+from usage.tally import Tally
+
+DEFAULT_ROWS = 250_000
+
+
+class Store:
+    """Some tallies, up to `most_rows` rows in all; what was asked for last is always kept."""
+
+    def __init__(self, most_rows: int = DEFAULT_ROWS):
+        self.most_rows = most_rows
+        self.names = Names()
+        self._tallies: OrderedDict[tuple, Tally] = OrderedDict()
+        self._lock = Lock()
+
+    @contextmanager
+    def tally(self, scope: Scope) -> Iterator[Tally]:
+        """What everyone used in a scope, as of now; inside, nobody else changes it."""
+        if db.in_transaction():
+            # What this transaction did isn't true for others, and may never be.
+            tally, names = Tally(scope), Names()
+            names.refresh(changes.state())
+            tally.refresh(changes.state(), names)
+            yield tally
+            return
+        tally = self._kept(scope)
+        with tally.lock:
+            if not tally.is_right(changes.state()):
+                with _snapshot():
+                    now = changes.state()
+                    self.names.refresh(now)
+                    tally.refresh(now, self.names)
+            yield tally
+        self._let_go()
+
+    def kept(self) -> list[tuple]:
+        """Which scopes are warm, the one asked for last at the end."""
+        return list(self._tallies)
+
+    def _kept(self, scope: Scope) -> Tally:
+        key = projects_of(scope), scope.window.first, scope.window.last, scope.source
+        with self._lock:
+            tally = self._tallies.setdefault(key, Tally(scope))
+            self._tallies.move_to_end(key)
+            return tally
+
+    def _let_go(self) -> None:
+        with self._lock:
+            rows = sum(map(len, self._tallies.values()))
+            while rows > self.most_rows and len(self._tallies) > 1:
+                rows -= len(self._tallies.popitem(last=False)[1])
+
+
+store = Store()
+"""This process's own."""
+
+
+def _snapshot() -> AbstractContextManager:
+    """A transaction that sees one state of the board throughout, and locks nothing."""
+    return db.atomic("repeatable read" if db.for_update else "deferred")
