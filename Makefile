@@ -1,4 +1,5 @@
 # make run    serve the board with sample data (DEMO=0: empty) and print a sign-in link
+# make portal an example portal that shows the board in four ways, beside `make run`
 # make test   everything the project tests itself with
 # make bench  how fast the server takes usage in, on this machine
 VENV := .venv
@@ -6,7 +7,7 @@ PYTHON ?= python3
 FLASK := $(VENV)/bin/flask --app app
 DEMO ?= 1
 
-.PHONY: run link test lint bench screenshots chromium
+.PHONY: run link portal test lint bench screenshots chromium
 
 run: $(VENV)/run
 	@$(FLASK) migrate
@@ -16,6 +17,14 @@ run: $(VENV)/run
 
 link: $(VENV)/run
 	@$(FLASK) user link
+
+portal: $(VENV)/run instance/example-portal.key
+	@BOARD_KEY=$$(cat instance/example-portal.key) $(VENV)/bin/python docs/examples/portal/portal.py
+
+instance/example-portal.key:
+	@$(FLASK) migrate
+	@$(FLASK) grant create example-portal --origin http://127.0.0.1:8100
+	@umask 077 && $(FLASK) key create example-portal --scope embed | tail -n 1 > $@
 
 test: lint chromium
 	$(VENV)/bin/pytest --numprocesses 2

@@ -11,7 +11,7 @@ from playhouse.pool import MaxConnectionsExceeded
 import models
 from usage import cli, warm
 from usage.settings import Settings
-from views import BLUEPRINTS, Username, assets, format, guards, places, responses
+from views import BLUEPRINTS, Username, assets, format, guards, places, proxies, responses
 
 ROOT = Path(__file__).parent
 
@@ -43,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.converters["username"] = Username
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    app.wsgi_app = proxies.under_prefix(app)
     cli.register(app.cli, settings, ROOT / "migrations")
     return app
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from peewee import ModelSelect
 
@@ -74,12 +74,26 @@ def revoke(portal: str, horizon: Horizon) -> None:
 def visible(horizon: Horizon) -> list[Grant]:
     """The grants that whoever has that horizon could have made, by name."""
     mine = {project.id for project in horizon.projects}
-    rows = Grant.select().order_by(Grant.portal)
     return [
         one
-        for one in rows
+        for one in everyone()
         if horizon.sees_all or (not one.all_projects and set(projects_of(one)) <= mine)
     ]
+
+
+def everyone() -> list[Grant]:
+    """All grants, by the portal's name."""
+    return list(Grant.select().order_by(Grant.portal))
+
+
+def words(grant: Grant) -> str:
+    """What is granted, in words."""
+    ids = projects_of(grant)
+    rows = Project.select(Project.slug).where(Project.id.in_(ids)).order_by(Project.slug)
+    slugs = ", ".join(slug for (slug,) in rows.tuples()) if ids else "all projects"
+    told = [slugs, grant.columns.replace(" ", ", "), f"names: {grant.identity}"]
+    told += ["with details"] * grant.details + [unquote_plus(grant.locked)] * bool(grant.locked)
+    return "; ".join(told)
 
 
 def live(portal: str) -> Grant | None:

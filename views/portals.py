@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 
-from flask import Response, g, request
+from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from usage import grants, sign_in, tokens
@@ -48,6 +48,30 @@ def permission(portal: str, subject: str, lock: dict[str, str]) -> Permission:
         return grants.narrowed(grant, subject, lock, _plain())
     except (Refused, NotVisible, InvalidScope) as error:
         raise Forbidden(str(error)) from None
+
+
+def blueprint(
+    board: Flask, reader: Callable[[], tuple[str, str, dict[str, str]] | None]
+) -> Blueprint:
+    """The board inside another Flask app, to be registered under a prefix of its own.
+
+    `reader` is asked with every request whom the portal's own sign-in lets in: the name of the
+    grant, who reads, and what to lock for them; None for nobody.
+    """
+    bp = Blueprint("tallyboard", __name__)
+
+    @bp.get("/embed/<path:path>", defaults={"folder": "/embed/"})
+    @bp.get("/static/embed/<path:path>", defaults={"folder": "/static/embed/"})
+    def show(folder: str, path: str):
+        permitted = reader()
+        if not permitted:
+            raise Forbidden("You may not see this board.")
+        inside = folder + path
+        prefix = request.script_root + request.path.removesuffix(inside)
+        told = {"SCRIPT_NAME": prefix, "PATH_INFO": inside, PERMITTED: permitted}
+        return Response.from_app(board, request.environ | told)
+
+    return bp
 
 
 def let_in(response: Response) -> Response:

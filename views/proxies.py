@@ -1,14 +1,16 @@
-"""What a reverse proxy in front of the board is believed: the client's address, and who it is."""
+"""What a reverse proxy is believed: the client's address, who it is, and where the board is."""
 
 import hmac
 import re
+from collections.abc import Callable
 from ipaddress import ip_address
 
-from flask import Request
+from flask import Flask, Request
 
 from usage.checks import PROXY_SECRET_HEADER, Networks
 from usage.settings import Settings
 
+PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([\d.]+):\d+")
 
 
@@ -60,6 +62,20 @@ def named_person(request: Request, settings: Settings) -> str | None:
     name = _as_sent(value).decode(errors="replace").strip()
     # A comma: the header came twice, and the server joined them.
     return name if name.isprintable() and "," not in name and "\ufffd" not in name else ""
+
+
+def under_prefix(app: Flask) -> Callable:
+    """The app below the path that a trusted proxy serves it under: its links begin with it."""
+    inner = app.wsgi_app
+
+    def serve(environ: dict, start_response: Callable):
+        prefix = environ.get("HTTP_X_FORWARDED_PREFIX", "").rstrip("/")
+        trusted = app.extensions["settings"].trusted_proxies
+        if PREFIX.fullmatch(prefix) and is_trusted(environ.get("REMOTE_ADDR", ""), trusted):
+            environ["SCRIPT_NAME"] = prefix + environ.get("SCRIPT_NAME", "")
+        return inner(environ, start_response)
+
+    return serve
 
 
 def _as_sent(value: str) -> bytes:

@@ -161,6 +161,9 @@
       answer.innerHTML = policy ? policy.createHTML(html) : html;
       const { activeElement: active } = root;
       answer.content.querySelector("link")?.remove();
+      // A browser complains of autofocus in a frame of another origin.
+      const first = answer.content.querySelector("[autofocus]");
+      first?.removeAttribute("autofocus");
       for (const part of answer.content.querySelectorAll("[hx-swap-oob]")) {
         const place = root.getElementById(part.id);
         part.remove();
@@ -174,13 +177,13 @@
       for (const part of PARTS.split(" ")) {
         for (const one of root.querySelectorAll(`.tb-${part}`)) one.part.add(part);
       }
-      this.#refocus(root, active);
+      this.#refocus(root, active, first);
     }
 
-    #refocus(root, active) {
+    #refocus(root, active, first) {
       if (!active || active.isConnected) return;
       const same = active.id && root.getElementById(active.id);
-      const next = same || root.querySelector("[autofocus], summary");
+      const next = same || first || root.querySelector("summary");
       next?.focus({ preventScroll: Boolean(same) });
       if (same && active.selectionStart != null) same.setSelectionRange(active.selectionStart, active.selectionEnd);
     }

@@ -6,13 +6,20 @@
   if (!portal || window.parent === window) return;
   const tell = (message) => window.parent.postMessage(message, portal);
   const board = document.createElement("tally-board");
-  let token = new URLSearchParams(location.hash.slice(1)).get("token");
+  const given = new URLSearchParams(location.hash.slice(1));
+  const wear = (theme) => {
+    if (theme === "light" || theme === "dark") document.documentElement.style.colorScheme = theme;
+  };
+  let token = given.get("token");
   let take;
 
+  wear(given.get("theme"));
   history.replaceState(null, "", location.pathname + location.search);
 
   addEventListener("message", ({ source, origin, data }) => {
-    if (source === window.parent && origin === portal && data?.tally === "token") take?.(data);
+    if (source !== window.parent || origin !== portal) return;
+    if (data?.tally === "token") take?.(data);
+    if (data?.tally === "theme") wear(data.theme);
   });
 
   board.fetchToken = () => {

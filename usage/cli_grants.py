@@ -1,0 +1,78 @@
+"""flask grant: what portals may show in their own pages."""
+
+import click
+
+from models import db
+from usage import accounts, audit, grants
+from usage.accounts import Refused
+from usage.cli_import import now, plainly
+from usage.horizon import COLUMNS, Horizon
+from usage.projects import everyone
+from usage.scope import InvalidScope
+from usage.settings import Settings
+
+
+@click.group()
+def grant() -> None:
+    """What portals may show in their own pages."""
+
+
+@grant.command("create")
+@click.argument("portal")
+@click.option("--origin", "origins", multiple=True, required=True, help="Where its pages are.")
+@click.option("--project", "slugs", multiple=True, help="A project; without any, all of them.")
+@click.option("--lock", "locks", multiple=True, metavar="NAME=VALUE", help="As in addresses.")
+@click.option("--column", "columns", multiple=True, type=click.Choice(COLUMNS), default=COLUMNS)
+@click.option("--identity", type=click.Choice(grants.IDENTITIES), default=grants.IDENTITIES[0])
+@click.option("--details/--no-details", default=True, help="A page for each person.")
+@click.pass_obj
+@plainly
+def create_grant(
+    settings: Settings,
+    portal: str,
+    origins: tuple[str, ...],
+    slugs: tuple[str, ...],
+    locks: tuple[str, ...],
+    **shown: object,
+) -> None:
+    """Let a portal show the board."""
+    ids = {one.slug: one.id for one in everyone()}
+    if unknown := [slug for slug in slugs if slug not in ids]:
+        raise Refused(f'There is no project "{unknown[0]}".')
+    locked = dict(lock.partition("=")[::2] for lock in locks)
+    projects = [ids[slug] for slug in slugs]
+    try:
+        with db.atomic():
+            everything = _everything(settings)
+            made = grants.create(
+                portal, origins, projects, locked, horizon=everything, creator="", **shown
+            )
+            audit.note("grant created", now(), "", made.portal, grants.words(made))
+    except InvalidScope as error:
+        raise Refused(f"{error.field} {error.message}.") from None
+    click.echo(f'The portal "{made.portal}" may show the board at {made.origins}.')
+
+
+@grant.command("list")
+@plainly
+def list_grants() -> None:
+    """Show all grants."""
+    for one in grants.everyone():
+        click.echo(f"{one.portal}: {grants.words(one)} ({'revoked' if one.revoked_at else 'live'})")
+
+
+@grant.command("revoke")
+@click.argument("portal")
+@click.pass_obj
+@plainly
+def revoke_grant(settings: Settings, portal: str) -> None:
+    """End what a portal may show, and every token it has, from now on."""
+    with db.atomic():
+        grants.revoke(portal, _everything(settings))
+        audit.note("grant revoked", now(), "", portal)
+    click.echo(f'The grant "{portal}" is revoked.')
+
+
+def _everything(settings: Settings) -> Horizon:
+    """Whoever runs commands on the server sees all there is."""
+    return accounts.whole(settings.rates, settings.reporting_timezone, now())
