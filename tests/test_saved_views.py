@@ -1,5 +1,7 @@
 """/views - scopes under a name, private or shared, and one to begin with."""
 
+import re
+
 import pytest
 from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of
 from reading import names, persons, text
@@ -223,3 +225,17 @@ def test_a_name_taken_or_missing_is_refused_when_renaming(client, world):
     assert "already" in text(change(client, "rename", "One", name="Two").text)
     assert "needs a name" in text(change(client, "rename", "One", name=" ").text)
     assert "must be rename, delete, start or usual" in text(change(client, "dance", "One").text)
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize(("identity", "owner"), [("named", "eve"), ("own", "somebody else")])
+def test_whose_a_shared_view_is_is_told_where_people_are_named(browse, identity, owner):
+    accounts.set_role("eve", "project_admin", ["checkout"])
+    projects.set_identity(projects.find("checkout"), identity, 0, False)
+    save(browse("eve"), project="checkout", shared="on")
+
+    page = browse("max").get("/views")
+
+    assert f"{owner}, shared with Checkout" in text(page.text)
+    assert bool(re.search(r"\beve\b", page.text)) is (owner == "eve")
+    assert f'"Week" belongs to {owner}.' in text(change(browse("max"), "delete").text)

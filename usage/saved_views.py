@@ -16,6 +16,7 @@ from usage.scope import InvalidScope, Scope
 SCREENS = ("leaderboard", "users", "person")
 MOST = 50
 LONGEST_NAME = 60
+ELSE = "somebody else"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +134,14 @@ def _said(scope: Scope) -> dict[str, str]:
 
 
 def _view(row: SavedView, viewer: User, horizon: Horizon) -> View:
-    scope, problem = None, ""
+    scope, problem, owner = None, "", row.owner or ""
     try:
         if horizon.only_self and (row.screen, row.username) != ("person", viewer.username):
             raise NotVisible("There is no such page for you any more.")
         scope = Scope.from_args(dict(parse_qsl(row.query)), horizon)
         if row.user_id != viewer.id and naming.policy(scope) != naming.NAMED:
-            # Whom somebody else searched for may be named to them alone.
-            scope = replace(scope, q="")
+            # Whom somebody else searched for may be named to them alone, and so may they.
+            scope, owner = replace(scope, q=""), ELSE
     except InvalidScope as error:
         problem = f"{error.field} {error.message}."
     except NotVisible as error:
@@ -154,7 +155,7 @@ def _view(row: SavedView, viewer: User, horizon: Horizon) -> View:
         scope=scope,
         problem=problem,
         own=row.user_id == viewer.id,
-        owner=row.owner or "",
+        owner=owner,
         shared_with=names.get(row.project_id, "a project") if row.project_id else "",
         default=row.id == viewer.default_view_id,
     )

@@ -19,15 +19,35 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import models  # noqa: E402
 from app import create_app  # noqa: E402
 from browser import hostile  # noqa: E402
-from usage import accounts, samples, sign_in  # noqa: E402
+from usage import accounts, projects, samples, sign_in  # noqa: E402
 from usage.settings import Settings  # noqa: E402
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECRET = "a secret for tests only"
+# Other ways in: a provider's button, and a proxy on this machine that names people.
+DOORS = {
+    "OIDC_ISSUER": "https://id.example.com",
+    "OIDC_CLIENT_ID": "board",
+    "OIDC_CLIENT_SECRET": "between provider and board",
+    "OIDC_NAME": "Example ID",
+    "TRUSTED_PROXIES": "127.0.0.1",
+    "PROXY_USER_HEADER": "X-Forwarded-User",
+    "PROXY_SECRET": SECRET,
+}
+
+
+def load_doors() -> None:
+    """The sample data with a project that names nobody, and somebody who runs two."""
+    samples.load("UTC", NOW)
+    projects.set_identity(projects.find("mobile"), "own", 0, True)
+    accounts.set_role("mt.hohen", accounts.PROJECT_ADMIN, ["checkout", "mobile"])
+
+
 CONTENTS = {
     "sample": lambda: samples.load("UTC", NOW),
     "hostile": lambda: hostile.load(NOW),
     "empty": lambda: None,
+    "doors": load_doors,
 }
 
 
@@ -66,6 +86,7 @@ def serving(content: str, folder: Path) -> Iterator[Board]:
 def main(content: str, file: str) -> None:
     """Serve; print the address, then the path of a sign-in link for each name that is read."""
     env = {"SECRET_KEY": SECRET, "DATABASE_URL": f"sqlite:///{file}"}
+    env |= DOORS if content == "doors" else {}
     app = create_app(Settings.from_env(env))
     models.db.pragma("synchronous", 0, permanent=True)
     migrations.run(models.db, str(ROOT / "migrations"))

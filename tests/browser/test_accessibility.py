@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from browser.conftest import choose
+from browser.server import SECRET
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
 OPTIONS = {"runOnly": RULES, "resultTypes": ["violations"]}
@@ -121,6 +122,12 @@ def violations(page):
     return found
 
 
+def named(user):
+    """How the proxy in front of the board sends somebody's requests."""
+    sent = {"X-Forwarded-User": user, "X-Tallyboard-Proxy-Secret": SECRET}
+    return {"storage_state": None, "extra_http_headers": sent}
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 def test_a_screen_is_for_everyone_in_both_themes_wide_and_narrow(visit, screen):
     path, act = SCREENS[screen]
@@ -133,10 +140,33 @@ def test_a_screen_is_for_everyone_in_both_themes_wide_and_narrow(visit, screen):
 
 @pytest.mark.parametrize(
     ("path", "content", "options"),
-    [("/leaderboard", "empty", {}), ("/sign-in", "empty", {"storage_state": None})],
+    [
+        ("/leaderboard", "empty", {}),
+        ("/sign-in", "empty", {"storage_state": None}),
+        ("/sign-in/used", "empty", {"storage_state": None}),
+        ("/leaderboard?project=mobile", "doors", {}),
+        ("/sign-in", "doors", {"storage_state": None}),
+        ("/account", "doors", named("ada")),
+        ("/users/amara.okafor", "doors", named("amara.okafor")),
+        ("/leaderboard", "doors", named("mt.hohen")),
+    ],
 )
 def test_the_first_screens_are_for_everyone_too(visit, path, content, options):
     assert violations(visit(path, content, **options)) == []
+
+
+def test_people_sign_in_with_the_keyboard_alone(visit):
+    page = visit("/sign-in", "doors", storage_state=None)
+    page.locator("#name").focus()
+    page.keyboard.type("ada")
+    page.keyboard.press("Tab")
+    page.keyboard.type("a wrong password")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("alert")).to_have_text("That name and password don't belong together.")
+    expect(page.locator("#name")).to_have_value("ada")
+    expect(page.get_by_role("link", name="Sign in with Example ID")).to_be_visible()
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("query", ["", "?days=7", "?from=2026-10-30&to=2026-11-15"])
