@@ -1,9 +1,12 @@
 """The admin area: where it begins, its sections, and what its pages have in common."""
 
+from collections.abc import Callable
+
 from flask import Blueprint, redirect, request, url_for
 
 from usage.scope import InvalidScope
 from views.guards import now, require_admin, settings
+from views.responses import respond
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 SECTIONS = {
@@ -36,19 +39,14 @@ def frame(screen: str) -> dict:
     }
 
 
-def paged(screen: str, found: int, q: str, page: int) -> dict:
-    """A page of a searchable section: what was asked, and how many pages there are."""
-    return frame(screen) | {
-        "found": found,
-        "q": q,
-        "page": page,
-        "pages": max(1, -(-found // PER_PAGE)),
-    }
-
-
-def address(screen: str, q: str, page: int) -> str:
-    """The canonical address of a page of a searchable section."""
-    return url_for(screen, q=q or None, page=page if page > 1 else None)
+def listing(screen: str, find: Callable, **context: object):
+    """A searchable section, page by page: `find` tells the rows of one, and how many there are."""
+    q, page = asked("q"), page_number()
+    rows, found = find(q, page, PER_PAGE)
+    pages = max(1, -(-found // PER_PAGE))
+    shown = {"rows": rows, "found": found, "q": q, "page": page, "pages": pages}
+    canonical = url_for(screen, q=q or None, page=page if page > 1 else None)
+    return respond(screen.partition(".")[0], canonical, **shown, **context, **frame(screen))
 
 
 def asked(name: str) -> str:

@@ -3,8 +3,8 @@
 from flask import Blueprint, url_for
 
 from usage import arrivals
-from views.admin import SECTIONS
-from views.guards import now, require_admin, settings
+from views.admin import frame
+from views.guards import now, require_admin
 from views.responses import respond
 
 bp = Blueprint("arrivals", __name__, url_prefix="/admin")
@@ -19,8 +19,5 @@ def show():
         url_for("arrivals.show"),
         senders=arrivals.senders(now()),
         first_day=arrivals.first_day(now()),
-        now=now(),
-        timezone=settings().reporting_timezone,
-        screen="arrivals.show",
-        sections=SECTIONS,
+        **frame("arrivals.show"),
     )

@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, request, url_for
 
 from usage import accounts, people, unmapped
 from usage.scope import InvalidScope
-from views.admin import PER_PAGE, address, asked, frame, page_number, paged
+from views.admin import asked, frame, listing
 from views.guards import note, now, require_admin
 from views.responses import respond
 
@@ -15,17 +15,9 @@ bp = Blueprint("identities", __name__, url_prefix="/admin/identities")
 @require_admin
 def index():
     """Unmapped names with their usage, and the names that were mapped."""
-    q, page = asked("q"), page_number()
-    rows, found = unmapped.identities(q, page, PER_PAGE)
     merged = people.merged()
-    return respond(
-        "identities",
-        address("identities.index", q, page),
-        rows=rows,
-        merged=merged,
-        done=next((one for one in merged if one.name == asked("done")), None),
-        **paged("identities.index", found, q, page),
-    )
+    done = next((one for one in merged if one.name == asked("done")), None)
+    return listing("identities.index", unmapped.identities, merged=merged, done=done)
 
 
 @bp.get("/<username:name>/person")

@@ -12,7 +12,7 @@ from usage.ingest.event import SOURCES
 from usage.ingest.imports import Import, Imported
 from usage.ingest.intake import Sender
 from usage.scope import InvalidScope
-from views.admin import SECTIONS
+from views.admin import frame
 from views.guards import horizon, note, now, require_admin, settings
 from views.responses import respond
 
@@ -99,6 +99,5 @@ def _page(imported: list[Imported], refused: list[tuple[str, int, Exception]]):
         formats=formats.NAMES,
         sources=SOURCES,
         projects=horizon().projects,
-        screen="imports.show",
-        sections=SECTIONS,
+        **frame("imports.show"),
     )

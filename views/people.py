@@ -6,7 +6,7 @@ from usage import accounts, directory, projects, sign_in
 from usage.accounts import PROJECT_ADMIN, Refused
 from usage.horizon import NotVisible
 from usage.scope import InvalidScope
-from views.admin import PER_PAGE, address, asked, frame, given, page_number, paged
+from views.admin import frame, given, listing
 from views.guards import note, now, require_admin, session, settings
 from views.responses import respond
 
@@ -17,16 +17,8 @@ bp = Blueprint("people", __name__, url_prefix="/admin/people")
 @require_admin
 def index():
     """Everyone with their role, and a form to invite somebody."""
-    q, page = asked("q"), page_number()
-    rows, found = directory.people(q, page, PER_PAGE)
-    return respond(
-        "people",
-        address("people.index", q, page),
-        rows=rows,
-        roles=directory.ROLES,
-        projects=projects.everyone(),
-        **paged("people.index", found, q, page),
-    )
+    context = {"roles": directory.ROLES, "projects": projects.everyone()}
+    return listing("people.index", directory.people, **context)
 
 
 @bp.post("")
