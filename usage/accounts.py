@@ -117,9 +117,10 @@ def find_person(name: str) -> User | None:
     except InvalidEvent:
         return None
     found = User.get_or_none(User.username == name) if name else None
-    if not found and "@" in name:
+    if "@" in name:
+        # Looked for in any case: the clock shall not tell whether such a username is there.
         same = list(User.select().where(fn.LOWER(User.email) == name).limit(2))
-        found = same[0] if len(same) == 1 else None
+        found = found or (same[0] if len(same) == 1 else None)
     return User.get_by_id(found.owner_id) if found and found.owner_id else found
 
 
