@@ -96,6 +96,37 @@ def chart(response, id):
     return [[text(name), *map(_figure, numbers)] for name, *numbers in found]
 
 
+def breakdown(response, id):
+    """The rows of a plain table: [label, address or None, calls, tokens, exact cost]."""
+    found = re.search(
+        rf'<table class="tb-plain" aria-labelledby="{id}">(.*?)</table>', response.text, re.S
+    )
+    rows = []
+    for row in re.findall(r"<tr>(.*?)</tr>", found[1].split("<tbody>")[1], re.S) if found else ():
+        label, *figures, cost = CELL.findall(row)
+        href = re.search(r'href="([^"]+)"', label)
+        address = unescape(href[1]) if href else None
+        exact = re.search(r'title="\$([\d.]+)"', cost)[1]
+        rows.append(
+            [
+                text(re.sub(r"<svg.*?</svg>", "", label, flags=re.S)),
+                address,
+                *map(_number, figures),
+                exact,
+            ]
+        )
+    return rows
+
+
+def day_links(response):
+    """The addresses in the table of the days, by what the days are called."""
+    found = re.search(
+        r'<table aria-labelledby="chart-days-heading">(.*?)</table>', response.text, re.S
+    )
+    links = re.findall(r'<a href="([^"]+)">(.*?)</a>', found[1])
+    return {label: unescape(href) for href, label in links}
+
+
 def chart_words(response, id):
     """What a chart says to those who don't see it: its title and its description."""
     words = re.findall(rf'<(title|desc) id="{id}-\1">(.*?)</\1>', response.text, re.DOTALL)
@@ -104,4 +135,6 @@ def chart_words(response, id):
 
 def _figure(html):
     figure = text(html)
+    if figure == "–":
+        return None
     return figure if figure.endswith("%") else int(figure.replace(",", ""))

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from usage.charts import GAP, LABEL_HEIGHT, axis, daily, donut, grouped_bars
+from usage.charts import GAP, LABEL_HEIGHT, axis, donut, grouped_bars
+from usage.timeline import daily
 
 TODAY = date(2026, 11, 22)
 HOSTILE = ["<script>alert(1)</script>", '"onload="alert(1)', "' style='x", "{{ 7*7 }}", "&amp;"]

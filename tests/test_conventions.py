@@ -27,6 +27,8 @@ PURE = (
     "usage/pricing.py",
     "usage/charts.py",
     "usage/export.py",
+    "usage/movement.py",
+    "usage/timeline.py",
     "usage/demo.py",
     "usage/ingest/event.py",
     "usage/ingest/json_text.py",

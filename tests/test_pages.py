@@ -11,7 +11,7 @@ from reading import element, names, rows, text
 from models import User
 from usage import samples
 
-PAGES = ("/leaderboard", "/users", "/users/user-000")
+PAGES = ("/leaderboard", "/users", "/users/user-000", "/overview")
 HOSTILE = (
     "<script>alert(1)</script>",
     "\"><img src=x onerror='alert(1)'>",
@@ -94,6 +94,7 @@ def test_a_hostile_name_is_text_wherever_it_stands(client, make_usage, name):
         client.get("/leaderboard", query_string={"q": name}, headers=HTMX),
         client.get(details),
         client.get(details, headers=HTMX),
+        client.get("/overview"),
     ):
         assert response.status_code == 200
         # Escaped once in text and attributes alike; identical to itself when nothing is special.
@@ -180,7 +181,8 @@ def test_a_bundle_of_another_release_is_gone_and_not_kept(anonymous):
 
 @pytest.mark.parametrize("people", [1, 120])
 @pytest.mark.parametrize(
-    ("path", "queries"), [("/leaderboard", 5), ("/users", 5), ("/users/user-000", 8)]
+    ("path", "queries"),
+    [("/leaderboard", 5), ("/users", 5), ("/users/user-000", 8), ("/overview", 11)],
 )
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_a_page_asks_few_questions_however_many_people_there_are(

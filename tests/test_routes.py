@@ -41,6 +41,8 @@ ROUTES = {
     ("GET", "/leaderboard"): ("/leaderboard", PAGE),
     ("GET", "/users"): ("/users", PAGE),
     ("GET", "/users/<username:username>"): ("/users/vera", PAGE | {"admin of B": 404}),
+    ("GET", "/overview"): ("/overview", PAGE),
+    ("GET", "/overview.<any(csv, json, tsv):form>"): ("/overview.csv", PAGE),
     ("GET", "/leaderboard.<any(csv, json, tsv):form>"): ("/leaderboard.csv", PAGE),
     ("GET", "/users.<any(csv, json, tsv):form>/<username:username>"): (
         "/users.csv/vera",

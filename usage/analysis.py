@@ -46,15 +46,7 @@ class Analysis:
 
     def days(self, window: Window) -> list[tuple[date, int, int, int]]:
         """Calls, prompt and completion tokens of every day in the window, quiet ones too."""
-        used = {part.key: part.counts for part in self.by_day}
-        # A range may begin centuries before anyone used AI: those days say nothing.
-        shown = window.days() if window.length <= MOST_DAYS else _between(used)
-        return [
-            (day, one.calls, one.prompt_tokens, one.completion_tokens)
-            if (one := used.get(day))
-            else (day, 0, 0, 0)
-            for day in shown
-        ]
+        return every_day(self.by_day, window)
 
 
 def analysis(scope: Scope, username: str) -> Analysis:
@@ -80,17 +72,30 @@ def analysis(scope: Scope, username: str) -> Analysis:
         # When others were last at work is their own business.
         totals = replace(totals, as_of=last_seen)
     return Analysis(
-        standing=_standing(user, _added(rows, scope), rank, scope),
+        standing=_standing(user, added(rows, scope), rank, scope),
         totals=totals,
         names=names,
-        by_day=sorted(_parts(rows, 0, scope), key=lambda part: part.key),
-        by_source=_parts(rows, 1, scope),
-        by_provider=_parts(rows, 2, scope),
-        by_model=_parts(rows, 3, scope),
-        by_test_type=_parts(rows, 4, scope),
+        by_day=sorted(parts(rows, 0, scope), key=lambda part: part.key),
+        by_source=parts(rows, 1, scope),
+        by_provider=parts(rows, 2, scope),
+        by_model=parts(rows, 3, scope),
+        by_test_type=parts(rows, 4, scope),
         first_seen=min((row[-2] for row in rows), default=None),
         last_seen=last_seen,
     )
+
+
+def every_day(by_day: Iterable[Part], window: Window) -> list[tuple[date, int, int, int]]:
+    """Calls, prompt and completion tokens of every day in a window, zeros where there are none."""
+    used = {part.key: part.counts for part in by_day}
+    # A range may begin centuries before anyone used AI: those days say nothing.
+    shown = window.days() if window.length <= MOST_DAYS else _between(used)
+    return [
+        (day, one.calls, one.prompt_tokens, one.completion_tokens)
+        if (one := used.get(day))
+        else (day, 0, 0, 0)
+        for day in shown
+    ]
 
 
 def _between(used: Iterable[date]) -> list[date]:
@@ -130,16 +135,20 @@ def _other(scope: Scope, username: str, user: User | None) -> User | None:
     return None if policy == naming.OWN else user
 
 
-def _parts(rows: Sequence[tuple], column: int, scope: Scope) -> list[Part]:
-    """The rows added up by one column, the most calls first."""
+def parts(rows: Sequence[tuple], column: int, scope: Scope) -> list[Part]:
+    """Rows of day, source, provider, model, test type and counters, added up by one column.
+
+    The most calls come first.
+    """
     groups: dict[str | date, list[tuple]] = {}
     for row in rows:
         groups.setdefault(row[column], []).append(row)
-    parts = [Part(key, _added(group, scope)) for key, group in groups.items()]
-    return sorted(parts, key=lambda p: (-p.counts.calls, -p.counts.total_tokens, str(p.key)))
+    found = [Part(key, added(group, scope)) for key, group in groups.items()]
+    return sorted(found, key=lambda p: (-p.counts.calls, -p.counts.total_tokens, str(p.key)))
 
 
-def _added(rows: Iterable[tuple], scope: Scope) -> Counts:
+def added(rows: Iterable[tuple], scope: Scope) -> Counts:
+    """The same rows, all added up."""
     counters = [0] * len(COUNTERS)
     for row in rows:
         for place in range(len(COUNTERS)):

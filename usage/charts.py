@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from itertools import accumulate
 from math import cos, pi, sin, sqrt, tau
 
 OTHER = "Other"
-SLICES, GROUPS, MARKS, DAYS, WEEKS = 5, 8, 8, 120, 120
+SLICES, GROUPS = 5, 8
 RADIUS, GAP, LEAST_SWEEP = 80, 0.02, 0.04
 LABEL_RADIUS, LABEL_HEIGHT, LABEL_LIMIT = 106, 45, 114
 MAGNITUDES = ("", "K", "M", "B", "T", "Q", "Qi")
-BARS = {"day": "day, weekends banded", "week": "week, Monday to Sunday", "month": "month"}
 
 
 @dataclass(frozen=True)
@@ -79,29 +77,6 @@ class Bars:
     rows: tuple[tuple[str, int, int], ...]
 
 
-@dataclass(frozen=True)
-class Column(Group):
-    """The bars of a day, week or month."""
-
-    calls: int
-    weekend: bool
-    partial: bool
-
-
-@dataclass(frozen=True)
-class Daily:
-    """Activity over time. Marks are dates below the plot: text, x, minor."""
-
-    calls_axis: Axis
-    tokens_axis: Axis
-    slot: float
-    width: int
-    columns: tuple[Column, ...]
-    marks: tuple[tuple[str, float, bool], ...]
-    span: str
-    caption: str
-
-
 def donut(shares: Sequence[tuple[str, int]], kinds: Sequence[str] | None = None) -> Donut:
     """Shares as a ring in the order given; `kinds` name the hue of each share."""
     kept, rest = _largest(shares, SLICES)
@@ -126,31 +101,6 @@ def grouped_bars(groups: Sequence[tuple[str, int, int]]) -> Bars:
     slot, width = 100 / max(len(shown), 1), min(40, 9 * len(shown))
     drawn = (Group(label, round(n * slot, 2), *pair) for n, (label, *pair) in enumerate(shown))
     return Bars(scale, round(slot, 2), width, tuple(drawn), tuple(groups))
-
-
-def daily(days: Sequence[tuple[date, int, int, int]], today: date | None = None) -> Daily:
-    """Calls, prompt and completion tokens by day; by week or month when the days are many."""
-    unit, buckets = _buckets(days)
-    calls_axis = axis((calls for _, _, calls, _, _ in buckets), top=24, base=68, lines=2)
-    tokens_axis = axis((prompt + more for *_, prompt, more in buckets), top=108, base=268)
-    slot, width = 100 / max(len(buckets), 1), min(74, 6 * len(buckets))
-    columns = tuple(
-        Column(
-            _period(first, last),
-            round(place * slot, 2),
-            prompt,
-            completion,
-            calls,
-            weekend=unit == "day" and first.weekday() > 4,
-            partial=first <= (today or date.max) <= last,
-        )
-        for place, (first, last, calls, prompt, completion) in enumerate(buckets)
-    )
-    marks = tuple(_marks(unit, [first for first, *_ in buckets]))
-    span = _period(buckets[0][0], buckets[-1][1]) if buckets else ""
-    hatched = f" The hatched {unit} is not over yet." if any(c.partial for c in columns) else ""
-    caption = f"One bar per {BARS[unit]}.{hatched}"
-    return Daily(calls_axis, tokens_axis, round(slot, 2), width, columns, marks, span, caption)
 
 
 def axis(values: Iterable[int], top: int, base: int, lines: int = 4) -> Axis:
@@ -214,37 +164,3 @@ def _beside(angles: list[float]) -> list[tuple[int, int]]:
             places[angle] = (round(side * x), round(y))
             lowest = y + LABEL_HEIGHT
     return [places[angle] for angle in angles]
-
-
-def _buckets(days: Sequence[tuple[date, int, int, int]]) -> tuple[str, list[list]]:
-    """The unit, and the first day, last day and counts of each one, gaps filled with zeros."""
-    first, last = min(days, default=(date.max,))[0], max(days, default=(date.min,))[0]
-    length = (last - first).days + 1
-    unit = "day" if length <= DAYS else "week" if length <= 7 * WEEKS else "month"
-    buckets: dict[date, list] = {}
-    for day in (first + timedelta(n) for n in range(length)):
-        buckets.setdefault(_start(day, unit), [day, day, 0, 0, 0])[1] = day
-    for day, *counts in days:
-        bucket = buckets[_start(day, unit)]
-        bucket[2:] = [sum(pair) for pair in zip(bucket[2:], counts, strict=True)]
-    return unit, list(buckets.values())
-
-
-def _start(day: date, unit: str) -> date:
-    back = {"day": 0, "week": day.weekday(), "month": day.day - 1}
-    return day - timedelta(back[unit])
-
-
-def _period(first: date, last: date) -> str:
-    end = f"{last.day} {last:%b %Y}"
-    return f"{last:%a} {end}" if first == last else f"{first.day} {first:%b %Y} to {end}"
-
-
-def _marks(unit: str, days: list[date]) -> Iterable[tuple[str, float, bool]]:
-    """At most eight evenly spaced dates; every other one is minor when they are more than four."""
-    step = -(-len(days) // MARKS) or 1
-    by_month = unit == "month" or (unit == "week" and len(days) > 52)
-    for place in range(step // 2, len(days) - step // 4, step):
-        text = f"{days[place]:%b %Y}" if by_month else f"{days[place].day} {days[place]:%b}"
-        minor = len(days) > 4 * step and place // step % 2 == 1
-        yield text, round(100 * (place + 0.5) / len(days), 2), minor

@@ -37,6 +37,11 @@ class Counts:
         return self.prompt_tokens + self.completion_tokens
 
     @property
+    def all_calls(self) -> int:
+        """Calls of every kind: counted, failed, and those whose usage nobody knows."""
+        return self.calls + self.failed_calls + self.unknown_calls
+
+    @property
     def cost(self) -> Decimal:
         """Approximate cost in dollars, exact at the scope's rates."""
         return dollars(self.picodollars)

@@ -22,6 +22,14 @@ class Window:
         """How many days are counted."""
         return (self.last - self.first).days + 1
 
+    def before(self) -> "Window | None":
+        """As many days, right before these; None where the calendar begins."""
+        try:
+            last = self.first - timedelta(days=1)
+            return Window(self.first - timedelta(days=self.length), last, self.timezone)
+        except OverflowError:
+            return None
+
     def days(self) -> list[date]:
         """Every day of the window, oldest first."""
         return [self.first + timedelta(days=n) for n in range(self.length)]

@@ -20,6 +20,7 @@ from views import (
     keys,
     leaderboard,
     oidc,
+    overview,
     people,
     projects,
     saved_views,
@@ -36,6 +37,7 @@ class Username(PathConverter):
 BLUEPRINTS = (
     leaderboard.bp,
     analysis.bp,
+    overview.bp,
     exports.bp,
     saved_views.bp,
     budgets.bp,

@@ -3,8 +3,9 @@
 from flask import Blueprint, url_for
 
 from usage.analysis import Analysis, Part, analysis
-from usage.charts import daily, donut, grouped_bars
+from usage.charts import donut, grouped_bars
 from usage.scope import Scope
+from usage.timeline import daily
 from views.format import source
 from views.guards import require_board, require_session, scope
 from views.leaderboard import board, surroundings

@@ -89,7 +89,7 @@ def standing(one: Standing) -> dict:
 
 def parts(name: str, found: Iterable[Part]) -> list[dict]:
     """A breakdown; what an event did not say is null."""
-    return [{name: str(part.key) or None} | counts(part.counts) for part in found]
+    return [{name: str(part.key or "") or None} | counts(part.counts) for part in found]
 
 
 def counts(values: Counts) -> dict:

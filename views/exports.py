@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from flask import Blueprint, Response, jsonify, request
 
 from usage import export
-from usage.analysis import Analysis, analysis
+from usage import overview as whole
+from usage.analysis import Analysis, Part, analysis
 from usage.horizon import UNASSIGNED
 from usage.leaderboard import Counts, Standing, Totals, board
+from usage.overview import Overview
 from usage.scope import Scope
 from views import api
 from views.format import address
@@ -19,6 +21,8 @@ FORM = "<any(csv, json, tsv):form>"
 TYPES = {"csv": "text/csv", "json": "application/json", "tsv": "text/tab-separated-values"}
 COUNTERS = ("calls", "failed_calls", "unknown_calls", *api.TOKENS, "cost")
 STANDING = ("rank", "username", "display_name", *COUNTERS)
+LISTS = ("source", "provider", "model", "test_type", "day")
+PEOPLE = ("most_active", "newcomers", "quiet")
 PART = ("by", "value", *COUNTERS)
 
 
@@ -50,11 +54,66 @@ def user(form: str, username: str):
     return _file(answer, person.standing.username, asked)
 
 
+@bp.get(f"/overview.{FORM}")
+@require_board
+def overview(form: str):
+    """The scope as a whole: totals, those before, every breakdown in full, and people."""
+    asked = scope()
+    found = whole.overview(asked)
+    if form == "json":
+        answer = jsonify(_head(asked, found.totals) | _overview(asked, found))
+    else:
+        pieces = _table(form, PART, _overview_rows(asked, found), asked, found.totals)
+        answer = Response(pieces, mimetype=TYPES[form])
+    return _file(answer, "overview", asked)
+
+
+def _overview(asked: Scope, found: Overview) -> dict:
+    window = asked.window.before()
+    past = found.before and {
+        "from": window.first.isoformat(),
+        "to": window.last.isoformat(),
+        "totals": api.totals(found.before),
+    }
+    people = {name: getattr(found, name) for name in PEOPLE}
+    return {
+        "totals": api.totals(found.totals),
+        "before": past,
+        **{f"by_{by}": api.parts(by, _named(asked, found, by)) for by in ("project", *LISTS)},
+        **{name: some and [api.standing(one) for one in some] for name, some in people.items()},
+    }
+
+
+def _overview_rows(asked: Scope, found: Overview) -> Iterator[dict]:
+    yield {"by": "total"} | _counters(found.totals)
+    if found.before:
+        yield {"by": "total before"} | _counters(found.before)
+    for by in ("project", *LISTS):
+        for key, counts in _named(asked, found, by):
+            yield {"by": by, "value": key or UNASSIGNED} | _counters(counts)
+    for name in PEOPLE:
+        for one in getattr(found, name) or ():
+            yield {"by": name.replace("_", " "), "value": one.username} | _counters(one)
+
+
+def _named(asked: Scope, found: Overview, by: str) -> list[Part]:
+    """A breakdown under the words of addresses: a project is its slug, "" is unassigned."""
+    listed = getattr(found, f"by_{by}")
+    words = [_word(asked, by, part.key) for part in listed]
+    return [Part(word, part.counts) for word, part in zip(words, listed, strict=True)]
+
+
+def _word(asked: Scope, by: str, key: object) -> object:
+    if isinstance(key, whole.Rest):
+        return "too few people"
+    return key and whole.project_of(asked, key).slug if by == "project" else key
+
+
 def _parts(person: Analysis) -> Iterator[dict]:
     """The total, then every entry of every breakdown."""
     who = {"username": person.standing.username}
     yield who | {"by": "total"} | _counters(person.standing)
-    for name in ("source", "provider", "model", "test_type", "day"):
+    for name in LISTS:
         for key, counts in getattr(person, f"by_{name}"):
             yield who | {"by": name, "value": key or UNASSIGNED} | _counters(counts)
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
+from usage.movement import Change
 from usage.pricing import plain
 from usage.window import Window
 
@@ -27,7 +28,21 @@ SOURCES = {
 
 def register(app: Flask) -> None:
     """Offer the formats to templates."""
-    filters = (exact, compact, money, plain, day, dates, moment, ago, source, share, initials)
+    filters = (
+        exact,
+        compact,
+        money,
+        plain,
+        change,
+        day,
+        dates,
+        moment,
+        ago,
+        source,
+        share,
+        percent,
+        initials,
+    )
     for function in filters:
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["address"] = address
@@ -60,6 +75,21 @@ def money(amount: Decimal) -> str:
     places = Decimal("0.0001") if 0 < amount < CENT else CENT
     rounded = amount.quantize(places, ROUND_HALF_EVEN)
     return f"${rounded:,}" if rounded or not amount else "< $0.01"
+
+
+def change(moved: Change, dollars: bool = False) -> str:
+    """By how much something moved: +1,204 (+12 %), −$3.20 (−8 %), ±0."""
+    size = abs(moved.amount)
+    if not size:
+        return "±0"
+    amount = _sign(moved.amount) + (money(size) if dollars else compact(size))
+    if moved.percent is None:
+        return amount
+    return f"{amount} ({_sign(moved.percent)}{exact(abs(moved.percent))} %)"
+
+
+def _sign(number: int | Decimal) -> str:
+    return "+" if number > 0 else "−" if number < 0 else "±"
 
 
 def day(value: date, year: bool = True) -> str:
@@ -98,6 +128,15 @@ def source(value: str) -> str:
 def share(part: int, whole: int) -> float:
     """Percent of a whole, with two places, for the length of a bar."""
     return round(100 * part / whole, 2) if whole else 0
+
+
+def percent(part: int, whole: int) -> str:
+    """Whole percents of a whole: 84 %, <1 %, >99 %; of nothing there is no share: –."""
+    if not whole:
+        return "–"
+    if 0 < 100 * part < whole:
+        return "<1 %"
+    return ">99 %" if 99 * whole < 100 * part < 100 * whole else f"{round(100 * part / whole)} %"
 
 
 def initials(display_name: str) -> str:

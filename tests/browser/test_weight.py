@@ -21,7 +21,7 @@ def weight(request):
     return sizes["responseBodySize"] + sizes["responseHeadersSize"]
 
 
-@pytest.mark.parametrize("path", ["/leaderboard", "/users/amara.okafor"])
+@pytest.mark.parametrize("path", ["/leaderboard", "/users/amara.okafor", "/overview"])
 def test_the_first_view_is_light_and_all_ours(finished, path):
     page, requests = finished
 

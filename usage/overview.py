@@ -1,0 +1,190 @@
+"""The scope as a whole: totals beside the window before, breakdowns, and who came and went."""
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from peewee import Field, fn
+
+from models import DailyUsage, User
+from usage import naming
+from usage.analysis import Part, every_day, parts
+from usage.daily import in_scope, sums
+from usage.horizon import UNASSIGNED, VisibleProject
+from usage.leaderboard import Counts, Standing, Totals, standings
+from usage.scope import COLUMNS, Scope
+from usage.window import MOST_DAYS, Window, last_days
+
+MOST_ACTIVE = 5
+DIMENSIONS = (DailyUsage.source, DailyUsage.provider, DailyUsage.model, DailyUsage.test_type)
+
+
+class Rest(NamedTuple):
+    """The key of several parts in one: the smallest, or those of too few people to be told."""
+
+    count: int
+    few: bool = False
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything the overview shows; `before` is None where nothing may be told of those days.
+
+    Newcomers used AI in the window and not in the one before, the quiet the other way round.
+    People are None where everybody sees only themselves.
+    """
+
+    totals: Totals
+    before: Totals | None
+    by_project: list[Part]
+    by_source: list[Part]
+    by_provider: list[Part]
+    by_model: list[Part]
+    by_test_type: list[Part]
+    by_day: list[Part]
+    blank: frozenset[date]
+    most_active: list[Standing] | None
+    newcomers: list[Standing] | None
+    quiet: list[Standing] | None
+    least_users: int
+
+    def days(self, window: Window) -> list[tuple[date, int, int, int]]:
+        """Calls, prompt and completion tokens of every day in the window, quiet ones too."""
+        return every_day(self.by_day, window)
+
+
+def overview(scope: Scope) -> Overview:
+    """What everyone in a scope used together, and what that was in the equal window before."""
+    scope = replace(scope.plain(), sort=COLUMNS[0])
+    people, totals = standings(scope)
+    hidden = 0 if totals.users else naming.least_users(scope)
+    earlier, totals_before = _before(scope)
+    rows, days = ([], []) if hidden else (_rows(scope), _days(scope))
+    by_day = sorted(parts(days, 0, scope))
+    told = [part for part in _told(by_day, DailyUsage.day, scope) if not isinstance(part.key, Rest)]
+    named = naming.policy(scope) != naming.OWN
+    compared = named and totals_before is not None
+    return Overview(
+        totals=totals,
+        before=totals_before,
+        by_project=_told(parts(rows, -1, scope), DailyUsage.project_id, scope),
+        **{
+            f"by_{column.name}": _told(parts(rows, place, scope), column, scope)
+            for place, column in enumerate(DIMENSIONS, start=1)
+        },
+        by_day=told,
+        blank=_blank(scope, {part.key for part in by_day} - {part.key for part in told}),
+        most_active=people[:MOST_ACTIVE] if named else None,
+        newcomers=_only(people, earlier) if compared else None,
+        quiet=_only(earlier, people) if compared else None,
+        least_users=hidden,
+    )
+
+
+def before(scope: Scope) -> Scope | None:
+    """The same question about the equal window before; None where the calendar begins."""
+    window = scope.window.before()
+    return replace(scope.plain(), window=window, days=None) if window else None
+
+
+def on(scope: Scope, first: date, last: date) -> Scope:
+    """The same question about some of the days."""
+    window = Window(first, last, scope.window.timezone)
+    return replace(scope.plain(), window=window, days=None)
+
+
+def within(scope: Scope, by: str, key: object) -> Scope | None:
+    """The same question about one entry of a breakdown, where there is an address for that."""
+    if isinstance(key, Rest) or by not in ("project", "source"):
+        return None
+    if by == "source":
+        return replace(scope.plain(), source=key or UNASSIGNED)
+    project = project_of(scope, key)
+    window = Window(scope.window.first, scope.window.last, project.timezone)
+    # Where it's another day already, or not yet, the same days have to be said one by one.
+    days = scope.days if scope.days and _last(scope, project) == window else None
+    asked = replace(scope.plain(), project=project, window=window, days=days)
+    return asked if window.last <= asked.today + timedelta(days=1) else None
+
+
+def shortened(found: list[Part], most: int) -> list[Part]:
+    """The largest parts, and the others as one; the sum stays the same."""
+    if len(found) <= most:
+        return found
+    rest = [part.counts for part in found[most - 1 :]]
+    return [*found[: most - 1], Part(Rest(len(rest)), _sum(rest))]
+
+
+def project_of(scope: Scope, id: int) -> VisibleProject:
+    """The project of that id, among those in sight of someone who sees all of them."""
+    seen = {project.id: project for project in scope.horizon.projects}
+    return seen[id] if id else scope.horizon.project(UNASSIGNED)
+
+
+def _last(scope: Scope, project: VisibleProject) -> Window:
+    return last_days(scope.days, scope.horizon.now, project.timezone)
+
+
+def _before(scope: Scope) -> tuple[list[Standing], Totals | None]:
+    past = before(scope)
+    people, totals = standings(past) if past else ([], None)
+    return people, None if not people and past and naming.least_users(past) else totals
+
+
+def _only(some: list[Standing], others: list[Standing]) -> list[Standing]:
+    known = {one.user_id for one in others}
+    return [one for one in some if one.user_id not in known]
+
+
+def _rows(scope: Scope) -> list[tuple]:
+    """As analysis.parts() reads them, without days, and with the project at the end."""
+    dimensions = (*DIMENSIONS, DailyUsage.project_id)
+    query = in_scope(DailyUsage.select(*dimensions, *sums()), scope).group_by(*dimensions)
+    return [(None, *row[:4], *row[5:], row[4]) for row in query.tuples()]
+
+
+def _days(scope: Scope) -> list[tuple]:
+    """As analysis.parts() reads them, with nothing but the day."""
+    query = in_scope(DailyUsage.select(DailyUsage.day, *sums()), scope)
+    rows = query.group_by(DailyUsage.day).tuples()
+    return [(day, None, None, None, None, *counters) for day, *counters in rows]
+
+
+def _told(found: list[Part], column: Field, scope: Scope) -> list[Part]:
+    """The parts of a breakdown; what too few people used becomes one part without a name."""
+    least = {part.key: _least(scope, column, part.key) for part in found}
+    if not any(least.values()):
+        return found
+    people = _people(scope, column)
+    told = [part for part in found if people.get(part.key, 0) >= least[part.key]]
+    few = [part.counts for part in found if people.get(part.key, 0) < least[part.key]]
+    return [*told, Part(Rest(len(few), few=True), _sum(few))] if few else told
+
+
+def _sum(some: list[Counts]) -> Counts:
+    names = Counts.__dataclass_fields__
+    return Counts(*(sum(getattr(counts, name) for counts in some) for name in names))
+
+
+def _least(scope: Scope, column: Field, key: object) -> int:
+    """How many people there must be behind a part; a project has a policy of its own."""
+    if column is DailyUsage.project_id:
+        own = naming.least_users(replace(scope, project=project_of(scope, key)))
+        return max(own, naming.least_users(scope))
+    return naming.least_users(scope)
+
+
+def _people(scope: Scope, column: Field) -> dict[object, int]:
+    """How many used AI, per part of a breakdown, whatever number of names they have."""
+    used = DailyUsage.calls + DailyUsage.prompt_tokens + DailyUsage.completion_tokens > 0
+    person = fn.COUNT(fn.DISTINCT(fn.COALESCE(User.owner_id, User.id)))
+    query = in_scope(DailyUsage.select(column, person).join(User), scope)
+    return dict(query.where(used).group_by(column).tuples())
+
+
+def _blank(scope: Scope, withheld: set[date]) -> frozenset[date]:
+    """The days of the window without any data: before the first, after today, or not told."""
+    ever = replace(scope, window=Window(date.min, date.max, scope.window.timezone))
+    since = in_scope(DailyUsage.select(fn.MIN(DailyUsage.day)), ever).scalar() or date.max
+    days = scope.window.days() if scope.window.length <= MOST_DAYS else ()
+    return frozenset(day for day in days if not since <= day <= scope.today) | withheld

@@ -1,0 +1,99 @@
+"""The scope as a whole: its page, and the same as a fragment."""
+
+from dataclasses import replace
+
+from flask import Blueprint, url_for
+
+from usage import overview as whole
+from usage.movement import LEAST_CALLS, Change, change
+from usage.overview import Overview, Rest
+from usage.scope import Scope
+from usage.timeline import Daily, daily
+from views.format import address, source
+from views.guards import require_board, scope
+from views.leaderboard import surroundings
+from views.responses import respond
+
+bp = Blueprint("overview", __name__)
+SHOWN = 8
+TITLES = (
+    ("project", "Projects"),
+    ("source", "Sources"),
+    ("provider", "Providers"),
+    ("model", "Models"),
+    ("test_type", "Test Types"),
+)
+NUMBERS = ("users", "calls", "prompt_tokens", "completion_tokens", "cost")
+
+
+@bp.get("/overview")
+@require_board
+def show():
+    """What everyone used together, and how that moved."""
+    asked = scope()
+    found = whole.overview(asked)
+    days = daily(found.days(asked.window), asked.today, found.blank)
+    return respond(
+        "overview",
+        url_for("overview.show", **asked.to_args()),
+        overview=found,
+        changes=_changes(found),
+        least_calls=LEAST_CALLS,
+        before=whole.before(asked),
+        breakdowns=_breakdowns(asked, found),
+        days=days,
+        day_links=_day_links(asked, days),
+        screen="overview.show",
+        **surroundings(asked),
+    )
+
+
+def leaderboard_of(asked: Scope | None) -> str:
+    """The address of the leaderboard in that scope."""
+    return address(url_for("leaderboard.show"), asked.to_args()) if asked else ""
+
+
+def label(asked: Scope, by: str, key: object) -> str:
+    """What an entry of a breakdown is called."""
+    if isinstance(key, Rest):
+        return f"{key.count:,} of few people" if key.few else f"{key.count:,} more"
+    if by == "project":
+        return whole.project_of(asked, key).name
+    return source(key) if by == "source" else key or "Unassigned"
+
+
+def _changes(found: Overview) -> dict[str, Change]:
+    """How far the totals moved, where something is known of the window before."""
+    if not found.before:
+        return {}
+    now, before = found.totals, found.before
+    moved = {
+        name: change(getattr(now, name), getattr(before, name), before.calls) for name in NUMBERS
+    }
+    # Of people there are few: a percentage of them says less than their number.
+    return moved | {"users": replace(moved["users"], percent=None)}
+
+
+def _breakdowns(asked: Scope, found: Overview) -> list[dict]:
+    """Per breakdown its title, and rows of label, counts and the leaderboard's address."""
+    titles = TITLES if asked.horizon.sees_all and not asked.project else TITLES[1:]
+    return [
+        {
+            "id": by,
+            "title": title,
+            "rows": [
+                (label(asked, by, key), counts, leaderboard_of(whole.within(asked, by, key)))
+                for key, counts in whole.shortened(getattr(found, f"by_{by}"), SHOWN)
+            ],
+        }
+        for by, title in titles
+    ]
+
+
+def _day_links(asked: Scope, days: Daily) -> dict[str, str]:
+    """Per label of the chart the leaderboard of these days."""
+    return {
+        column.label: leaderboard_of(whole.on(asked, column.first, column.last))
+        for column in days.columns
+        if not column.blank
+    }
