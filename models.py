@@ -93,6 +93,7 @@ class User(Table):
     owner_id = BigIntegerField(null=True, index=True)
     password_hash = TextField(default="")
     default_view_id = BigIntegerField(null=True)
+    mail_to = TextField(default="")
 
     class Meta:
         table_name = "users"
@@ -418,6 +419,58 @@ class GrantProject(Table):
         primary_key = CompositeKey("grant_id", "project_id")
 
 
+class Notice(Table):
+    """What deserves attention, once per `key`: a budget's threshold, or a project's unusual day.
+
+    `value` is what was spent on these days in USD, `against` the budget's amount or the usual
+    day; `percent` is the threshold, 0 for a day. `query` are the arguments of the scope.
+    """
+
+    id = BigAutoField()
+    key = TextField(unique=True)
+    kind = TextField()
+    project_id = BigIntegerField(default=0, index=True)
+    user_id = BigIntegerField(default=0, index=True)
+    first_day = DateField()
+    last_day = DateField()
+    value = TextField()
+    against = TextField()
+    percent = BigIntegerField(default=0)
+    query = TextField()
+    created_at = InstantField()
+
+    class Meta:
+        table_name = "notices"
+
+
+class Webhook(Table):
+    """Where notices are posted to: those of one project, or with project 0 of all."""
+
+    id = BigAutoField()
+    project_id = BigIntegerField(default=0)
+    url = TextField()
+    salt = TextField()
+    created_at = InstantField()
+
+    class Meta:
+        table_name = "webhooks"
+
+
+class Delivery(Table):
+    """A notice on its way: to "webhook:" or "mail:" and an id; the next attempt is not before."""
+
+    notice_id = BigIntegerField()
+    target = TextField(index=True)
+    attempts = BigIntegerField(default=0)
+    next_time = InstantField()
+    done_at = InstantField(null=True)
+    problem = TextField(default="")
+
+    class Meta:
+        table_name = "deliveries"
+        primary_key = CompositeKey("notice_id", "target")
+
+
 class AuditEntry(Table):
     """Who did what to whom or what, when and from where; actor "" is the command line."""
 
@@ -456,5 +509,8 @@ TABLES = (
     Budget,
     Grant,
     GrantProject,
+    Notice,
+    Webhook,
+    Delivery,
     AuditEntry,
 )

@@ -31,6 +31,7 @@ class Pace:
 
     id: int
     project: VisibleProject | None
+    user_id: int
     username: str
     name: str
     amount: Decimal
@@ -65,7 +66,7 @@ class Pace:
         return self.spent * self.days_of_month / self.days
 
 
-def seen(viewer: User, horizon: Horizon) -> list[Pace]:
+def seen(viewer: User | None, horizon: Horizon) -> list[Pace]:
     """The budgets that a person may see, those that are used up most first."""
     paces = [
         _pace(row, month(horizon, _slug(row, horizon), row.basis))
@@ -140,13 +141,13 @@ def may_set(horizon: Horizon, project_id: int) -> bool:
     return horizon.sees_all or (bool(project_id) and not horizon.only_self)
 
 
-def _visible(viewer: User, horizon: Horizon) -> list[Budget]:
+def _visible(viewer: User | None, horizon: Horizon) -> list[Budget]:
     """The budgets of projects whose board the viewer may see, and of people they may know."""
     projects = [] if horizon.only_self else [project.id for project in horizon.projects]
     shown = Budget.project_id.in_(projects)
     if people_are_named(horizon):
         shown |= Budget.user_id != 0
-    elif horizon.only_self:
+    elif viewer and horizon.only_self:
         shown |= Budget.user_id.in_(accounts.names(viewer.id))
     return list(Budget.select().where(shown))
 
@@ -170,6 +171,7 @@ def _pace(row: Budget, scope: Scope) -> Pace:
     return Pace(
         id=row.id,
         project=None if user else scope.project,
+        user_id=row.user_id,
         username=user.username if user else "",
         name=(user.display_name or user.username) if user else scope.project.name,
         amount=Decimal(row.amount),

@@ -24,6 +24,7 @@ NO_USER_HEADERS = (
     "x-forwarded-for",
     PROXY_SECRET_HEADER.lower(),
 )
+MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
@@ -112,6 +113,34 @@ def header(text: str) -> str:
     usable = re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", text)
     if text and (not usable or text.lower() in NO_USER_HEADERS):
         raise ValueError("must be a header of the proxy's own, such as X-Forwarded-User")
+    return text
+
+
+def hosts(text: str) -> frozenset[str]:
+    """Host names or addresses, separated by commas."""
+    names = frozenset(part.strip().lower() for part in text.split(",") if part.strip())
+    if not all(re.fullmatch(r"[a-z0-9_.-]{1,253}|[0-9a-f:.]{2,45}", name) for name in names):
+        raise ValueError("must be host names such as chat.example.internal, by commas")
+    return names
+
+
+def smtp_url(text: str) -> str:
+    """A mail server; empty: none."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+        usable = usable and not (parts.query or parts.fragment or parts.path.strip("/"))
+    except ValueError:
+        usable = False
+    if text and not usable:
+        raise ValueError("must look like smtp://user:password@host:587 or smtps://host")
+    return text
+
+
+def mail(text: str) -> str:
+    """An e-mail address; empty: none."""
+    if text and (len(text) > 254 or not MAIL.fullmatch(text)):
+        raise ValueError("must be an e-mail address such as board@example.com")
     return text
 
 

@@ -3,7 +3,18 @@
 from datetime import datetime
 from itertools import islice
 
-from models import Budget, DailyUsage, Event, Project, SavedView, Session, SignInLink, User
+from models import (
+    Budget,
+    DailyUsage,
+    Delivery,
+    Event,
+    Notice,
+    Project,
+    SavedView,
+    Session,
+    SignInLink,
+    User,
+)
 from usage import changes, demo
 from usage.ingest.identity import slug
 from usage.ingest.record import record
@@ -43,12 +54,13 @@ def remove() -> None:
         people = User.select(User.id).where(User.sample)
         for table in (DailyUsage, Event, Session, SignInLink):
             table.delete().where(table.user.in_(people)).execute()
-        for table in (SavedView, Budget):
+        for table in (SavedView, Budget, Notice):
             table.delete().where(table.user_id.in_(people)).execute()
         User.delete().where(User.sample).execute()
         used = DailyUsage.select(DailyUsage.project_id)
         Project.update(sample=False).where(Project.sample, Project.id.in_(used)).execute()
         projects = Project.select(Project.id).where(Project.sample)
-        for table in (SavedView, Budget):
+        for table in (SavedView, Budget, Notice):
             table.delete().where(table.project_id.in_(projects)).execute()
         Project.delete().where(Project.sample).execute()
+        Delivery.delete().where(Delivery.notice_id.not_in(Notice.select(Notice.id))).execute()

@@ -18,6 +18,7 @@ NEEDS = (
     ("proxy_user_header", "proxy_secret"),
     ("oidc_issuer", "oidc_client_id"),
     ("oidc_issuer", "oidc_client_secret"),
+    ("smtp_url", "mail_from"),
 )
 
 
@@ -44,7 +45,8 @@ class Settings:
     )
     secret_key: str = setting(
         "",
-        "Keys the hashes of sessions and sign-in links; a new value signs everyone out. "
+        "Keys the hashes of sessions and sign-in links and the secrets of webhooks; a new value "
+        "signs everyone out and changes these. "
         "When empty, one is generated into `instance/`.",
         checks.secret,
     )
@@ -117,6 +119,23 @@ class Settings:
         "when empty, the provider leaves projects alone.",
         str,
     )
+
+    unusual_day_usd: Decimal = setting(
+        "10.00", "A day below this cost is never called unusual.", checks.rate
+    )
+    webhook_hosts: frozenset[str] = setting(
+        "",
+        "Host names, by commas, that notices may be posted to although they are private addresses "
+        "or without TLS; all others have to be public and https.",
+        checks.hosts,
+    )
+    smtp_url: str = setting(
+        "",
+        "Mail server for digests, `smtp://user:password@host:587` (with STARTTLS where offered) "
+        "or `smtps://`; when empty, nothing is mailed.",
+        checks.smtp_url,
+    )
+    mail_from: str = setting("", "The sender of mails; required with `SMTP_URL`.", checks.mail)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, instance: Path = Path("instance")):

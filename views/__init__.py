@@ -19,11 +19,13 @@ from views import (
     ingest,
     keys,
     leaderboard,
+    notices,
     oidc,
     overview,
     people,
     projects,
     saved_views,
+    webhooks,
 )
 
 
@@ -41,6 +43,7 @@ BLUEPRINTS = (
     exports.bp,
     saved_views.bp,
     budgets.bp,
+    notices.bp,
     api.bp,
     ingest.bp,
     account.bp,
@@ -52,6 +55,7 @@ BLUEPRINTS = (
     people.bp,
     projects.bp,
     keys.bp,
+    webhooks.bp,
     audit.bp,
     embed.bp,
     health.bp,

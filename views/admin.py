@@ -16,6 +16,7 @@ SECTIONS = {
     "people.index": "People",
     "projects.index": "Projects",
     "keys.index": "Keys",
+    "webhooks.index": "Webhooks",
     "audit.index": "Audit",
 }
 PER_PAGE = 50

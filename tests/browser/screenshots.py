@@ -65,6 +65,8 @@ SAMPLE = {
     "filters-dates": ("/leaderboard?days=7", press("#filters-button", "#tab-dates-button"), False),
     "views-menu": ("/leaderboard?project=checkout", press("#views-button"), False),
     "budgets": ("/budgets", set_budget, True),
+    "notices": ("/notices", None, False),
+    "admin-webhooks": ("/admin/webhooks", None, True),
     "views": ("/views?screen=leaderboard&days=7", None, False),
     "refused": ("/leaderboard", refuse, False),
     "nobody-found": ("/leaderboard?q=nobody", None, False),

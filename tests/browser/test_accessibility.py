@@ -71,6 +71,12 @@ def budget(page):
     page.locator(".tb-progress").first.wait_for()
 
 
+def webhook(page):
+    page.fill("#url", "https://chat.example.com/hook")
+    page.get_by_role("button", name="Add webhook").click()
+    page.locator("#secret").wait_for()
+
+
 SCREENS = {
     "leaderboard": ("/leaderboard", None),
     "sorted": ("/leaderboard", sorted_by_cost),
@@ -79,6 +85,8 @@ SCREENS = {
     "dates": ("/leaderboard", filters("Date Filter", "#last-90")),
     "views": ("/leaderboard?project=checkout", views),
     "budgets": ("/budgets", budget),
+    "notices": ("/notices", None),
+    "webhooks": ("/admin/webhooks", webhook),
     "saved views": ("/views?screen=leaderboard", None),
     "refused": ("/leaderboard", refused),
     "nobody found": ("/leaderboard?q=nobody", None),

@@ -1,0 +1,191 @@
+"""Notices: a budget's threshold crossed, or a project's unusual day; each is made once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from statistics import median
+from urllib.parse import parse_qsl, quote, urlencode
+
+from peewee import Expression, fn
+
+from models import DailyUsage, Notice, User
+from usage import accounts, budgets, naming
+from usage.budgets import Pace
+from usage.daily import in_scope
+from usage.horizon import Horizon, VisibleProject
+from usage.leaderboard import standings
+from usage.pricing import dollars, plain
+from usage.scope import Scope
+
+BUDGET, UNUSUAL = "budget", "unusual day"
+WEEKDAYS, USED, TIMES = 14, 7, 3
+"""A day is unusual above TIMES the median of so many weekdays before, USED of them with usage."""
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A notice as its reader gets it: one sentence, and the path of the scope it is about."""
+
+    id: int
+    sentence: str
+    path: str
+    created_at: datetime
+
+
+def found(horizon: Horizon, floor: Decimal) -> Iterator[dict]:
+    """The notices that today's numbers deserve, whether they were made already or not.
+
+    `floor` is what an unusual day costs at least.
+    """
+    for pace in budgets.seen(None, horizon):
+        crossed = [one for one in pace.thresholds if (pace.percent or 0) >= one]
+        if crossed:
+            yield _threshold(pace, max(crossed))
+    for project in horizon.projects:
+        today = budgets.month(horizon, project.slug, budgets.BASES[0]).window.last
+        for day in (today - timedelta(days=1), today):
+            if notice := _unusual(horizon, project, day, floor):
+                yield notice
+
+
+def make(notice: dict, now: datetime) -> Notice | None:
+    """Keep a notice; None when there is one, or one of a higher threshold, already."""
+    month, _, percent = notice["key"].rpartition(":")
+    if notice["kind"] == BUDGET:
+        others = Notice.select(Notice.percent).where(Notice.key.startswith(f"{month}:"))
+        if any(higher >= int(percent) for (higher,) in others.tuples()):
+            return None
+    # Two processes may find the same at once: the key lets one of them make it.
+    new = Notice.insert(notice | {"created_at": now}).on_conflict_ignore().as_rowcount().execute()
+    return Notice.get(Notice.key == notice["key"]) if new else None
+
+
+def seen(viewer: User, horizon: Horizon, page: int, per_page: int) -> tuple[list[Told], int]:
+    """A page of the notices that a person may see, the newest first, and how many there are."""
+    query = Notice.select().where(_readable(viewer, horizon)).order_by(Notice.id.desc())
+    rows = [row for row in query.paginate(page, per_page) if may_see(row, horizon, viewer)]
+    return [told(row, horizon) for row in rows], query.count()
+
+
+def may_see(notice: Notice, horizon: Horizon, viewer: User | None = None) -> bool:
+    """True where neither role nor identity policy keeps the viewer from what a notice tells."""
+    if notice.user_id:
+        own = viewer and horizon.only_self and notice.user_id in accounts.names(viewer.id)
+        return bool(own) or budgets.people_are_named(horizon)
+    slugs = [one.slug for one in horizon.projects if one.id == notice.project_id]
+    if not slugs or horizon.only_self:
+        return False
+    scope = Scope.from_args(dict(parse_qsl(notice.query)), horizon)
+    return not naming.least_users(scope) or standings(scope)[1].total_tokens > 0
+
+
+def told(notice: Notice, horizon: Horizon) -> Told:
+    """A notice in words, for somebody who may see it."""
+    if notice.user_id:
+        user = User.get_by_id(notice.user_id)
+        name, path = user.display_name or user.username, f"/users/{quote(user.username)}"
+    else:
+        project = next(one for one in horizon.projects if one.id == notice.project_id)
+        name, path = project.name, "/leaderboard"
+    words = _sentence(notice, name)
+    return Told(notice.id, words, f"{path}?{notice.query}", notice.created_at)
+
+
+def _readable(viewer: User, horizon: Horizon) -> Expression:
+    projects = [] if horizon.only_self else [project.id for project in horizon.projects]
+    people = Notice.user_id != 0
+    if not budgets.people_are_named(horizon):
+        names = accounts.names(viewer.id) if horizon.only_self else []
+        people = Notice.user_id.in_(names)
+    return people | ((Notice.user_id == 0) & Notice.project_id.in_(projects))
+
+
+def _sentence(notice: Notice, name: str) -> str:
+    value, against = _usd(Decimal(notice.value)), _usd(Decimal(notice.against))
+    if notice.kind == BUDGET:
+        percent = int(100 * Decimal(notice.value) / Decimal(notice.against))
+        month = f"{notice.last_day:%B %Y}"
+        return f"{name} has spent {value} of the {against} budgeted for {month} ({percent} %)."
+    day = f"{notice.last_day.day} {notice.last_day:%B %Y}"
+    return (
+        f"{name} spent {value} on {day}, more than {TIMES} times the usual {against} "
+        f"(the median of the {WEEKDAYS} weekdays before)."
+    )
+
+
+def _threshold(pace: Pace, percent: int) -> dict:
+    window = pace.scope.window
+    project_id = pace.project.id if pace.project else 0
+    return {
+        "key": f"{BUDGET}:{project_id}:{pace.user_id}:{window.first:%Y-%m}:{percent}",
+        "kind": BUDGET,
+        "project_id": project_id,
+        "user_id": pace.user_id,
+        "first_day": window.first,
+        "last_day": window.last,
+        "value": plain(pace.spent),
+        "against": plain(pace.amount),
+        "percent": percent,
+        "query": _query(pace.scope),
+    }
+
+
+def _unusual(horizon: Horizon, project: VisibleProject, day: date, floor: Decimal) -> dict | None:
+    before = _weekdays_before(day)
+    costs = _costs(_days(horizon, project, before[-1], day))
+    usual = median(costs.get(one, Decimal(0)) for one in before)
+    used = sum(1 for one in before if costs.get(one))
+    if used < USED or costs.get(day, 0) <= max(TIMES * usual, floor):
+        return None
+    scope = _days(horizon, project, day, day)
+    cost = standings(scope)[1].cost
+    # What too few people used is not told, here either.
+    if cost is None or cost <= floor:
+        return None
+    return {
+        "key": f"{UNUSUAL}:{project.id}:{day}",
+        "kind": UNUSUAL,
+        "project_id": project.id,
+        "first_day": day,
+        "last_day": day,
+        "value": plain(cost),
+        "against": plain(usual),
+        "query": _query(scope),
+    }
+
+
+def _weekdays_before(day: date) -> list[date]:
+    """The WEEKDAYS days from Monday to Friday before a day, the latest first."""
+    found: list[date] = []
+    while len(found) < WEEKDAYS:
+        day -= timedelta(days=1)
+        found += [day] if day.weekday() < 5 else []
+    return found
+
+
+def _costs(scope: Scope) -> dict[date, Decimal]:
+    """What each day of a scope with usage cost, at its rates."""
+    tokens = (DailyUsage.prompt_tokens, DailyUsage.completion_tokens)
+    query = DailyUsage.select(DailyUsage.day, *(fn.SUM(one) for one in tokens))
+    rows = in_scope(query, scope).group_by(DailyUsage.day).tuples()
+    return {day: dollars(scope.rates.picodollars(int(p), int(c))) for day, p, c in rows}
+
+
+def _days(horizon: Horizon, project: VisibleProject, first: date, last: date) -> Scope:
+    args = {"project": project.slug, "from": first.isoformat(), "to": last.isoformat()}
+    return Scope.from_args(args, horizon)
+
+
+def _query(scope: Scope) -> str:
+    """The arguments of a scope with all that may be another default by the time they are read."""
+    rates = {"prompt_cost": scope.rates.prompt, "completion_cost": scope.rates.completion}
+    said = {name: plain(rate) for name, rate in rates.items()}
+    return urlencode(
+        {"project": scope.project.slug if scope.project else "all"} | said | scope.to_args()
+    )
+
+
+def _usd(amount: Decimal) -> str:
+    return f"${amount.quantize(CENT):,}"

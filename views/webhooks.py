@@ -1,0 +1,49 @@
+"""Webhooks: where notices are posted to."""
+
+from flask import Blueprint, redirect, request, url_for
+
+from usage import projects, webhooks
+from usage.scope import InvalidScope
+from views.admin import frame, given
+from views.guards import note, now, require_admin, settings
+from views.responses import respond
+
+bp = Blueprint("webhooks", __name__, url_prefix="/admin/webhooks")
+
+
+@bp.get("")
+@require_admin
+def index():
+    """All webhooks with what became of their posts, and a form to add one."""
+    return _page()
+
+
+@bp.post("")
+@require_admin
+def change():
+    """Add a webhook, whose secret the page after it shows once, or remove one."""
+    match request.form.get("do"):
+        case "add":
+            url, project = given("url"), given("project")
+            about = settings().webhook_hosts, settings().secret_key, now()
+            secret = webhooks.add(url, project, *about)
+            note("webhook added", webhooks.host(url), f"project {project}" if project else "")
+            return _page(secret)
+        case "remove":
+            said = given("id")[:9]
+            number = int(said) if said.isascii() and said.isdigit() else 0
+            note("webhook removed", webhooks.remove(number))
+        case _:
+            raise InvalidScope("do", "must be add or remove")
+    return redirect(url_for("webhooks.index"), 303)
+
+
+def _page(secret: str = ""):
+    return respond(
+        "webhooks",
+        "",
+        rows=webhooks.everyone(),
+        projects=projects.everyone(),
+        secret=secret,
+        **frame("webhooks.index"),
+    )
