@@ -80,6 +80,16 @@ def test_the_page_of_a_person_is_saved_as_well(client, world):
     assert 'aria-current="true">Vera' in client.get(f"{at}&days=90", headers=MENU).text
 
 
+@ON_ONE_DATABASE
+def test_the_overview_is_saved_as_well(client, world):
+    saved = save(client, "Whole", "overview", project="checkout", shared="on")
+
+    assert saved.location == "/overview?project=checkout"
+    page = client.get(saved.location).text
+    assert 'hx-get="/views?screen=overview&amp;project=checkout"' in page
+    assert "Overview · Checkout · last 30 days" in text(client.get("/views").text)
+
+
 def test_a_view_says_its_project_whoever_has_which_default(browse, client):
     assert save(browse("max"), shared="on").location == "/leaderboard"
 

@@ -75,6 +75,14 @@ def seen(viewer: User | None, horizon: Horizon) -> list[Pace]:
     return sorted(paces, key=lambda pace: (-(pace.percent or 0), pace.name, pace.id))
 
 
+def within(viewer: User, scope: Scope, most: int) -> list[Pace]:
+    """The budgets of a scope's project, or the first few of all that the viewer may see."""
+    paces = seen(viewer, scope.horizon)
+    if scope.project:
+        return [pace for pace in paces if pace.project and pace.project.id == scope.project.id]
+    return paces[:most]
+
+
 def month(horizon: Horizon, slug: str, basis: str) -> Scope:
     """The scope of a project, or all of them, in the current month of its zone so far."""
     zone = horizon.project(slug).timezone if slug != ALL else horizon.timezone

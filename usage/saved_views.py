@@ -13,7 +13,7 @@ from usage.horizon import ALL, Horizon, NotVisible
 from usage.ingest.event import InvalidEvent, plain_text
 from usage.scope import InvalidScope, Scope
 
-SCREENS = ("leaderboard", "users", "person")
+SCREENS = ("leaderboard", "overview", "users", "person")
 MOST = 50
 LONGEST_NAME = 60
 ELSE = "somebody else"

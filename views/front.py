@@ -6,7 +6,12 @@ from usage import accounts, saved_views
 from usage.saved_views import View
 from views import guards
 
-SCREENS = {"leaderboard": "leaderboard.show", "users": "analysis.index", "person": "analysis.show"}
+SCREENS = {
+    "leaderboard": "leaderboard.show",
+    "overview": "overview.show",
+    "users": "analysis.index",
+    "person": "analysis.show",
+}
 
 
 def front_page(user) -> str:

@@ -4,18 +4,19 @@ from dataclasses import replace
 
 from flask import Blueprint, url_for
 
+from usage import budgets
 from usage import overview as whole
 from usage.movement import LEAST_CALLS, Change, change
 from usage.overview import Overview, Rest
 from usage.scope import Scope
 from usage.timeline import Daily, daily
 from views.format import address, source
-from views.guards import require_board, scope
+from views.guards import require_board, scope, viewer
 from views.leaderboard import surroundings
 from views.responses import respond
 
 bp = Blueprint("overview", __name__)
-SHOWN = 8
+SHOWN, PACES = 8, 3
 TITLES = (
     ("project", "Projects"),
     ("source", "Sources"),
@@ -43,6 +44,7 @@ def show():
         breakdowns=_breakdowns(asked, found),
         days=days,
         day_links=_day_links(asked, days),
+        paces=budgets.within(viewer(), asked, PACES),
         screen="overview.show",
         **surroundings(asked),
     )
