@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reading import names, rows
 
 import models
-from models import Change, Project, User
+from models import Change, DailyUsage, Project, User
 from usage import (
     accounts,
     changes,
@@ -24,9 +24,11 @@ from usage import (
     samples,
     warm,
 )
+from usage.daily import in_scope
 from usage.ingest.event import Event
 from usage.ingest.record import record
 from usage.pricing import Rates
+from usage.ranking import Order
 from usage.rollups import COUNTERS
 from usage.scope import Scope
 from usage.warm import Store
@@ -308,3 +310,29 @@ def test_only_few_modules_write_daily_rows_or_what_people_are_called():
 
     assert sorted(found) == ["identity", "oidc", "people", "rollups", "samples"]
     assert all("changes.touch" in text for text in found.values())
+
+
+@pytest.mark.parametrize("args", [{}, {"project": "checkout"}])
+def test_a_few_people_are_read_by_their_own_index(ask, make_usage, args):
+    make_usage("vera", project="checkout")
+    admin = accounts.horizon(User(role=accounts.SUPER_ADMIN), RATES, "UTC", NOW)
+    scope = Scope.from_args(args, admin)
+    query = in_scope(DailyUsage.select(DailyUsage.user), scope, of_few=True)
+    sql, values = query.where(DailyUsage.user.in_([1, 2])).sql()
+
+    plan = [row[-1] for row in models.db.execute_sql(f"EXPLAIN {sql}", values).fetchall()]
+    if not models.db.for_update:
+        plan = models.db.execute_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+
+    assert "dailyusage_user_id_day" in str(plan)
+
+
+@ON_ONE_DATABASE
+def test_ranks_are_told_of_a_page_of_a_search_and_of_everyone_alike():
+    scores = [9, 7, 7, 7, 4, 4, 1]
+    order = Order(range(len(scores)), lambda one: (-scores[one], f"name-{one}"))
+
+    assert list(order.ranks(order.people)) == [1, 2, 2, 2, 5, 5, 7]
+    assert list(order.ranks([2, 3, 4])) == [2, 2, 5]
+    assert list(order.ranks([1, 3, 5, 6])) == [2, 2, 5, 7]
+    assert [order.rank(one) for one in order.people] == [1, 2, 2, 2, 5, 5, 7]

@@ -16,15 +16,19 @@ def any_usage(project_id: int | None = None) -> bool:
     ).exists()
 
 
-def in_scope(query: ModelSelect, scope: Scope, source: str | None = None) -> ModelSelect:
-    """Narrow any query of daily rows to the scope's project, days and source."""
-    source = source or scope.source
+def in_scope(query: ModelSelect, scope: Scope, of_few: bool = False) -> ModelSelect:
+    """Narrow any query of daily rows to the scope's project, days and source.
+
+    With `of_few` the query names some users, whose index is the way to their rows.
+    """
     query = query.where(DailyUsage.day.between(scope.window.first, scope.window.last))
     projects = projects_of(scope)
     if projects is not None:
-        query = query.where(DailyUsage.project_id.in_(projects))
-    if source != ALL:
-        query = query.where(DailyUsage.source == stored(source))
+        # SQLite takes the project's index wherever it may: a sum is not in it.
+        project = DailyUsage.project_id + 0 if of_few else DailyUsage.project_id
+        query = query.where(project.in_(projects))
+    if scope.source != ALL:
+        query = query.where(DailyUsage.source == stored(scope.source))
     return query
 
 

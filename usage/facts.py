@@ -57,11 +57,11 @@ def calls_by_source(scope: Scope, users: Collection[int] = ()) -> dict[str, int]
     scope = replace(scope, source=ALL)
     if users:
         query = DailyUsage.select(DailyUsage.source, fn.SUM(DailyUsage.calls))
-        query = in_scope(query, scope).where(DailyUsage.user.in_(users))
+        query = in_scope(query, scope, of_few=True).where(DailyUsage.user.in_(users))
         rows = query.group_by(DailyUsage.source).tuples()
         return {source: int(calls) for source, calls in rows}
     with warm.store.tally(scope) as tally:
-        found = tally.by_source().items()
+        found = tally.facts.by_source.items()
         return {
             source: calls for source, (calls, people) in found if not naming.too_few(scope, people)
         }

@@ -1,7 +1,7 @@
 """Standings in a scope: who used how much, ranked, with the totals of the whole scope."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -103,7 +103,7 @@ def board(scope: Scope) -> Board:
         start = (scope.page - 1) * scope.per_page
         page = found[start : start + scope.per_page]
         return Board(
-            standings=[ranking.standing(one, ranking.order.rank(one)) for one in page],
+            standings=list(ranking.rows(page)),
             totals=ranking.totals,
             found=len(found),
             pages=max(1, -(-len(found) // scope.per_page)),
@@ -119,10 +119,7 @@ def standings(scope: Scope) -> tuple[list[Standing], Totals]:
     """
     with warm.store.tally(scope) as tally:
         ranking = _Ranking(tally, scope)
-        seen = set(ranking.people)
-        everyone = ranking.order.ranked()
-        rows = [ranking.standing(one, rank) for one, rank in everyone if one in seen]
-        return rows, ranking.totals
+        return list(ranking.rows(ranking.people)), ranking.totals
 
 
 def totals_of(scope: Scope) -> Totals:
@@ -162,7 +159,7 @@ class _Ranking:
     def most_tokens(self) -> int:
         """The most that anyone used whom the viewer sees."""
         if len(self.people) == len(self.order):
-            return self.tally.most_tokens if self.people else 0
+            return self.tally.facts.most_tokens if self.people else 0
         rows = (self.tally.people[one] for one in self.people)
         return max((row[PROMPT] + row[COMPLETION] for row in rows), default=0)
 
@@ -172,6 +169,11 @@ class _Ranking:
         others = _others(self.tally) if self.policy == naming.NAMED else {}
         name = self.name
         return [one for one in self.people if q in name(one).folded or q in others.get(one, "")]
+
+    def rows(self, people: Sequence[int]) -> Iterator[Standing]:
+        """The rows of some people in this order."""
+        ranks = self.order.ranks(people)
+        return (self.standing(one, rank) for one, rank in zip(people, ranks, strict=True))
 
     def standing(self, person: int, rank: int | None) -> Standing:
         """The row of somebody."""
@@ -187,7 +189,7 @@ class _Ranking:
         )
 
     def _totals(self) -> Totals:
-        sums, newest = self.tally.totals, self.tally.newest
+        sums, newest = self.tally.totals, self.tally.facts.newest
         cost = self.scope.rates.picodollars(sums[PROMPT], sums[COMPLETION])
         as_of = DailyUsage.last_time.python_value(newest)
         return Totals(*sums, cost, users=len(self.order), as_of=as_of)

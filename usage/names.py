@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from peewee import ModelSelect
 
-from models import User
+from models import User, db
 from usage import changes
 from usage.changes import NAMES, NOTHING, State
 
@@ -71,8 +71,8 @@ class Names:
     ) -> None:
         owners = dict(owners)
         for query in queries:
-            query = query.select(User.id, User.owner_id, *WHO).tuples()
-            for id, owner, *names in query.iterator():
+            query = query.select(User.id, User.owner_id, *WHO)
+            for id, owner, *names in db.execute(query).fetchall():
                 known[id] = named(*names)
                 owners.pop(id, None)
                 if owner:

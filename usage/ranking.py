@@ -37,11 +37,17 @@ class Order:
             return None
         return bisect_left(self.people, key[:-1], key=self.key) + 1
 
-    def ranked(self) -> Iterator[tuple[int, int]]:
-        """Everyone with their rank: 1, 2, 2, 4."""
-        before, rank = None, 0
-        for place, person in enumerate(self.people, start=1):
+    def ranks(self, people: Iterable[int]) -> Iterator[int]:
+        """The ranks of people who are there, given in this order: 1, 2, 2, 4."""
+        before, rank, place = None, 0, len(self.people)
+        for person in people:
+            place += 1
             key = self.key(person)[:-1]
+            # Where somebody was left out, the next one's place has to be looked for.
+            follows = self.people[place : place + 1] == [person]
             if key != before:
-                before, rank = key, place
-            yield person, rank
+                rank = (place if follows else bisect_left(self.people, key, key=self.key)) + 1
+            if not follows:
+                place = self.people.index(person, rank - 1)
+            before = key
+            yield rank

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache, cached_property
 from typing import Self
 from unicodedata import category
 
@@ -18,6 +19,7 @@ ASCENDING = "-asc"
 ACTIVITY = "activity"
 SORTS = tuple(name + order for order in ("", ASCENDING) for name in (ACTIVITY, *COLUMNS))
 PAGE_SIZES = (25, 50, 100)
+SIZES = tuple(map(str, PAGE_SIZES))
 DEFAULT_DAYS = 30
 ARGUMENTS = (
     "project",
@@ -32,6 +34,8 @@ ARGUMENTS = (
     "prompt_cost",
     "completion_cost",
 )
+ALONE = {"sort": ACTIVITY, "q": "", "page": "1", "per_page": SIZES[0]}
+"""Arguments that can be changed without a look at the others, and their defaults."""
 WHOLE = re.compile(r"[0-9]{1,9}")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -86,14 +90,18 @@ class Scope:
                 _rate("completion_cost", said, usual.completion),
             ),
             source=_choice("source", said, SOURCES),
-            sort=_choice("sort", said, _sorts(horizon)),
+            sort=_choice("sort", said, _sorts(horizon.columns)),
             q=_search(said["q"]),
             page=_whole("page", said, 1, 1_000_000, 1),
-            per_page=int(_choice("per_page", said, tuple(str(size) for size in PAGE_SIZES))),
+            per_page=int(_choice("per_page", said, SIZES)),
         )
 
     def to_args(self) -> dict[str, str]:
         """The canonical arguments of this scope: what equals the default is left out."""
+        return dict(self._canonical)
+
+    @cached_property
+    def _canonical(self) -> Mapping[str, str]:
         default, usual = self.horizon.project(""), self.usual_rates
         said = {
             "project": (self.project.slug if self.project else ALL, _slug(default)),
@@ -123,6 +131,9 @@ class Scope:
         if "days" in changes:
             args = {name: args[name] for name in args if name not in ("from", "to")}
         args |= {name: str(value) for name, value in changes.items()}
+        if changes.keys() <= ALONE.keys():
+            # They change no other's default, and every page asks for dozens of such addresses.
+            return {n: args[n] for n in ARGUMENTS if n in args and args[n] != ALONE.get(n)}
         try:
             return Scope.from_args(args, self.horizon).to_args()
         except InvalidScope:
@@ -169,9 +180,10 @@ class Scope:
         return replace(self, page=1, per_page=sys.maxsize)
 
 
-def _sorts(horizon: Horizon) -> tuple[str, ...]:
-    """What a viewer may sort by: an order tells of a column as well."""
-    return tuple(s for s in SORTS if s.removesuffix(ASCENDING) in (ACTIVITY, *horizon.columns))
+@cache
+def _sorts(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """What a viewer of those columns may sort by: an order tells of a column as well."""
+    return tuple(s for s in SORTS if s.removesuffix(ASCENDING) in (ACTIVITY, *columns))
 
 
 def _slug(project: VisibleProject | None) -> str:

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from threading import Lock
+from typing import NamedTuple
 
 from peewee import Case, fn
 
@@ -29,6 +30,14 @@ Row = tuple[int | None, ...]
 calls by source: None where there was no event from that source."""
 
 
+class Facts(NamedTuple):
+    """The most that anyone used, the newest event, and calls and people by source."""
+
+    most_tokens: int
+    newest: int | None
+    by_source: Mapping[str, tuple[int, int]]
+
+
 class Tally:
     """The people of one scope with their rows; whoever uses it holds its lock."""
 
@@ -45,7 +54,7 @@ class Tally:
         # By user: somebody may have several names.
         self._rows: dict[int, Row] = {}
         self._orders: OrderedDict[object, Order] = OrderedDict()
-        self._by_source: dict[str, tuple[int, int]] | None = None
+        self._facts: Facts | None = None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -76,7 +85,7 @@ class Tally:
         elif users:
             self._put(self._people_of(users))
         if users is None or users:
-            self.content, self._by_source = now, None
+            self.content, self._facts = now, None
         self._state = now
 
     def order(self, kind: Hashable, key: Key) -> Order:
@@ -89,25 +98,12 @@ class Tally:
             self._orders.popitem(last=False)
         return self._orders[kind]
 
-    def by_source(self) -> Mapping[str, tuple[int, int]]:
-        """Calls by source, and how many people there were of each."""
-        if self._by_source is None:
-            self._by_source = {}
-            for place, source in enumerate(SOURCES, start=BY_SOURCE):
-                calls = [row[place] for row in self.people.values() if row[place] is not None]
-                if calls:
-                    self._by_source[source] = sum(calls), len(calls)
-        return self._by_source
-
     @property
-    def most_tokens(self) -> int:
-        """The most that anyone used."""
-        return max((row[PROMPT] + row[COMPLETION] for row in self.people.values()), default=0)
-
-    @property
-    def newest(self) -> int | None:
-        """The time of the newest event."""
-        return max((row[LAST] for row in self.people.values()), default=None)
+    def facts(self) -> Facts:
+        """What the rows say of everyone together."""
+        if not self._facts:
+            self._facts = _told_by(self.people.values())
+        return self._facts
 
     def _changed(self, now: State) -> set[int] | None:
         """Whose rows may have changed since; None: too many, or nobody can tell."""
@@ -160,7 +156,8 @@ class Tally:
                 fn.SUM(Case(None, [(DailyUsage.source == one, DailyUsage.calls)]))
                 for one in SOURCES
             ]
-        query = in_scope(DailyUsage.select(*columns), self._scope).group_by(DailyUsage.user)
+        query = in_scope(DailyUsage.select(*columns), self._scope, of_few=bool(users))
+        query = query.group_by(DailyUsage.user)
         if users:
             query = query.where(DailyUsage.user.in_(users))
         # PostgreSQL adds bigints up to a numeric, SQLite to an integer: callers see int.
@@ -168,6 +165,19 @@ class Tally:
             user: tuple([value if value is None else int(value) for value in values])
             for user, *values in db.execute(query).fetchall()
         }
+
+
+def _told_by(rows: Collection[Row]) -> Facts:
+    by_source = {}
+    for place, source in enumerate(SOURCES, start=BY_SOURCE):
+        calls = [row[place] for row in rows if len(row) > place and row[place] is not None]
+        if calls:
+            by_source[source] = sum(calls), len(calls)
+    return Facts(
+        most_tokens=max((row[PROMPT] + row[COMPLETION] for row in rows), default=0),
+        newest=max((row[LAST] for row in rows), default=None),
+        by_source=by_source,
+    )
 
 
 def is_active(row: Row) -> bool:
