@@ -51,6 +51,7 @@ ROUTES = {
     ("GET", "/budgets"): ("/budgets", OWN_PAGE),
     ("POST", "/budgets"): ("/budgets", OWN_FORM),
     ("GET", "/notices"): ("/notices", OWN_PAGE),
+    ("POST", "/notices"): ("/notices", OWN_FORM),
     ("GET", "/views"): ("/views", OWN_PAGE),
     ("POST", "/views"): ("/views", OWN_FORM),
     ("POST", "/views/<int:id>"): ("/views/1", signed_in_get(404)),

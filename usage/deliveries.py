@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from models import Delivery, Notice, User, Webhook, db
 from usage import accounts, notices, outgoing, webhooks
 from usage.horizon import Horizon
+from usage.mail import MailServer, digest
 from usage.outgoing import Undelivered
 from usage.settings import Settings
 
 MOST_ATTEMPTS = 8
 FIRST_PAUSE = timedelta(minutes=5)
-MAIL, WEBHOOK = "mail:", "webhook:"
+MAIL = "mail:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,22 @@ def post(settings: Settings, now: datetime) -> Sent:
                 problems[row.id] = f"{webhooks.host(row.url)}: {error}"
                 break
     return Sent(arrived, tuple(problems.values()))
+
+
+def mail(settings: Settings, now: datetime) -> Sent:
+    """Mail each person what is due to them, as one digest."""
+    arrived, problems = 0, []
+    wanted = (User.mail_to != "") & User.disabled_at.is_null() & User.owner_id.is_null()
+    with MailServer(settings.smtp_url) as server:
+        for user in User.select().where(wanted).order_by(User.id):
+            mine = [one for one in due(f"{MAIL}{user.id}", now) if claim(one[0], now)]
+            try:
+                arrived += _mail(server, user, [notice for _, notice in mine], settings, now)
+                settle([delivery for delivery, _ in mine], now)
+            except Undelivered as error:
+                fail([delivery for delivery, _ in mine], str(error))
+                problems.append(f"{user.username}: {error}")
+    return Sent(arrived, tuple(problems))
 
 
 def due(target: str, now: datetime) -> list[tuple[Delivery, Notice]]:
@@ -111,6 +128,18 @@ def _post(
     }
     outgoing.post(row.url, body, headers, settings.webhook_hosts)
     return 1
+
+
+def _mail(
+    server: MailServer, user: User, due: list[Notice], settings: Settings, now: datetime
+) -> int:
+    """Mail a person those of the notices that they may see; returns how many these are."""
+    horizon = accounts.horizon(user, settings.rates, settings.reporting_timezone, now)
+    told = [notices.told(one, horizon) for one in due if notices.may_see(one, horizon, user)]
+    if told:
+        about = settings.base_url, settings.mail_from, user.mail_to, now
+        server.send(digest(told, *about))
+    return len(told)
 
 
 def _targets(notice: Notice, settings: Settings, now: datetime) -> list[str]:

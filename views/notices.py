@@ -1,10 +1,11 @@
 """Notices: what deserved attention, with links to the scopes."""
 
-from flask import Blueprint, url_for
+from flask import Blueprint, redirect, request, url_for
 
-from usage import notices
-from views.admin import PER_PAGE, page_number
-from views.guards import horizon, now, require_session, settings, viewer
+from usage import mail, notices
+from usage.scope import InvalidScope
+from views.admin import PER_PAGE, given, page_number
+from views.guards import horizon, note, now, require_session, settings, viewer
 from views.responses import respond
 
 bp = Blueprint("notices", __name__, url_prefix="/notices")
@@ -24,9 +25,22 @@ def index():
         q="",
         page=page,
         pages=max(1, -(-found // PER_PAGE)),
+        mails=bool(settings().smtp_url),
+        mail_to=viewer().mail_to,
         rule={"weekdays": notices.WEEKDAYS, "used": notices.USED, "times": notices.TIMES},
         floor=settings().unusual_day_usd,
         now=now(),
         timezone=settings().reporting_timezone,
         screen="notices.index",
     )
+
+
+@bp.post("")
+@require_session
+def subscribe():
+    """Have the notices one may see mailed to an address, or to none any more."""
+    if request.form.get("do") != "mail":
+        raise InvalidScope("do", "must be mail")
+    mail.subscribe(viewer(), given("mail_to"))
+    note("notices by mail", viewer().username, "on" if given("mail_to") else "off")
+    return redirect(url_for("notices.index"), 303)
