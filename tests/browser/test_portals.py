@@ -1,0 +1,243 @@
+"""The board inside a portal with a reset, an htmx and a policy of its own, in all four ways."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from browser.conftest import watch
+from browser.portal import running
+
+HTMX_4 = Path(__file__).parents[1] / "data" / "htmx-4.0.1.min.js"
+# The way, the portal's htmx, and what its reader's system prefers.
+WAYS = (
+    ("proxied", "2", "light"),
+    ("proxied", "4", "dark"),
+    ("proxied", "no", "light"),
+    ("element", "2", "dark"),
+    ("element", "no", "light"),
+    ("framed", "4", "dark"),
+    ("blueprint", "2", "dark"),
+)
+OWN = "html, body, header, header *, main > h2, main > p, main > p *, #own-table, #own-table *"
+# How everything of the portal itself looks, but for what follows from the length of the page.
+STYLES = """
+(own) => [...document.querySelectorAll(own)].map((one) => {
+  const style = getComputedStyle(one);
+  const lasting = [...style].filter((name) => !/^(block-size|height)$|-origin$/.test(name));
+  return one.tagName + lasting.map((name) => `\\n${name}: ${style.getPropertyValue(name)}`);
+})
+"""
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    """The example portal, beside a board."""
+    with running(tmp_path_factory.mktemp("portal")) as portal:
+        yield portal
+
+
+@pytest.fixture
+def enter(browser, portal, problems):
+    """Opens a page of the portal; any error of it is the test's."""
+
+    @contextmanager
+    def opened(way, htmx="2", theme="light", more="", width=1280):
+        context = browser.new_context(
+            base_url=portal.url, color_scheme=theme, viewport={"width": width, "height": 2600}
+        )
+        watch(context, problems)
+        if htmx == "4":
+            context.route("**/htmx.js", lambda route: route.fulfill(path=HTMX_4))
+        page = context.new_page()
+        page.goto(f"/{way}?htmx={'no' if htmx == 'no' else ''}{more}")
+        yield page, page.frame_locator("iframe") if way == "framed" else page
+        context.close()
+
+    yield opened
+    found, problems[:] = problems[:], []
+    assert found == []
+
+
+def until(page, condition):
+    """Wait for it; Playwright's own way is not allowed by the portal's policy."""
+    for _ in range(100):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(condition)
+
+
+def rows(board):
+    return board.locator(".tb-row")
+
+
+def names(board):
+    return board.locator(".tb-row .tb-name").all_text_contents()
+
+
+@pytest.mark.parametrize(("way", "htmx", "theme"), WAYS)
+def test_the_whole_journey_leaves_the_portal_as_it_was(enter, way, htmx, theme):
+    with enter(way, htmx, theme, more="&boards=0") as (page, _):
+        untouched = page.evaluate(STYLES, OWN)
+    with enter(way, htmx, theme) as (page, board):
+        expect(rows(board)).to_have_count(25)
+        where, entries = page.url, page.evaluate("history.length")
+
+        board.locator("[id$=sort-calls]").click()
+        expect(board.locator("[aria-sort=descending] [id$=sort-calls]")).to_be_visible()
+        board.locator("[id$=page-next]").click()
+        expect(rows(board)).to_have_count(11)
+        second = names(board)
+
+        board.locator(".tb-details").first.click()
+        expect(board.locator("h2.tb-title")).to_contain_text(second[0])
+        expect(board.locator("h2.tb-title")).to_be_focused()
+        board.locator("[id$=back]").click()
+        expect(rows(board)).to_have_count(11)
+        assert names(board) == second
+
+        board.locator("summary[id$=filters-button]").click()
+        board.locator("label:has([id$=source-ide])").click()
+        expect(board.locator("[id$=chip-source]")).to_contain_text("IDE")
+        expect(board.locator("[id$=filters-panel]")).to_have_attribute("open", "")
+        board.locator("summary[id$=filters-button]").click()
+
+        search = board.locator("input[id$=-q]")
+        search.press_sequentially("tester-0")
+        expect(rows(board)).to_have_count(10)
+        expect(search).to_be_focused()
+        expect(search).to_have_value("tester-0")
+        expect(board.locator("[id$=chip-source]")).to_contain_text("IDE")
+
+        assert (page.url, page.evaluate("history.length")) == (where, entries)
+        assert page.evaluate(STYLES, OWN) == untouched
+
+
+@pytest.mark.parametrize(("way", "htmx"), [("proxied", "2"), ("proxied", "4"), ("element", "2")])
+def test_two_boards_on_one_page_do_not_interfere(enter, way, htmx):
+    with enter(way, htmx, more="&boards=2") as (page, _):
+        first, second = page.locator("section.card").all()
+        expect(rows(second)).to_have_count(25)
+        expect(rows(first)).to_have_count(25)
+
+        first.locator("input[id$=-q]").fill("amara")
+        expect(rows(first)).to_have_count(1)
+        second.locator("[id$=sort-cost]").click()
+        expect(second.locator("[aria-sort=descending] [id$=sort-cost]")).to_be_visible()
+
+        expect(rows(first)).to_have_count(1)
+        expect(rows(second)).to_have_count(25)
+        expect(second.locator("input[id$=-q]")).to_have_value("")
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
+        assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("way", ["element", "framed"])
+def test_a_token_that_has_had_its_time_is_renewed_without_a_word(enter, portal, way):
+    with enter(way) as (page, board):
+        expect(rows(board)).to_have_count(25)
+        page.evaluate(
+            """() => { window.told = [];
+            for (const name of ["loaded", "error", "expired"])
+              addEventListener(`tally:${name}`, () => told.push(name)); }"""
+        )
+        portal.wait_minutes(6)
+
+        board.locator("input[id$=-q]").press_sequentially("amara")
+
+        expect(rows(board)).to_have_count(1)
+        expect(board.locator("input[id$=-q]")).to_have_value("amara")
+        assert page.evaluate("told") == (["loaded"] if way == "element" else [])
+
+
+def test_a_laptop_that_slept_recovers_by_itself(enter, portal, problems):
+    with enter("element") as (page, board):
+        expect(rows(board)).to_have_count(25)
+        page.evaluate("addEventListener('tally:error', () => (window.failed = true))")
+        # As when the network isn't there yet.
+        page.route("**/embed/**", lambda route: route.abort())
+        board.locator("[id$=sort-cost]").click()
+        until(page, "window.failed")
+        expect(rows(board)).to_have_count(25)
+        page.unroute("**/embed/**")
+        portal.wait_minutes(600)
+
+        problems[:] = [one for one in problems if "net::ERR_FAILED" not in one]
+        page.evaluate("dispatchEvent(new Event('online'))")
+
+        expect(board.locator("[aria-sort=descending] [id$=sort-cost]")).to_be_visible()
+
+
+def test_a_frame_is_as_high_as_what_it_shows(enter):
+    with enter("framed") as (page, board):
+        expect(rows(board)).to_have_count(25)
+        height = "document.querySelector('iframe').clientHeight"
+        until(page, f"{height} > 1200")
+
+        board.locator("input[id$=-q]").fill("amara")
+        until(page, f"{height} < 400")
+        board.locator("summary[id$=filters-button]").click()
+        until(page, f"{height} > 600")
+        board.locator("summary[id$=filters-button]").click()
+        until(page, f"{height} < 400")
+        board.locator("input[id$=-q]").fill("")
+
+        until(page, f"{height} > 1200")
+
+
+def test_a_frame_heeds_nobody_but_the_page_around_it(enter):
+    with enter("framed") as (page, board):
+        expect(rows(board)).to_have_count(25)
+        frame = page.frames[1]
+        scheme = "document.documentElement.style.colorScheme"
+        frame.evaluate("postMessage({ tally: 'theme', theme: 'dark' }, '*')")
+        frame.evaluate("new Promise((done) => setTimeout(done))")
+
+        assert frame.evaluate(scheme) == ""
+        page.evaluate("frames[0].postMessage({ tally: 'theme', theme: 'dark' }, '*')")
+        until(frame, f"{scheme} === 'dark'")
+
+
+@pytest.mark.parametrize(("way", "htmx"), [("proxied", "2"), ("proxied", "4"), ("element", "no")])
+def test_a_refused_value_says_so_and_keeps_the_table(enter, way, htmx):
+    with enter(way, htmx) as (_, board):
+        expect(rows(board)).to_have_count(25)
+
+        board.locator("input[id$=prompt_cost]").fill("much")
+
+        expect(board.locator("[id$=problem-prompt_cost]")).to_contain_text("Must be")
+        expect(rows(board)).to_have_count(25)
+        board.locator("input[id$=prompt_cost]").fill("4")
+        expect(board.locator("[id$=problem-prompt_cost]")).to_be_empty()
+
+
+@pytest.mark.parametrize(("way", "theme"), [("proxied", "dark"), ("element", "light")])
+def test_a_portal_themes_the_board_with_a_few_properties(enter, way, theme):
+    with enter(way, "2", theme) as (page, board):
+        accent = board.locator("[id$=sort-activity] .tb-arrow")
+        expect(accent).to_have_css(
+            "color", "rgb(201, 160, 255)" if theme == "dark" else "rgb(138, 43, 226)"
+        )
+        if way == "element":
+            assert page.locator(".tb-table").get_attribute("part") == "table"
+
+
+@pytest.mark.parametrize(
+    ("way", "theme", "width"), [("proxied", "dark", 1280), ("element", "light", 360)]
+)
+def test_the_board_is_accessible_where_it_is(enter, way, theme, width):
+    with enter(way, "2", theme, width=width) as (page, board):
+        expect(rows(board)).to_have_count(25)
+        for step in ("table", "details"):
+            if step == "details":
+                board.locator(".tb-details").first.click()
+                expect(board.locator("h2.tb-title")).to_be_visible()
+            found = Axe().run(page, {"include": [["section.card"]]}, {"preload": False})
+            problems = [
+                (one["id"], one["nodes"][0]["html"]) for one in found.response["violations"]
+            ]
+            assert problems == [], step
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
