@@ -64,6 +64,8 @@ ROUTES = {
     ("GET", "/embed/leaderboard"): ("/embed/leaderboard", EMBEDDED),
     ("GET", "/embed/users/<username:username>"): ("/embed/users/vera", EMBEDDED),
     ("GET", "/embed/frame"): ("/embed/frame", CLOSED),
+    ("GET", "/grants"): ("/grants", PAGE),
+    ("POST", "/grants"): ("/grants", signed_in_get(422, member=404)),
     ("GET", "/static/embed/<name>"): ("/static/embed/none", CLOSED),
     ("GET", "/sign-in"): ("/sign-in", OPEN),
     ("GET", "/sign-in/<token>"): ("/sign-in/made-up", USED),

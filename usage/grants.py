@@ -58,8 +58,8 @@ def create(
         for id in sorted(set(projects)):
             GrantProject.create(grant_id=grant.id, project_id=id)
         _check(locked, permission(grant), horizon)
-        locks = urlencode({name: value for name, value in locked.items() if value})
-        Grant.update(locked=locks).where(Grant.id == grant.id).execute()
+        grant.locked = urlencode({name: value for name, value in locked.items() if value})
+        Grant.update(locked=grant.locked).where(Grant.id == grant.id).execute()
     return grant
 
 

@@ -13,6 +13,7 @@ from views import (
     budgets,
     embed,
     exports,
+    grants,
     health,
     identities,
     imports,
@@ -58,6 +59,7 @@ BLUEPRINTS = (
     webhooks.bp,
     audit.bp,
     embed.bp,
+    grants.bp,
     health.bp,
     assets.bp,
 )

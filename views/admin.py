@@ -16,6 +16,7 @@ SECTIONS = {
     "people.index": "People",
     "projects.index": "Projects",
     "keys.index": "Keys",
+    "grants.index": "Embeds",
     "webhooks.index": "Webhooks",
     "audit.index": "Audit",
 }

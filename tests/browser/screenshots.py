@@ -66,6 +66,7 @@ SAMPLE = {
     "views-menu": ("/leaderboard?project=checkout", press("#views-button"), False),
     "budgets": ("/budgets", set_budget, True),
     "notices": ("/notices", None, False),
+    "admin-embeds": ("/grants", None, True),
     "admin-webhooks": ("/admin/webhooks", None, True),
     "views": ("/views?screen=leaderboard&days=7", None, False),
     "refused": ("/leaderboard", refuse, False),

@@ -86,6 +86,7 @@ SCREENS = {
     "views": ("/leaderboard?project=checkout", views),
     "budgets": ("/budgets", budget),
     "notices": ("/notices", None),
+    "embeds": ("/grants", None),
     "webhooks": ("/admin/webhooks", webhook),
     "saved views": ("/views?screen=leaderboard", None),
     "refused": ("/leaderboard", refused),
