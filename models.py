@@ -250,6 +250,21 @@ class Change(Table):
         table_name = "changes"
 
 
+class Retention(Table):
+    """Since when every event is kept: the one row there is once events were dropped.
+
+    Days before `kept_from` are closed, and so is the newest moment among their events: what may
+    have been counted then is never counted again. Their daily rows are all that is left of them.
+    """
+
+    id = BigIntegerField(primary_key=True)
+    kept_from = DateField()
+    newest_dropped = InstantField()
+
+    class Meta:
+        table_name = "retention"
+
+
 class Key(Table):
     """What a program signs its requests with; only a hash of it is kept."""
 
@@ -499,6 +514,7 @@ TABLES = (
     DailyUsage,
     BoardState,
     Change,
+    Retention,
     Key,
     Arrival,
     Reason,

@@ -23,7 +23,7 @@ from usage.rollups import verify
 from usage.scope import Scope
 from usage.unmapped import identities
 
-ACCEPTED, DUPLICATE, REPLACED = Outcome
+ACCEPTED, DUPLICATE, REPLACED, CLOSED = Outcome
 DAY = timedelta(days=1)
 INSTALLATION = "0f" * 32
 pytestmark = pytest.mark.usefixtures("app")

@@ -23,7 +23,7 @@ from usage.pricing import Rates
 from usage.rollups import COUNTERS, DayKey, rebuild, verify
 from usage.scope import Scope
 
-ACCEPTED, DUPLICATE, REPLACED = Outcome
+ACCEPTED, DUPLICATE, REPLACED, CLOSED = Outcome
 pytestmark = pytest.mark.usefixtures("app")
 
 

@@ -14,7 +14,7 @@ from usage.ingest.event import NOBODY, Event
 from usage.ingest.record import Outcome, record
 from usage.rollups import verify
 
-ACCEPTED, DUPLICATE, REPLACED = Outcome
+ACCEPTED, DUPLICATE, REPLACED, CLOSED = Outcome
 pytestmark = pytest.mark.usefixtures("app")
 
 

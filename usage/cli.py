@@ -9,19 +9,20 @@ from peewee import SqliteDatabase
 from playhouse import migrations
 
 from models import db
-from usage import audit, keys, rollups, samples
+from usage import audit, keys, retention, rollups, samples
 from usage.cli_grants import grant
 from usage.cli_import import import_files, now, plainly, slug_of
 from usage.cli_notices import send_digest, send_notices
 from usage.cli_people import show_audit, user
 from usage.cli_projects import project
+from usage.cli_prune import prune
 from usage.daily import any_usage
 from usage.settings import Settings
 
 
 def register(group: click.Group, settings: Settings, scripts: Path) -> None:
     """Add the commands; each gets the settings as its object."""
-    own = (load_demo, key, rebuild, verify, backup)
+    own = (load_demo, key, rebuild, verify, prune, backup)
     commands = (*own, import_files, user, project, grant, show_audit, send_notices, send_digest)
     for command, needs in (*((command, settings) for command in commands), (migrate, scripts)):
         # A copy: another app in this process has settings of its own.
@@ -106,7 +107,9 @@ def revoke_key(name: str) -> None:
 @plainly
 def rebuild() -> None:
     """Make the daily roll-up anew from the events."""
-    click.echo(f"Made {rollups.rebuild():,} daily rows.")
+    made = rollups.rebuild()
+    _tell_of_closed_days("stay as they are")
+    click.echo(f"Made {made:,} daily rows.")
 
 
 @click.command()
@@ -116,8 +119,15 @@ def verify() -> None:
     differing = rollups.verify()
     for day_key in differing[:20]:
         click.echo(f"Differs: {', '.join(str(part or '-') for part in day_key)}")
+    _tell_of_closed_days("can't be recounted")
     click.echo(f"{len(differing):,} daily rows differ from the events.")
     sys.exit(1 if differing else 0)
+
+
+def _tell_of_closed_days(fate: str) -> None:
+    if closed := retention.closed():
+        kept = rollups.closed_rows()
+        click.echo(f"{kept:,} of days before {closed.kept_from}, whose events are gone, {fate}.")
 
 
 @click.command()

@@ -8,7 +8,7 @@ from datetime import datetime
 from peewee import JOIN, fn
 
 from models import DailyUsage, Event, User
-from usage import changes, naming, rollups, sign_in
+from usage import changes, naming, retention, rollups, sign_in
 from usage.accounts import MEMBER, Refused, role_of
 from usage.ingest import buckets, calls, one_person, turns
 from usage.ingest.calls import FIELDS, Call
@@ -192,7 +192,7 @@ def _doubled(person: User, mine: Iterable[int], theirs: Iterable[int]) -> list[C
     people = dict.fromkeys([*mine, *theirs], person.id)
     both = one_person.known_to_both(list(mine), list(theirs))
     aside = one_person.flips(people, one_person.copies(people, both))
-    return aside + buckets.flips(people, buckets.of(people))
+    return retention.open_to_change(aside + buckets.flips(people, buckets.of(people)))
 
 
 def _apart(people: People) -> Iterable[list[Call]]:
@@ -206,7 +206,8 @@ def _apart(people: People) -> Iterable[list[Call]]:
 
 def _recount(steps: Iterable[list[Call]]) -> None:
     deltas: dict[DayKey, Delta] = defaultdict(Delta)
-    for flips in steps:
+    for step in steps:
+        flips = retention.open_to_change(step)
         calls.flip(flips)
         for call in flips:
             rollups.count(deltas, call, -1 if call.counted else 1)

@@ -7,7 +7,7 @@ from datetime import date
 from peewee import fn
 
 from models import DailyUsage, Event, Project, User, db
-from usage import changes, rollups
+from usage import changes, retention, rollups
 from usage.ingest import buckets, calls, one_person, turns
 from usage.ingest.calls import FIELDS, IDENTITY, Call
 from usage.ingest.event import NOBODY
@@ -114,7 +114,7 @@ def _move(moved: Sequence[tuple[Call, Call]]) -> None:
         if old.counted:
             rollups.recount(deltas, old, new)
     found = buckets.of(one_person.names_of(people, whose))
-    flips = buckets.flips(people, found) if found else []
+    flips = retention.open_to_change(buckets.flips(people, found) if found else [])
     calls.flip(flips)
     for call in flips:
         rollups.count(deltas, call, -1 if call.counted else 1)

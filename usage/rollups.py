@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 from peewee import EXCLUDED, Case, Expression, Field, ModelSelect, Query, Tuple, ValuesList, fn
 
 from models import DailyUsage, Event, db
-from usage import bulk, changes
+from usage import bulk, changes, retention
 from usage.bulk import ROWS_AT_ONCE
 
 KEY = (
@@ -120,23 +120,36 @@ def _added_up(rows: Sequence[tuple]) -> Query:
     return query.on_conflict(conflict_target=KEY, update=update)
 
 
+def closed_rows() -> int:
+    """How many daily rows are of days whose events were dropped."""
+    return DailyUsage.select().where(DailyUsage.day < retention.kept_from()).count()
+
+
 def rebuild() -> int:
-    """Make every daily row anew from the events; returns how many there are."""
+    """Make the daily rows anew from the events; returns how many it made.
+
+    Rows of days whose events were dropped stay as they are.
+    """
     with changes.noted():
         if db.for_update:
             # PostgreSQL would let new rows in between; SQLite has locked the file already.
             db.execute_sql("LOCK TABLE daily_usage IN SHARE ROW EXCLUSIVE MODE")
         changes.touch_everything()
-        DailyUsage.delete().execute()
-        DailyUsage.insert_from(_recomputed(), ROW).execute()
-        return DailyUsage.select().count()
+        since = retention.kept_from()
+        DailyUsage.delete().where(DailyUsage.day >= since).execute()
+        DailyUsage.insert_from(_recomputed(since), ROW).execute()
+        return DailyUsage.select().where(DailyUsage.day >= since).count()
 
 
 def verify() -> list[DayKey]:
-    """The days whose row differs from a recount of the events; empty when all is right."""
-    stored = DailyUsage.select(*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
+    """The days whose row differs from a recount of the events; empty when all is right.
+
+    Only days whose events are kept can be recounted.
+    """
     with db.atomic():
-        differing = [*(stored - _recomputed()).tuples(), *(_recomputed() - stored).tuples()]
+        since = retention.kept_from()
+        stored, due = DailyUsage.select(*ROW).where(DailyUsage.day >= since), _recomputed(since)
+        differing = [*(stored - due).tuples(), *(due - stored).tuples()]
     return sorted({DayKey(*row[: len(KEY)]) for row in differing})
 
 
@@ -152,7 +165,15 @@ def among(columns: Sequence[Field], rows: Iterable[Sequence]) -> Expression:
 
 
 def _settle(keys: Sequence[DayKey]) -> None:
-    """After taking events out: drop the rows that nothing is left of, mend the others' ends."""
+    """After taking events out: drop the rows that nothing is left of, mend the others' ends.
+
+    A day whose events were dropped keeps its ends: nobody knows them better.
+    """
+    since = retention.kept_from() if keys else None
+    empty = [getattr(DailyUsage, name) == 0 for name in COUNTERS]
+    for key in (key for key in keys if key.day < since):
+        DailyUsage.delete().where(among(KEY, [key]), *empty).execute()
+    keys = [key for key in keys if key.day >= since]
     ends = {name: getattr(EXCLUDED, name) for name in ("first_time", "last_time")}
     zeros = (0,) * len(COUNTERS)
     for start in range(0, len(keys), ROWS_AT_ONCE):
@@ -170,8 +191,8 @@ def _settle(keys: Sequence[DayKey]) -> None:
             query.on_conflict(conflict_target=KEY, update=ends).execute()
 
 
-def _recomputed() -> ModelSelect:
-    """What the daily rows ought to be, from the events themselves."""
+def _recomputed(since: date) -> ModelSelect:
+    """What the daily rows from that day on ought to be, from the events themselves."""
     dimensions = [getattr(Event, column.name) for column in KEY]
     answered = Event.failed == False  # noqa: E712
     counts = (
@@ -187,6 +208,6 @@ def _recomputed() -> ModelSelect:
             fn.MIN(Event.time),
             fn.MAX(Event.time),
         )
-        .where(Event.counted)
+        .where(Event.counted, Event.day >= since)
         .group_by(*dimensions)
     )

@@ -78,6 +78,13 @@ def projects(names: Iterable[str], timezone: str, now: datetime) -> Mapping[str,
     return {name: known[slugs[name]] for name in slugs}
 
 
+def zones(names: Iterable[str]) -> Mapping[str, str]:
+    """The zone of every name of a project that there is."""
+    slugs = {name: slug(name) for name in set(names) if name}
+    known = _known_projects(slugs.values())
+    return {name: known[key].timezone for name, key in slugs.items() if key in known}
+
+
 def _known_users(names: Iterable[str]) -> dict[str, User]:
     names = list(names)
     found = {}

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from models import db
-from usage import arrivals
+from usage import arrivals, retention
 from usage.ingest import turns
 from usage.ingest.body import Unreadable
 from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent
@@ -44,6 +44,13 @@ class Sender(NamedTuple):
     user: str = ""
     source: str = ""
     key_id: int = arrivals.FILES
+
+
+class Found(NamedTuple):
+    """An event, and the number of the record that it was found in."""
+
+    index: int
+    event: Event
 
 
 class Refusal(NamedTuple):
@@ -117,14 +124,14 @@ def take(
 
     With `trial` (the ids of calls seen by earlier trials) it only shows what would happen.
     """
-    receipt, events = _translate(adapter, records, sender, now)
+    receipt, found = _translate(adapter, records, sender, now)
     if trial is not None:
-        new = [event for event in events if trial.isdisjoint(_names(event))]
-        trial.update(name for event in new for name in _names(event))
-        receipt.duplicates, events = len(events) - len(new), new
+        new = [one for one in found if trial.isdisjoint(_names(one.event))]
+        trial.update(name for one in new for name in _names(one.event))
+        receipt.duplicates, found = len(found) - len(new), new
     with turns.queue(), db.atomic() as transaction:
-        outcomes = record(events, timezone, now)
-        _account(receipt, events, outcomes)
+        outcomes = record([one.event for one in found], timezone, now)
+        _account(receipt, found, outcomes)
         counts = {name: getattr(receipt, name) for name in arrivals.COUNTERS if name in COUNTERS}
         reasons = ((str(one.error), one.place) for one in receipt.refusals)
         arrivals.note(sender.key_id, adapter.name, counts, reasons, now)
@@ -133,17 +140,31 @@ def take(
     return receipt
 
 
-def _account(receipt: Receipt, events: list[Event], outcomes: list[Outcome]) -> None:
+def _account(receipt: Receipt, found: list[Found], outcomes: list[Outcome]) -> None:
     accepted = [
-        event
-        for event, outcome in zip(events, outcomes, strict=True)
+        one.event
+        for one, outcome in zip(found, outcomes, strict=True)
         if outcome is Outcome.ACCEPTED
     ]
+    closed = outcomes.count(Outcome.CLOSED)
     receipt.accepted = len(accepted)
     receipt.replaced = outcomes.count(Outcome.REPLACED)
-    receipt.duplicates += len(outcomes) - len(accepted)
+    receipt.duplicates += len(outcomes) - len(accepted) - closed
+    if closed:
+        _refuse_closed(receipt, found, outcomes)
     receipt.unknown_usage = sum(not (one.usage_known or one.failed) for one in accepted)
     receipt.nobody = sum(one.user == NOBODY for one in accepted)
+
+
+def _refuse_closed(receipt: Receipt, found: list[Found], outcomes: list[Outcome]) -> None:
+    """Refuse what may have been counted on days whose events were dropped since."""
+    sentence = str(retention.closed())
+    for one, outcome in zip(found, outcomes, strict=True):
+        if outcome is Outcome.CLOSED:
+            error = InvalidEvent("time", sentence, one.event.id)
+            receipt.refusals.append(Refusal(one.index, error))
+    receipt.refusals.sort(key=lambda refusal: refusal.index)
+    receipt.rejected = len(receipt.refusals)
 
 
 def _names(event: Event) -> tuple[str, ...]:
@@ -152,7 +173,7 @@ def _names(event: Event) -> tuple[str, ...]:
 
 def _translate(
     adapter: Adapter, records: Iterable[tuple[int, object]], sender: Sender, now: datetime
-) -> tuple[Receipt, list[Event]]:
+) -> tuple[Receipt, list[Found]]:
     receipt = Receipt()
     taken: list[tuple[int, list[Event]]] = []
     for index, raw in records:
@@ -170,18 +191,18 @@ def _translate(
     return receipt, events
 
 
-def _known_well_enough(taken: list[tuple[int, list[Event]]], receipt: Receipt) -> list[Event]:
+def _known_well_enough(taken: list[tuple[int, list[Event]]], receipt: Receipt) -> list[Found]:
     """The events but for those of more new projects than a request may bring."""
     named = dict.fromkeys(event.project for _, found in taken for event in found)
     surplus = surplus_projects(named)
-    events: list[Event] = []
+    events: list[Found] = []
     for index, found in taken:
         if wrong := next((event for event in found if event.project in surplus), None):
             message = "is one of too many new projects in one request"
             receipt.refusals.append(Refusal(index, InvalidEvent("project", message, wrong.id)))
         else:
             receipt.skipped += not found
-            events += found
+            events += (Found(index, event) for event in found)
     return events
 
 

@@ -8,7 +8,7 @@ from functools import reduce
 from typing import NamedTuple
 
 from models import UNASSIGNED
-from usage import changes, rollups
+from usage import changes, retention, rollups
 from usage.ingest import buckets, calls, identity, one_person, same_call, turns
 from usage.ingest.calls import Call, Identity
 from usage.ingest.event import NOBODY, Event
@@ -24,6 +24,7 @@ class Outcome(Enum):
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
     REPLACED = "replaced"
+    CLOSED = "closed"
 
 
 class Telling(NamedTuple):
@@ -62,6 +63,31 @@ def record(events: Sequence[Event], timezone: str, now: datetime) -> list[Outcom
 
 def _record(events: Sequence[Event], timezone: str, now: datetime, alone: bool) -> list[Outcome]:
     alone = turns.take(alone)
+    closed = _closed(events, timezone)
+    if not closed:
+        return _record_open(events, timezone, now, alone)
+    rest = [event for place, event in enumerate(events) if place not in closed]
+    outcomes = iter(_record_open(rest, timezone, now, alone) if rest else ())
+    return [Outcome.CLOSED if n in closed else next(outcomes) for n in range(len(events))]
+
+
+def _closed(events: Sequence[Event], timezone: str) -> set[int]:
+    """The places of events that may have been counted on days whose events were dropped."""
+    closed = retention.closed()
+    near = {n for n, event in enumerate(events) if closed and closed.may_hold(event.time)}
+    zones = identity.zones({events[n].project for n in near})
+    return {
+        n
+        for n in near
+        if closed.holds(
+            events[n].time, zones.get(events[n].project, timezone), exact=events[n].bucket
+        )
+    }
+
+
+def _record_open(
+    events: Sequence[Event], timezone: str, now: datetime, alone: bool
+) -> list[Outcome]:
     users = identity.users(events, now)
     people = one_person.people({user.owner_id or user.id for user in users.values()})
     nobody = users[NOBODY].id if NOBODY in users else 0
@@ -136,7 +162,7 @@ def _count(stored: Stored, people: People, copies: Sequence[one_person.Copies]) 
     now = [*stored.new, *(call for _, call in stored.changed)]
     before = [*stored.gone, *(old for old, _ in stored.changed)]
     flips = one_person.flips(people, copies)
-    flips += _bucket_flips(people, now, before)
+    flips = retention.open_to_change(flips + _bucket_flips(people, now, before))
     calls.flip(flips)
     for call in flips:
         rollups.count(deltas, call, -1 if call.counted else 1)

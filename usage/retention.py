@@ -1,0 +1,59 @@
+"""Since when events are kept: days before that are closed, and only their daily rows are left."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeVar
+
+from models import Retention
+from usage.window import day_of
+
+# The same call told by another program may have begun a little later there.
+LATENESS = timedelta(minutes=15)
+WIDEST_ZONE = timedelta(hours=14)
+Dated = TypeVar("Dated")
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The days before `kept_from`, and the moments up to the newest of an event dropped there.
+
+    By day alone, a call told again with a project of another zone might be of an open day.
+    """
+
+    kept_from: date
+    newest_dropped: datetime
+
+    def __str__(self) -> str:
+        """The sentence for whoever sends such usage."""
+        until = (self.newest_dropped + LATENESS).strftime("%Y-%m-%dT%H:%MZ")
+        days = f"days before {self.kept_from} and times until {until}"
+        return f"lies in a closed period: {days} take no more usage"
+
+    def may_hold(self, moment: datetime) -> bool:
+        """False for what is open in every zone."""
+        begins = datetime.combine(self.kept_from, time(), UTC) + WIDEST_ZONE
+        return moment < max(begins, self.newest_dropped + LATENESS + timedelta(seconds=1))
+
+    def holds(self, moment: datetime, timezone: str, exact: bool) -> bool:
+        """True for what may have been counted already; `exact` if all tell the same moment."""
+        late = timedelta() if exact else LATENESS
+        return moment <= self.newest_dropped + late or day_of(moment, timezone) < self.kept_from
+
+
+def closed() -> Closed | None:
+    """What is closed; None while every event is kept."""
+    row = Retention.get_or_none()
+    return Closed(row.kept_from, row.newest_dropped) if row else None
+
+
+def kept_from() -> date:
+    """The first day of which every event is kept."""
+    found = closed()
+    return found.kept_from if found else date.min
+
+
+def open_to_change(calls: Sequence[Dated]) -> list[Dated]:
+    """Those of these calls whose day is open: what counts on closed days is settled for good."""
+    since = kept_from() if calls else date.min
+    return [call for call in calls if call.day >= since]
