@@ -530,3 +530,5 @@ TABLES = (
     Delivery,
     AuditEntry,
 )
+# What grows with usage; on Citus these lie apart by user_id, all others on every node.
+GROWING = (Event, CallId, DailyUsage)

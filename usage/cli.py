@@ -11,6 +11,7 @@ from playhouse import migrations
 from models import db
 from usage import audit, keys, retention, rollups, samples
 from usage.cli_grants import grant
+from usage.cli_growth import copy_to, distribute
 from usage.cli_import import import_files, now, plainly, slug_of
 from usage.cli_notices import send_digest, send_notices
 from usage.cli_people import show_audit, user
@@ -22,7 +23,7 @@ from usage.settings import Settings
 
 def register(group: click.Group, settings: Settings, scripts: Path) -> None:
     """Add the commands; each gets the settings as its object."""
-    own = (load_demo, key, rebuild, verify, prune, backup)
+    own = (load_demo, key, rebuild, verify, prune, backup, copy_to, distribute)
     commands = (*own, import_files, user, project, grant, show_audit, send_notices, send_digest)
     for command, needs in (*((command, settings) for command in commands), (migrate, scripts)):
         # A copy: another app in this process has settings of its own.

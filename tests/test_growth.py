@@ -1,0 +1,210 @@
+"""flask copy-to and distribute - a board moves to PostgreSQL, and spreads over Citus."""
+
+from datetime import timedelta
+
+import pytest
+from conftest import NOW, ON_ONE_DATABASE
+
+import models
+from models import Event as Stored
+from models import User
+from usage import accounts, copying, distribution, people, pruning
+from usage.ingest.event import Event
+from usage.ingest.record import Outcome, record
+from usage.rollups import verify
+
+TABLES = models.TABLES
+pytestmark = [pytest.mark.usefixtures("app"), ON_ONE_DATABASE]
+
+
+@pytest.fixture(autouse=True)
+def _small_steps(monkeypatch):
+    monkeypatch.setattr(copying, "ROWS_AT_ONCE", 4)
+
+
+@pytest.fixture
+def target(app, apps, postgres):
+    """The URL of a migrated, empty PostgreSQL database; the board stays where it is."""
+    source = models.db.obj
+    _, database = apps("postgresql")
+    names = ", ".join(table._meta.table_name for table in TABLES)
+    database.execute_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+    database.execute_sql("DROP TABLE IF EXISTS copy_of")
+    models.db.initialize(source)
+    yield postgres
+    database.close()
+
+
+@pytest.fixture
+def there(apps):
+    """Makes the copy the board that is asked from now on."""
+    return lambda: models.db.initialize(apps("postgresql")[1])
+
+
+def call(number, user="vera", **fields):
+    return Event(id=f"call-{number}", user=user, time=NOW, prompt_tokens=10, **fields)
+
+
+def fill():
+    """A board on which a little of everything happened."""
+    accounts.create_user("ada", NOW, role="super_admin")
+    some = [call(n, project="Café ☕", also=(f"req-{n}",), failed=n % 3 == 0) for n in range(6)]
+    record([*some, call(7, "vm"), call(8, "max", bucket=True, calls=4)], "UTC", NOW)
+    people.merge("vm", "vera", NOW)
+    pruning.begin(NOW.date() - timedelta(days=9), NOW)
+
+
+def everything():
+    """All rows of all tables, as Python values."""
+    return {table._meta.table_name: sorted(map(repr, table.select().tuples())) for table in TABLES}
+
+
+def copied(run, target):
+    """Copy, and expect that it went well."""
+    code, out, told = run("copy-to", target)
+    assert (code, told) == (0, "")
+    return out
+
+
+def test_the_copy_is_the_board_row_by_row_and_goes_on_as_one(run, target, there):
+    fill()
+    out = copied(run, target)
+    rows = everything()
+    there()
+
+    assert everything() == rows
+    assert verify() == []
+    assert "events: 8 rows, all equal\n" in out
+    assert out.endswith("Next: start the servers with DATABASE_URL set to the new database.\n")
+    assert not models.db.table_exists("copy_of")
+    assert record([call(1), call(20, "new")], "UTC", NOW) == [Outcome.DUPLICATE, Outcome.ACCEPTED]
+    assert User.select().order_by(User.id.desc()).get().username == "new"
+
+
+def test_interrupted_it_goes_on_and_follows_what_changed_meanwhile(run, target, there, monkeypatch):
+    fill()
+    insert, calls = copying._insert, []
+
+    def fail(database, layout, rows):
+        calls.append(layout.name)
+        if calls.count("events") == 2:
+            raise KeyboardInterrupt
+        insert(database, layout, rows)
+
+    monkeypatch.setattr(copying, "_insert", fail)
+    assert run("copy-to", target)[0] == 1
+    monkeypatch.setattr(copying, "_insert", insert)
+    record([call(0, project="other"), call(30)], "UTC", NOW)
+    people.part("vm")
+    Stored.delete().where(Stored.event_id == "call-1").execute()
+
+    copied(run, target)
+    rows = everything()
+    there()
+    assert everything() == rows
+
+
+def test_what_differs_is_found_whatever_it_is(run, target, there, apps):
+    fill()
+    check, touched = copying._kept_still, []
+    database = apps("postgresql")[1]
+    tampered = (
+        "UPDATE events SET prompt_tokens = 11 WHERE event_id = 'call-2'",
+        "DELETE FROM daily_usage",
+        "INSERT INTO call_ids VALUES ('surplus', 1, 'call-1')",
+    )
+
+    def still():
+        touched.extend(database.execute_sql(statement) for statement in tampered)
+        return check()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copying, "_kept_still", still)
+        copied(run, target)
+    rows = everything()
+    there()
+
+    assert len(touched) == 3
+    assert everything() == rows
+
+
+def test_a_board_in_use_is_not_written_over(run, target):
+    fill()
+    copied(run, target)
+
+    told = "Error: The target holds a board already (there are rows in users).\n"
+    assert run("copy-to", target) == (1, "", told)
+
+
+def test_half_a_copy_of_another_board_is_left_alone(run, target, apps):
+    database = apps("postgresql")[1]
+    database.execute_sql("CREATE TABLE copy_of (origin text)")
+    database.execute_sql("INSERT INTO copy_of VALUES ('sqlite:///other.db')")
+    code, _, told = run("copy-to", target)
+    assert code == 1
+    assert told.endswith("a copy, half made, of another board: sqlite:///other.db.\n")
+
+
+def test_a_target_without_tables_is_to_be_migrated_first(run, target, apps, postgres):
+    database = apps("postgresql")[1]
+    database.execute_sql("CREATE DATABASE bare_board")
+    code, _, told = run("copy-to", postgres.replace("/master", "/bare_board"))
+    database.execute_sql("DROP DATABASE bare_board")
+
+    assert code == 1
+    assert "migrate it first" in told
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("sqlite:///copy.db", "A board is copied into PostgreSQL; for a SQLite file, use backup."),
+        ("mysql://x/y", "The target must look like sqlite:///path/to/file or postgresql://"),
+    ],
+)
+def test_what_is_no_place_for_a_copy_is_refused(run, url, sentence):
+    code, _, told = run("copy-to", url)
+
+    assert code == 1
+    assert told.startswith(f"Error: {sentence}")
+
+
+def test_every_table_keyed_by_a_user_is_declared_to_grow_or_known_to_be_small():
+    small = {"project_admins", "pseudonyms"}
+    keyed = {
+        layout.name for layout in copying.LAYOUTS if "user_id" in layout.columns[: layout.keys]
+    }
+
+    assert keyed - small == {table._meta.table_name for table in models.GROWING}
+
+
+def test_citus_gets_small_tables_everywhere_and_the_others_by_user():
+    asked = dict(distribution.statements(set()))
+
+    assert set(asked) == {table._meta.table_name for table in TABLES}
+    assert next(iter(asked)) == "users"
+    assert list(asked.values())[-3:] == [
+        "SELECT create_distributed_table('events', 'user_id')",
+        "SELECT create_distributed_table('call_ids', 'user_id', colocate_with => 'events')",
+        "SELECT create_distributed_table('daily_usage', 'user_id', colocate_with => 'events')",
+    ]
+    assert asked["projects"] == "SELECT create_reference_table('projects')"
+
+
+def test_what_is_spread_already_is_left_alone():
+    assert [
+        name
+        for name, _ in distribution.statements({one.name for one in copying.LAYOUTS} - {"events"})
+    ] == ["events"]
+
+
+def test_sqlite_can_not_be_spread(run):
+    told = "Error: SQLite is one file; copy the board into PostgreSQL first: copy-to.\n"
+    assert run("distribute") == (1, "", told)
+
+
+def test_without_citus_there_is_nothing_to_spread_over(run, target, there):
+    there()
+
+    told = "Error: This database has no Citus; as its owner: CREATE EXTENSION citus;\n"
+    assert run("distribute") == (1, "", told)

@@ -1,0 +1,67 @@
+"""flask copy-to and distribute: when a board outgrows one file, and one server."""
+
+import sys
+from urllib.parse import urlsplit
+
+import click
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+
+from models import connect
+from usage import audit, checks, copying, distribution
+from usage.accounts import Refused
+from usage.cli_import import now, plainly
+from usage.settings import Settings
+
+
+@click.command("copy-to")
+@click.argument("url")
+@click.pass_obj
+@plainly
+def copy_to(settings: Settings, url: str) -> None:
+    """Copy the board into an empty, migrated PostgreSQL database.
+
+    Interrupted, it goes on where it stopped when it is run again. At the end all rows are compared
+    while nobody can write. Stop the servers first: what they take in afterwards is not in the copy.
+    """
+    try:
+        target = connect(checks.database_url(url))
+    except ValueError as error:
+        raise Refused(f"The target {error}.") from None
+    origin = _without_password(settings.database_url)
+    if url == settings.database_url:
+        raise Refused("The target is this board itself.")
+    try:
+        copying.check(target, origin)
+        audit.note("board copied", now(), "", _without_password(url))
+        columns = TextColumn("Copying {task.description}: {task.completed:,} rows")
+        quiet = not sys.stderr.isatty()
+        with Progress(columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
+            tasks = {one.name: bar.add_task(one.name, total=None) for one in copying.LAYOUTS}
+            counts = copying.copy(target, origin, lambda name, some: bar.advance(tasks[name], some))
+    finally:
+        target.close_all()
+    for name, count in counts.items():
+        click.echo(f"{name}: {count:,} rows, all equal")
+    click.echo("Next: start the servers with DATABASE_URL set to the new database.")
+
+
+@click.command()
+@plainly
+def distribute() -> None:
+    """Spread the tables over the nodes of Citus; safe to repeat, with the servers stopped."""
+    done = [_told(name) for name in distribution.distribute()]
+    if done:
+        audit.note("tables distributed", now(), "", "", ", ".join(done))
+    click.echo(f"{len(done)} tables were spread." if done else "All tables are spread already.")
+
+
+def _told(name: str) -> str:
+    click.echo(name)
+    return name
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
