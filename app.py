@@ -11,7 +11,7 @@ from playhouse.pool import MaxConnectionsExceeded
 import models
 from usage import cli, warm
 from usage.settings import Settings
-from views import BLUEPRINTS, Username, assets, format, guards, places, proxies, responses
+from views import BLUEPRINTS, Username, assets, format, fresh, guards, places, proxies, responses
 
 ROOT = Path(__file__).parent
 
@@ -31,6 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     format.register(app)
+    fresh.register(app)
     places.register(app)
     assets.register(app)
     guards.register(app)

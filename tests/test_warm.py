@@ -35,7 +35,7 @@ from usage.warm import Store
 
 RATES = Rates(Decimal(3), Decimal(15))
 PEOPLE = ("ada", "max", "vera", "vm", "otto")
-WARM = 5  # The session with its person, the projects, and three times: did anything change?
+WARM = 3  # The session with its person, the projects, and whether anything changed.
 QUESTIONS = (
     {},
     {"project": "checkout"},

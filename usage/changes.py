@@ -35,10 +35,12 @@ NOTHING = State(NEVER, 0)
 
 
 class _Open(threading.local):
-    """What the transaction of this thread has touched so far; None outside of one."""
+    """What the transaction of this thread has touched so far, None outside of one; what it saw."""
 
     touched: dict[int, set[int]] | None = None
     everything = False
+    looking = False
+    looked: State | None = None
 
 
 _open = _Open()
@@ -87,6 +89,24 @@ def state() -> State:
     """How far the board has come, as this connection sees it."""
     row = db.execute_sql("SELECT epoch, version FROM board_state").fetchone()
     return State(*row) if row else NOTHING
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Inside, latest() asks once: for a request that needs several answers of the same moment."""
+    _open.looking, _open.looked = True, None
+    try:
+        yield
+    finally:
+        _open.looking, _open.looked = False, None
+
+
+def latest() -> State:
+    """How far the board has come, at the latest when this look at it began."""
+    if not _open.looking:
+        return state()
+    _open.looked = _open.looked or state()
+    return _open.looked
 
 
 def since(known: State, now: State) -> Mapping[int, set[int] | None] | None:

@@ -1,7 +1,8 @@
 """What every screen says besides its table: what there is to choose from in the filters."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import datetime
 from threading import Lock
 from typing import NamedTuple
 
@@ -23,6 +24,15 @@ class Facts(NamedTuple):
     sample: bool
 
 
+class Content(NamedTuple):
+    """What the numbers, names and choices of a scope are: as long as it's the same, so are they."""
+
+    numbers: tuple[int, ...]
+    by_source: Mapping[str, tuple[int, int]]
+    facts: Facts
+    newest: datetime | None
+
+
 class _Kept:
     """The facts of a state of the board."""
 
@@ -40,13 +50,23 @@ def facts() -> Facts:
     if db.in_transaction():
         return _asked()
     with _kept.lock:
-        now = changes.state()
+        now = changes.latest()
         changed = changes.since(_kept.state, now)
         # Usage moves, but only with a new epoch all of it goes.
         if changed is None or UNASSIGNED in changed or not _kept.facts.any_usage:
             _kept.facts = _asked()
         _kept.state = now
         return _kept.facts
+
+
+def content(scope: Scope) -> Content:
+    """What a screen with the standings of a scope would be made of now."""
+    with warm.store.tally(replace(scope, source=ALL)) as tally:
+        by_source = tally.facts.by_source
+    with warm.store.tally(scope) as tally:
+        numbers = tally.digest(warm.store.names.content)
+        newest = DailyUsage.last_time.python_value(tally.facts.newest)
+        return Content(numbers, by_source, facts(), newest)
 
 
 def calls_by_source(scope: Scope, users: Collection[int] = ()) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """What everyone is called, kept in memory and mended where the change log says so."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
 from threading import Lock
 from typing import NamedTuple
 
@@ -15,12 +16,16 @@ WHO = (User.username, User.display_name, User.email)
 
 
 class Name(NamedTuple):
-    """A user as the board calls them; `folded` holds all of it for a search in any case."""
+    """A user as the board calls them; `folded` holds all of it for a search in any case.
+
+    `digest` tells names apart, alike in every process.
+    """
 
     username: str
     display_name: str
     email: str
     folded: str
+    digest: int = 0
 
 
 def named(username: str, display_name: str = "", email: str = "") -> Name:
@@ -73,7 +78,8 @@ class Names:
         for query in queries:
             query = query.select(User.id, User.owner_id, *WHO)
             for id, owner, *names in db.execute(query).fetchall():
-                known[id] = named(*names)
+                digest = blake2b(repr((id, owner, *names)).encode(), digest_size=8).digest()
+                known[id] = Name(*named(*names)[:4], int.from_bytes(digest))
                 owners.pop(id, None)
                 if owner:
                     owners[id] = owner

@@ -55,6 +55,8 @@ class Tally:
         self._rows: dict[int, Row] = {}
         self._orders: OrderedDict[object, Order] = OrderedDict()
         self._facts: Facts | None = None
+        self._rows_digest = 0
+        self._names_digest: tuple[object, int] = None, 0
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -79,7 +81,7 @@ class Tally:
         owners, self.names = names.owners, names.known
         if users is None or owners is not self.owners:
             self.owners, self.people = owners, {}
-            self.totals = [0] * len(COUNTERS)
+            self.totals, self._rows_digest = [0] * len(COUNTERS), 0
             self._orders.clear()
             self._put(_added_up(self._rows, owners))
         elif users:
@@ -104,6 +106,17 @@ class Tally:
         if not self._facts:
             self._facts = _told_by(self.people.values())
         return self._facts
+
+    def digest(self, names: State) -> tuple[int, int]:
+        """What tells these rows and names from others, alike in every process.
+
+        `names` is when a name last changed.
+        """
+        told = self.content, names
+        if self._names_digest[0] != told:
+            whose = (*self.people, *self.owners)
+            self._names_digest = told, sum(self.names[one].digest for one in whose)
+        return self._rows_digest, self._names_digest[1]
 
     def _changed(self, now: State) -> set[int] | None:
         """Whose rows may have changed since; None: too many, or nobody can tell."""
@@ -142,6 +155,7 @@ class Tally:
             before = self.people.pop(person, None)
             if row:
                 self.people[person] = row
+            self._rows_digest += _digest(person, row) - _digest(person, before)
             for place in range(len(COUNTERS)):
                 self.totals[place] += (row[place] if row else 0) - (before[place] if before else 0)
         present = [person for person, row in people.items() if row and is_active(row)]
@@ -165,6 +179,11 @@ class Tally:
             user: tuple([value if value is None else int(value) for value in values])
             for user, *values in db.execute(query).fetchall()
         }
+
+
+def _digest(person: int, row: Row | None) -> int:
+    """A number that tells rows apart; hashes of numbers are the same in every process."""
+    return hash((person, *[-1 if value is None else value for value in row])) if row else 0
 
 
 def _told_by(rows: Collection[Row]) -> Facts:

@@ -36,7 +36,7 @@ class Store:
             return
         tally = self._kept(scope)
         with tally.lock:
-            if not tally.is_right(changes.state()):
+            if not tally.is_right(changes.latest()):
                 with _snapshot():
                     now = changes.state()
                     self.names.refresh(now)

@@ -7,7 +7,7 @@ from usage.charts import donut, grouped_bars
 from usage.scope import Scope
 from usage.timeline import daily
 from views.format import source
-from views.guards import require_board, require_session, scope
+from views.guards import one_look, require_board, require_session, scope
 from views.leaderboard import board, surroundings
 from views.responses import respond
 
@@ -24,6 +24,7 @@ def index():
 
 @bp.get("/users/<username:username>")
 @require_session
+@one_look
 def show(username: str):
     """One person's usage in the scope."""
     asked = scope()

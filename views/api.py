@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable
 
-from flask import Blueprint
+from flask import Blueprint, make_response
 
 from usage.analysis import Analysis, Part, analysis
 from usage.horizon import ALL
 from usage.leaderboard import Counts, Standing, Totals, board
 from usage.pricing import plain
 from usage.scope import Scope
-from views.guards import require_key, strict_scope
+from views import fresh
+from views.guards import one_look, require_key, strict_scope
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 TOKENS = (
@@ -23,17 +24,22 @@ TOKENS = (
 
 @bp.get("/leaderboard")
 @require_key("read")
+@one_look
 def leaderboard():
     """One page of standings and the totals of the scope."""
     asked = strict_scope()
+    tag = fresh.tag(asked)
+    if fresh.is_known(tag):
+        return fresh.unchanged(tag)
     shown = board(asked)
-    return head(asked, shown.totals) | {
+    answer = head(asked, shown.totals) | {
         "totals": totals(shown.totals),
         "standings": [standing(one) for one in shown.standings],
         "page": asked.page,
         "per_page": asked.per_page,
         "pages": shown.pages,
     }
+    return fresh.marked(make_response(answer), tag)
 
 
 @bp.get("/users/<username:username>")

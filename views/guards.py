@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, g, request, url_for
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from usage import accounts, audit, keys, sign_in
+from usage import accounts, audit, changes, keys, sign_in
 from usage.horizon import Horizon, NotVisible
 from usage.scope import ARGUMENTS, InvalidScope, Scope
 from usage.settings import Settings
@@ -30,6 +30,17 @@ def register(app: Flask) -> None:
 def settings() -> Settings:
     """The settings of this application."""
     return current_app.extensions["settings"]
+
+
+def one_look(view: Callable) -> Callable:
+    """All numbers in the answer are those of the moment it began in, or of a later one."""
+
+    @wraps(view)
+    def looking(*args, **kwargs):
+        with changes.one_look():
+            return view(*args, **kwargs)
+
+    return looking
 
 
 def now() -> datetime:

@@ -6,8 +6,9 @@ from flask import Blueprint, redirect, url_for
 
 from usage import facts, leaderboard
 from usage.scope import Scope
+from views import fresh
 from views.front import front_page
-from views.guards import require_board, require_session, scope, settings, viewer
+from views.guards import one_look, require_board, require_session, scope, settings, viewer
 from views.responses import respond
 
 bp = Blueprint("leaderboard", __name__)
@@ -27,10 +28,14 @@ def show():
     return board("leaderboard.show", "Leaderboard")
 
 
+@one_look
 def board(endpoint: str, title: str):
     """The ranked table under one of its two addresses."""
     asked = scope()
-    return respond(
+    tag = fresh.tag(asked)
+    if fresh.is_known(tag):
+        return fresh.unchanged(tag)
+    response = respond(
         "leaderboard",
         url_for(endpoint, **asked.to_args()),
         board=leaderboard.board(asked),
@@ -40,6 +45,7 @@ def board(endpoint: str, title: str):
         base_url=settings().base_url,
         **surroundings(asked),
     )
+    return fresh.marked(response, tag)
 
 
 def surroundings(asked: Scope, users: Collection[int] = ()) -> dict:

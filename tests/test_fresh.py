@@ -1,0 +1,135 @@
+"""If-None-Match - an unchanged table costs next to nothing, and is never anybody else's."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from conftest import HTMX, NOW, ON_ONE_DATABASE, assert_query_count, browser_of
+
+from usage import accounts, people, projects, samples, warm
+
+BOARD = "/leaderboard?sort=cost"
+API = "/api/v1/leaderboard"
+
+
+@pytest.fixture
+def had(client, make_usage):
+    """Asks as Ada, who has what the board said first: 304 as long as that's what it says."""
+    make_usage("vera", project="checkout")
+    make_usage("max", project="atlas")
+    first = client.get(BOARD, headers=HTMX)
+
+    def ask(path=BOARD, browser=client, **headers):
+        known = {"If-None-Match": first.headers["ETag"]}
+        return browser.get(path, headers=HTMX | known | headers).status_code
+
+    assert first.status_code == 200
+    return ask
+
+
+def test_an_unchanged_table_is_not_sent_again(client, had):
+    assert had() == 304
+
+    again = client.get(BOARD, headers=HTMX | {"If-None-Match": '*, W/"other"'})
+    assert (again.status_code, len(again.data) > 1000) == (200, True)
+
+
+def test_it_costs_few_questions_and_no_bytes(client, had):
+    etag = client.get(BOARD).headers["ETag"]
+
+    with assert_query_count(3):
+        response = client.get(BOARD, headers={"If-None-Match": etag})
+
+    assert (response.status_code, response.data) == (304, b"")
+    assert response.headers["ETag"] == etag.replace(":gzip", "")
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "HX-Request" in response.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda send: send("vera", project="atlas"),
+        lambda send: send("vera", failed=True),
+        lambda send: send("newcomer", project="unheard-of"),
+        lambda send: people.merge("vera", "max", NOW),
+        lambda send: projects.set_identity(projects.find("atlas"), "pseudonyms", 0, True),
+        lambda send: projects.set_rates(projects.find("atlas"), "1", "2"),
+        lambda send: accounts.set_role("ada", "project_admin", ["atlas"]),
+        lambda send: projects.create("Empty", "UTC", NOW),
+    ],
+)
+def test_whatever_changes_the_page_changes_its_tag(had, make_usage, change):
+    accounts.create_user("other", NOW, role="super_admin")
+
+    change(make_usage)
+
+    assert had() == 200
+
+
+@ON_ONE_DATABASE
+def test_so_do_a_name_and_sample_data(had, make_usage, client):
+    make_usage("vera", project="checkout", display_name="Vera K.")
+    assert had() == 200
+    etag = client.get(BOARD, headers=HTMX).headers["ETag"]
+
+    samples.load("UTC", NOW)
+
+    assert had(**{"If-None-Match": etag}) == 200
+
+
+@ON_ONE_DATABASE
+def test_so_does_what_is_asked_and_in_which_form(had):
+    assert had("/leaderboard") == 200
+    assert had("/users?sort=cost") == 200
+    assert had(f"{BOARD}&prompt_cost=4") == 200
+    assert had(**{"HX-Trigger": "q"}) == 200
+    assert had(**{"HX-Target": "main"}) == 200
+    assert had(**{"HX-History-Restore-Request": "true"}) == 200
+
+
+@ON_ONE_DATABASE
+def test_so_does_the_age_of_the_newest_event_but_not_each_second(had):
+    with time_machine.travel(NOW + timedelta(seconds=30), tick=False):
+        assert had() == 304
+    with time_machine.travel(NOW + timedelta(minutes=2), tick=False):
+        assert had() == 200
+
+
+@ON_ONE_DATABASE
+def test_usage_elsewhere_leaves_a_project_as_it_was(client, had, make_usage):
+    etag = client.get("/leaderboard?project=checkout", headers=HTMX).headers["ETag"]
+
+    make_usage("max", project="atlas")
+
+    assert had("/leaderboard?project=checkout", **{"If-None-Match": etag}) == 304
+
+
+@ON_ONE_DATABASE
+def test_another_process_tells_by_the_same_tag(client, had, make_usage, monkeypatch):
+    monkeypatch.setattr(warm, "store", warm.Store())
+    assert had() == 304
+
+    make_usage("max", project="atlas", display_name="Max E.")
+    here = client.get(BOARD, headers=HTMX).headers["ETag"]
+    monkeypatch.setattr(warm, "store", warm.Store())
+    assert had(**{"If-None-Match": here}) == 304
+
+
+@ON_ONE_DATABASE
+def test_nobody_is_told_that_they_have_what_another_saw(app, had):
+    other = accounts.create_user("other", NOW, role="super_admin")
+
+    assert had(browser=browser_of(app, other)) == 200
+    assert had(browser=app.test_client()) == 401
+
+
+@ON_ONE_DATABASE
+def test_programs_may_ask_so_too(anonymous, reader, make_usage, had, make_key):
+    first = anonymous.get(API, headers=reader)
+    known = {"If-None-Match": first.headers["ETag"]}
+
+    assert anonymous.get(API, headers=reader | known).status_code == 304
+    assert anonymous.get(API, headers=make_key("read") | known).status_code == 200
+    make_usage("vera")
+    assert anonymous.get(API, headers=reader | known).status_code == 200
