@@ -6,7 +6,7 @@ from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from usage import arrivals
-from usage.ingest import formats, otlp
+from usage.ingest import formats, otlp, turns
 from usage.ingest.body import (
     BodyTooLarge,
     Limits,
@@ -93,6 +93,13 @@ def status(receipt: Receipt) -> int:
     if receipt.all_forbidden:
         return 403
     return 422 if receipt.all_refused else 200
+
+
+@bp.after_request
+def tidy_up_afterwards(response: Response) -> Response:
+    """The sender has the answer by then."""
+    response.call_on_close(turns.tidy_up)
+    return response
 
 
 @bp.errorhandler(UnreadableBody)

@@ -129,15 +129,19 @@ def take(
         new = [one for one in found if trial.isdisjoint(_names(one.event))]
         trial.update(name for one in new for name in _names(one.event))
         receipt.duplicates, found = len(found) - len(new), new
-    with turns.queue(), db.atomic() as transaction:
-        outcomes = record([one.event for one in found], timezone, now)
-        _account(receipt, found, outcomes)
-        counts = {name: getattr(receipt, name) for name in arrivals.COUNTERS if name in COUNTERS}
-        reasons = ((str(one.error), one.place) for one in receipt.refusals)
-        arrivals.note(sender.key_id, adapter.name, counts, reasons, now)
-        if trial is not None:
-            transaction.rollback()
-    return receipt
+
+    def store() -> Receipt:
+        with db.atomic() as transaction:
+            outcomes = record([one.event for one in found], timezone, now)
+            _account(receipt, found, outcomes)
+            counts = {n: getattr(receipt, n) for n in arrivals.COUNTERS if n in COUNTERS}
+            reasons = ((str(one.error), one.place) for one in receipt.refusals)
+            arrivals.note(sender.key_id, adapter.name, counts, reasons, now)
+            if trial is not None:
+                transaction.rollback()
+        return receipt
+
+    return turns.in_turn(store)
 
 
 def _account(receipt: Receipt, found: list[Found], outcomes: list[Outcome]) -> None:

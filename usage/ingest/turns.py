@@ -1,18 +1,26 @@
 """Whose turn it is to store: one batch at a time on SQLite, side by side on PostgreSQL if safe."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_UN, flock
+from functools import cache
 from threading import Lock
+from typing import Any, TypeVar
 
-from peewee import OperationalError
+from peewee import DatabaseError, OperationalError
 
 from models import db
 from usage.ingest.event import NOBODY, Event
 
 # Any number, the same in every process.
 LOCK = 7_220_311
-IN_LINE = Lock()
-LONGEST_WAIT = 5
+IN_LINE, LONGEST_WAIT = Lock(), 5
+# 16 MB: fewer, larger moves write less in all.
+PAGES_AT_ONCE = 4000
+WAITING: "deque[_Job]" = deque()
+Result = TypeVar("Result")
 
 
 class NotAlone(Exception):
@@ -36,19 +44,110 @@ def take(alone: bool) -> bool:
     return alone
 
 
-@contextmanager
-def queue() -> Iterator[None]:
-    """Wait in line for SQLite with the other threads of this process.
+def in_turn(work: Callable[[], Result]) -> Result:
+    """Do work that is atomic in itself, on SQLite when its turn comes; returns what it returns.
 
-    SQLite itself makes writers try again and again, and whoever is unlucky waits for seconds.
-    Raises OperationalError, as it does, for whoever waited too long.
+    SQLite lets one writer in, makes the others try again and again, and waits for the disk with
+    every commit: so they stand in line, and whoever's turn it is stores for all who wait.
+    Raises what work raised, or OperationalError for whoever waited too long.
     """
     if db.for_update:
-        yield
+        return work()
+    mine = _Job(work)
+    WAITING.append(mine)
+    try:
+        with _in_line():
+            if not mine.done:
+                _store_what_waits()
+    finally:
+        # Should it be stored all the same, it is known when it is sent again.
+        with suppress(ValueError):
+            WAITING.remove(mine)
+    if mine.error:
+        raise mine.error
+    if not mine.done:
+        raise OperationalError("whoever took it along was ended in the middle of it")
+    return mine.result
+
+
+def tidy_up() -> None:
+    """Move what SQLite has committed from its log to its file, once that is worth while.
+
+    Belongs where nobody waits for it: the next commit would do it, and take as long.
+    """
+    if db.for_update:
         return
+    # Whatever is in the way now, the next one may find gone.
+    with suppress(DatabaseError), db.connection_context():
+        _, pages, moved = db.execute_sql("PRAGMA wal_checkpoint(NOOP)").fetchone()
+        if pages - moved < PAGES_AT_ONCE:
+            return
+        _, pages, moved = db.execute_sql("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if moved < pages:
+            # The log begins anew only when all of it was moved: the rest is little by now.
+            with _in_line(), _alone_among_processes():
+                db.execute_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+class _Job:
+    """What somebody waits for. As a context it keeps an error that is no one else's."""
+
+    def __init__(self, work: Callable[[], Any]):
+        self.work = work
+        self.done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> bool:
+        self.error = error
+        # A database that is busy or full is so for all.
+        return isinstance(error, Exception) and not isinstance(error, OperationalError)
+
+
+@contextmanager
+def _in_line() -> Iterator[None]:
     if not IN_LINE.acquire(timeout=LONGEST_WAIT):
         raise OperationalError("database is locked")
     try:
         yield
     finally:
         IN_LINE.release()
+
+
+def _store_what_waits() -> None:
+    """All of it in one transaction; nothing is done before that is committed."""
+    with _alone_among_processes():
+        jobs = [WAITING.popleft() for _ in range(len(WAITING))]
+        try:
+            with db.atomic():
+                for job in jobs:
+                    with job:
+                        job.result = job.work()
+        except OperationalError as error:
+            for job in jobs:
+                job.error = error
+        for job in jobs:
+            job.done = True
+
+
+@contextmanager
+def _alone_among_processes() -> Iterator[None]:
+    """The system wakes the next process at once, where SQLite would let it sleep for a while."""
+    try:
+        file = _file(db.database)
+        flock(file, LOCK_EX)
+    except OSError as error:
+        raise OperationalError(f"no turn: {error}") from error
+    try:
+        yield
+    finally:
+        flock(file, LOCK_UN)
+
+
+@cache
+def _file(database: str) -> int:
+    # To be locked is all it is for, whoever made it.
+    return os.open(f"{database}-turn", os.O_CREAT | os.O_RDONLY, 0o644)

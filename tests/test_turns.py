@@ -1,0 +1,143 @@
+"""usage/ingest/turns.py - those who wait for SQLite are stored together, each with its own fate."""
+
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_UN, flock
+
+import pytest
+from conftest import NOW, ON_ONE_DATABASE, account, native
+from peewee import OperationalError
+
+import models
+from usage import projects
+from usage.ingest import turns
+
+pytestmark = [ON_ONE_DATABASE, pytest.mark.usefixtures("app")]
+
+
+def makes(name, error=None):
+    """Work that makes a project, or fails after that."""
+
+    def work():
+        with models.db.atomic():
+            project = projects.create(name, "UTC", NOW)
+            if error:
+                raise error
+            return project.slug
+
+    return work
+
+
+def slugs():
+    """The projects there are."""
+    return sorted(slug for (slug,) in models.Project.select(models.Project.slug).tuples())
+
+
+@contextmanager
+def stored_together(*works):
+    """Does the works in threads of their own, all of which wait in line until the context ends."""
+    with ThreadPoolExecutor(len(works)) as pool:
+        with turns.IN_LINE:
+            done = [pool.submit(in_its_own_connection, work) for work in works]
+            while len(turns.WAITING) < len(works):
+                assert not wait(done, timeout=0.001).done
+            yield done
+        wait(done)
+
+
+def in_its_own_connection(work):
+    with models.db.connection_context():
+        return turns.in_turn(work)
+
+
+@pytest.fixture
+def commits(monkeypatch):
+    """Every commit from now on."""
+    made, commit = [], models.db.obj.commit
+    monkeypatch.setattr(models.db.obj, "commit", lambda: made.append(commit()))
+    return made
+
+
+def test_all_who_wait_are_stored_with_one_commit(commits):
+    with stored_together(*map(makes, "abc")) as done:
+        assert slugs() == []
+
+    assert [one.result() for one in done] == ["a", "b", "c"]
+    assert slugs() == ["a", "b", "c"]
+    assert len(commits) == 1
+
+
+def test_what_fails_takes_no_other_along():
+    with stored_together(makes("a"), makes("b", KeyError("b")), makes("c")) as (a, b, c):
+        pass
+
+    assert isinstance(b.exception(), KeyError)
+    assert [a.result(), c.result()] == ["a", "c"]
+    assert slugs() == ["a", "c"]
+
+
+def test_nobody_is_told_of_what_was_not_committed(monkeypatch):
+    def full():
+        raise OperationalError("database or disk is full")
+
+    with stored_together(*map(makes, "abc")) as done, monkeypatch.context() as broken:
+        broken.setattr(models.db.obj, "commit", full)
+        turns.IN_LINE.release()
+        wait(done)
+        turns.IN_LINE.acquire()
+
+    assert [type(one.exception()) for one in done] == [OperationalError] * 3
+    assert slugs() == []
+    assert turns.in_turn(makes("d")) == "d"
+
+
+def test_a_full_disk_is_full_for_all():
+    with stored_together(makes("a"), makes("b", OperationalError("full")), makes("c")) as done:
+        pass
+
+    assert [type(one.exception()) for one in done] == [OperationalError] * 3
+    assert slugs() == []
+
+
+def test_whoever_waits_too_long_is_told_to_come_back(monkeypatch):
+    monkeypatch.setattr(turns, "LONGEST_WAIT", 0.001)
+
+    with turns.IN_LINE, pytest.raises(OperationalError, match="locked"):
+        turns.in_turn(makes("a"))
+
+    assert turns.in_turn(makes("b")) == "b"
+    assert slugs() == ["b"]
+
+
+def test_other_processes_stand_in_the_same_line():
+    # A file that is opened twice is locked as if by two processes.
+    with open(f"{models.db.database}-turn", "ab") as file, ThreadPoolExecutor(1) as pool:
+        flock(file, LOCK_EX)
+        done = pool.submit(in_its_own_connection, makes("a"))
+        assert not wait([done], timeout=0.05).done
+        flock(file, LOCK_UN)
+        assert done.result() == "a"
+
+
+def test_a_line_that_can_not_be_stood_in_is_busy(monkeypatch):
+    monkeypatch.setattr(models.db.obj, "database", "/no/such/folder/board.db")
+
+    with pytest.raises(OperationalError, match="no turn"):
+        turns.in_turn(makes("a"))
+
+
+def test_the_log_is_moved_to_the_file_after_the_answer(monkeypatch, send):
+    assert account(send(native(1))) == (200, 1, 0, 0)
+    assert left_in_the_log() > 0
+
+    monkeypatch.setattr(turns, "PAGES_AT_ONCE", 1)
+    response = send(native(2))
+    assert left_in_the_log() > 0
+    response.close()
+
+    assert left_in_the_log() == 0
+
+
+def left_in_the_log():
+    _, pages, moved = models.db.execute_sql("PRAGMA wal_checkpoint(NOOP)").fetchone()
+    return pages - moved
