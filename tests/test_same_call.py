@@ -78,6 +78,23 @@ def test_a_span_inside_a_span_of_equal_tokens_is_the_same_call(order, together):
     assert counted() == {"vera": (1, 0, 100)}
 
 
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_call_that_three_instrumentations_tell_counts_once(order, together):
+    # OTel's own around OpenInference, which knows no id, around that of the provider's library.
+    tellings = [
+        call("message", "trace:a", span="trace:a", replaces=True),
+        span("b", parent="a", replaces=True),
+        call("message", "trace:c", "request", span="trace:c", parent_span="trace:b", replaces=True),
+    ]
+    told = [tellings[place] for place in order]
+
+    outcomes = send(*told) if together else [send(one)[0] for one in told]
+
+    assert outcomes[0] == ACCEPTED
+    assert counted() == {"vera": (1, 0, 100)}
+
+
 def test_spans_side_by_side_or_of_other_tokens_are_calls_of_their_own():
     send(
         span("agent", tokens=300), span("a", parent="agent"), span("b", parent="agent", tokens=200)

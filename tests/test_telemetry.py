@@ -3,14 +3,16 @@
 import gzip
 import json
 import random
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
 import pytest
 from conftest import CAPTURES, ROOT
+from google.protobuf import json_format
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from models import CallId, Event, User
+from usage.ingest.otlp_messages import SERVICES
 from usage.rollups import verify
 
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
@@ -271,16 +273,55 @@ def test_no_text_of_a_prompt_is_stored(send):
     assert "SECRET" not in str(stored)
 
 
-@pytest.mark.skipif(not CAPTURES.is_dir(), reason="the captures are not here")
-@pytest.mark.parametrize("name", SETS)
-def test_what_real_clients_sent_arrives_as_it_was_answered(send, anonymous, make_key, name):
-    bodies = []
+def captured(name):
+    """What a client sent: signal, content type, headers and body of each request."""
     for file in sorted((CAPTURES / name).glob("*.headers.json")):
         told = json.loads(file.read_text())
         headers = {key.lower(): value for key, value in told["headers"]}
         body = file.with_name(file.name.replace("headers.json", "body.bin")).read_bytes()
-        kept = {"content-encoding": headers.get("content-encoding", "identity")}
-        bodies.append((told["path"].rsplit("/", 1)[1], body, headers["content-type"], kept))
+        kept = {"Content-Encoding": headers.get("content-encoding", "identity")}
+        yield told["path"].rsplit("/", 1)[1], body, headers["content-type"], kept
+
+
+def as_sent(*request):
+    """The request as it came."""
+    return request
+
+
+def in_the_other_encoding(signal, body, content_type, headers):
+    """The same request as JSON if it was protobuf, as protobuf if it was JSON, both with gzip."""
+    body = gzip.decompress(body) if headers["Content-Encoding"] == "gzip" else body
+    service, kind = SERVICES[signal]
+    message = getattr(service, f"Export{kind}ServiceRequest")
+    if content_type == JSON:
+        document = with_ids(json.loads(body), lambda id: b64encode(bytes.fromhex(id)).decode())
+        read = json_format.ParseDict(document, message(), ignore_unknown_fields=True)
+        body, content_type = read.SerializeToString(), PROTOBUF
+    else:
+        document = json_format.MessageToDict(message.FromString(body), use_integers_for_enums=True)
+        document = with_ids(document, lambda id: b64decode(id).hex())
+        body, content_type = json.dumps(document).encode(), JSON
+    return signal, gzip.compress(body), content_type, {"Content-Encoding": "gzip"}
+
+
+def with_ids(value, rewritten):
+    """A document of OTLP with its ids written in another way."""
+    if isinstance(value, list):
+        return [with_ids(one, rewritten) for one in value]
+    if isinstance(value, dict):
+        ids = {"traceId", "spanId", "parentSpanId"}
+        return {
+            key: rewritten(one) if key in ids else with_ids(one, rewritten)
+            for key, one in value.items()
+        }
+    return value
+
+
+@pytest.mark.skipif(not CAPTURES.is_dir(), reason="the captures are not here")
+@pytest.mark.parametrize("form", [as_sent, in_the_other_encoding])
+@pytest.mark.parametrize("name", SETS)
+def test_what_real_clients_sent_arrives_as_it_was_answered(send, anonymous, make_key, name, form):
+    bodies = [form(*request) for request in captured(name)]
     bodies *= 2
     random.Random(name).shuffle(bodies)
 

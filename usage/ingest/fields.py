@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
+from math import isfinite
 from pathlib import PureWindowsPath
 from typing import Any
 
@@ -18,7 +20,7 @@ INSTANT, NUMBER = TypeAdapter(datetime), TypeAdapter(FiniteFloat)
 BLANK = (None, "", "None")
 # A CSV file that went through a spreadsheet may have 12.0.
 DIGITS = re.compile(r"\s*(\d{1,20})(?:\.0*)?\s*")
-LARGEST, LONGEST_ID = 10**20, 500
+LARGEST, LONGEST_ID, LONGEST_AGENT = 10**20, 500, 1000
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 # The number of an installation or an account: it tells two people apart, not who they are.
 OPAQUE = re.compile(r"[0-9a-f]{32,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -31,10 +33,9 @@ def text(fields: Mapping[str, object], *names: str) -> str:
     """The first of these fields that holds text or a whole number, "" when none does."""
     for name in names:
         value = fields.get(name)
-        if value is None:
-            continue
-        value = str(value) if type(value) is int and abs(value) < LARGEST else value
-        if isinstance(value, str) and (value := value.strip()) not in BLANK:
+        if type(value) is int and abs(value) < LARGEST:
+            return str(value)
+        if isinstance(value, str) and (value := value.strip()) and value != "None":
             return value
     return ""
 
@@ -75,6 +76,8 @@ def tokens(
 
 def amount(value: object) -> Decimal | None:
     """A finite number, from a number or its digits; None for anything else."""
+    if type(value) is float and isfinite(value):
+        return Decimal(str(value))
     with suppress(ValidationError):
         return None if isinstance(value, bool) else Decimal(str(NUMBER.validate_python(value)))
     return None
@@ -146,7 +149,11 @@ def source(tags: Mapping[str, str], agent: str) -> str:
     for word in (text(tags, "source").lower(), *tags):
         if word in SOURCES:
             return word
-    agent = agent.lower()
+    return _kind_of_agent(agent[:LONGEST_AGENT].lower())
+
+
+@lru_cache(1024)
+def _kind_of_agent(agent: str) -> str:
     # The leftmost product is the one that asks; what follows may be the terminal it runs in.
     if match := AGENT.search(agent):
         return "cli" if match["cli"] else "ide"

@@ -24,11 +24,14 @@ KEYS = {"id", "call_type", "startTime"}
 PROJECT = ("user_api_key_project_alias", "user_api_key_team_alias")
 CACHE_READ = ("cached_tokens", "cache_read_input_tokens")
 CACHE_WRITE = ("cache_creation_tokens", "cache_write_tokens", "cache_creation_input_tokens")
+TOKENS = (TOKEN_FIELDS[:1], TOKEN_FIELDS[1:2], CACHE_READ, CACHE_WRITE, ("reasoning_tokens",))
 # The legacy usage is the text of Usage(...); its names don't clash when laid out flat.
 COUNTS = "|".join((*TOKEN_FIELDS[:2], *CACHE_READ, *CACHE_WRITE, "reasoning_tokens"))
 USAGE, LONGEST_USAGE = re.compile(rf"\b({COUNTS})=(\d{{1,20}})"), 10_000
 REQUEST_ID = re.compile(r"req_[\w-]{1,100}", re.ASCII)
 RESPONSE_ID = re.compile(rb"litellm:.*;response_id:(resp_[\w+/=-]{1,400})(?:;.*)?")
+# As base64 writes "litellm:".
+WRAPPED = "bGl0ZWxsbT"
 
 
 def recognises(record: dict) -> bool:
@@ -90,10 +93,11 @@ def _other_ids(record: dict, provider: str, headers: dict) -> Iterator[str]:
         if REQUEST_ID.fullmatch(request_id):
             yield request_id
     # LiteLLM wraps the id of a response, by which instrumentations and Codex know it, in its own.
-    with suppress(ValueError):
-        wrapped = b64decode(text(record, "id").removeprefix("resp_") + "==")
-        if found := RESPONSE_ID.fullmatch(wrapped):
-            yield found[1].decode()
+    wrapped = text(record, "id").removeprefix("resp_")
+    if wrapped.startswith(WRAPPED):
+        with suppress(ValueError):
+            if found := RESPONSE_ID.fullmatch(b64decode(wrapped + "==")):
+                yield found[1].decode()
 
 
 def _asked_provider(
@@ -119,15 +123,16 @@ def _tokens(record: dict, metadata: dict) -> dict[str, int]:
     usage = usage | nested(usage, "prompt_tokens_details")
     usage |= nested(usage, "completion_tokens_details")
     usage |= {name: record[name] for name in TOKEN_FIELDS[:2] if record.get(name) is not None}
-    names = (*((name,) for name in TOKEN_FIELDS[:2]), CACHE_READ, CACHE_WRITE)
-    return tokens(*(count(usage, *some) for some in (*names, ("reasoning_tokens",))))
+    return tokens(*[count(usage, *names) for names in TOKENS])
 
 
 def _user(record: dict, metadata: dict) -> str:
     # Behind a proxy's key (or one that is unreadable) "user" is a customer, not the developer.
     proxied = text(metadata, "user_api_key_hash") or (record.get("metadata") and not metadata)
-    parameters = nested(record, "model_parameters") or nested(record, "modelParameters")
-    named = "" if proxied else text(parameters, "user")
+    named = ""
+    if not proxied:
+        parameters = nested(record, "model_parameters") or nested(record, "modelParameters")
+        named = text(parameters, "user")
     user = text(metadata, "user_api_key_user_email") or email_of(named)
     user = user or text(metadata, "user_api_key_user_id", "user_api_key_alias") or named
     return email_of(user) or user
