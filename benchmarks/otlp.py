@@ -15,6 +15,7 @@ from statistics import quantiles
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from benchmarks import floor
 from benchmarks.board import Board
 from benchmarks.bodies import Batch, Call, batches, native, payloads, traces
 
@@ -49,7 +50,12 @@ def main() -> None:
     with TemporaryDirectory() as folder, (board := Board(folder, asked.workers)).running():
         print(f"{'':28}{'senders':>8}{'a batch':>9}{'a second':>10}{'p50 ms':>8}{'p95 ms':>8}")
         for seed, road in enumerate(roads):
-            due += _travel(board, road, seed)
+            made = batches(road.write, road.content_type, road.batches, road.size, seed)
+            due += sum((batch.due for batch in made), Counter())
+            rate = _travel(board, road, made)
+        bare = (len(made) - 1) * roads[-1].size / floor.seconds(made)
+        print(f"{'The driver alone':28}{'':8}{'':9}{bare:10,.0f}, the same statements")
+        print(f"{roads[-1].name} reach {rate / bare:.0%} of it.")
         totals = board.totals("2026-01-01", "2026-06-30")
     wrong = {name: (totals[name], count) for name, count in due.items() if totals[name] != count}
     if wrong:
@@ -65,9 +71,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _travel(board: Board, road: Road, seed: int) -> Counter:
-    """Send all batches of a road; returns what they hold."""
-    made = batches(road.write, road.content_type, road.batches, road.size, seed)
+def _travel(board: Board, road: Road, made: list[Batch]) -> float:
+    """Send all batches of a road; returns how many calls a second arrived."""
     _send(board, road, made[:1])
     rest = made[1:]
     start = time.perf_counter()
@@ -80,7 +85,7 @@ def _travel(board: Board, road: Road, seed: int) -> Counter:
     rate = len(rest) * road.size / took
     print(f"{road.name:28}{road.senders:8}{kib:5} KiB{rate:10,.0f}", end="")
     print(f"{percent[49]:8.1f}{percent[94]:8.1f}")
-    return sum((batch.due for batch in made), Counter())
+    return rate
 
 
 def _send(board: Board, road: Road, some: list[Batch]) -> list[float]:

@@ -109,6 +109,25 @@ def test_whoever_waits_too_long_is_told_to_come_back(monkeypatch):
     assert slugs() == ["b"]
 
 
+def test_whoever_is_being_stored_waits_for_what_comes_of_it(monkeypatch):
+    class Line:
+        """Comes too late for its timeout: somebody takes the work along, and then tells of it."""
+
+        def acquire(self, timeout=None):
+            if timeout:
+                self.taken = turns.WAITING.popleft()
+                return False
+            self.taken.done, self.taken.result = True, "stored by another"
+            return True
+
+        def release(self):
+            pass
+
+    monkeypatch.setattr(turns, "IN_LINE", Line())
+
+    assert turns.in_turn(makes("a")) == "stored by another"
+
+
 def test_other_processes_stand_in_the_same_line():
     # A file that is opened twice is locked as if by two processes.
     with open(f"{models.db.database}-turn", "ab") as file, ThreadPoolExecutor(1) as pool:

@@ -1,7 +1,7 @@
 """Many rows in one statement, written once for each kind instead of value by value."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 
 from peewee import Field, ForeignKeyField, Query
@@ -26,8 +26,7 @@ def run(make: Make, fields: Sequence[Field], rows: Iterable[tuple]) -> Iterator[
     rows = list(rows)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[start : start + ROWS_AT_ONCE]
-        before, one, after = _parts(make, type(db.obj), len(fields))
-        text = f"{before}{', '.join([one] * len(some))}{after}"
+        text = _text(make, type(db.obj), len(fields), len(some))
         cursor = db.execute_sql(text, _values(some, special))
         found += cursor.fetchall() if cursor.description else []
     return map(tuple, found)
@@ -43,6 +42,12 @@ def _values(rows: Sequence[tuple], special: Sequence[tuple[int, Callable]]) -> l
     for place, db_value in special:
         columns[place] = map(db_value, columns[place])
     return list(chain.from_iterable(zip(*columns, strict=True)))
+
+
+@lru_cache(256)
+def _text(make: Make, kind: type, width: int, rows: int) -> str:
+    before, one, after = _parts(make, kind, width)
+    return f"{before}{', '.join([one] * rows)}{after}"
 
 
 @cache

@@ -99,7 +99,7 @@ def _record_open(
     same_call.claim(found)
     copies = one_person.copies(people, _touched(stored)) if people else []
     flipped = _count(stored, people, copies)
-    return _outcomes(tellings, stored, copies, flipped)
+    return _outcomes(found.calls, stored, copies, flipped)
 
 
 def _tellings(
@@ -118,8 +118,8 @@ def _tellings(
 def _store(tellings: Sequence[Telling], found: Places) -> Stored:
     """Insert the calls that are new, and let what is known grow by what says more."""
     told: dict[Identity, list[Telling]] = defaultdict(list)
-    for telling in tellings:
-        told[telling.call.identity].append(telling)
+    for one, telling in zip(found.calls, tellings, strict=True):
+        told[one].append(telling)
     gone = calls.remove(found.one_with) if found.one_with else []
     others: dict[Identity, list[Call]] = defaultdict(list)
     for call in gone:
@@ -128,7 +128,8 @@ def _store(tellings: Sequence[Telling], found: Places) -> Stored:
     firsts = {}
     for one in sorted(told):
         first, *more = told[one]
-        firsts[one] = reduce(calls.united, [*others.get(one, ()), _after(first.call, more)])
+        call = _after(first.call, more)
+        firsts[one] = reduce(calls.united, [*others[one], call]) if one in others else call
     new = calls.insert(list(firsts.values()))
     olds = calls.read(told.keys() - new, lock=True)
     changed = []
@@ -185,7 +186,7 @@ def _touched(stored: Stored) -> list[Identity]:
 
 
 def _outcomes(
-    tellings: Sequence[Telling],
+    told: Sequence[Identity],
     stored: Stored,
     copies: Sequence[one_person.Copies],
     flipped: Sequence[Call],
@@ -196,17 +197,18 @@ def _outcomes(
     known = {one for group in copies if not group <= new for one in group}
     replaced = {call.identity for _, call in stored.changed} | stored.gone_into & new
     replaced |= _outweighed(stored.new, flipped, first)
-    kinds = ((Outcome.ACCEPTED, new - known - replaced), (Outcome.REPLACED, replaced))
+    kinds = ((Outcome.REPLACED, replaced), (Outcome.ACCEPTED, new - known - replaced))
     outcome_of = {first.get(one, one): kind for kind, those in kinds for one in those}
-    places = (first.get(telling.call.identity, telling.call.identity) for telling in tellings)
     # Who comes first takes it; what is told again is a duplicate.
-    return [outcome_of.pop(place, Outcome.DUPLICATE) for place in places]
+    return [outcome_of.pop(first.get(one, one), Outcome.DUPLICATE) for one in told]
 
 
 def _outweighed(
-    new: Sequence[Call], flipped: Iterable[Call], first: Mapping[Identity, Identity]
+    new: Sequence[Call], flipped: Sequence[Call], first: Mapping[Identity, Identity]
 ) -> set[Identity]:
     """Calls that counted until a new one said more of them under another name."""
+    if not flipped:
+        return set()
     names = {call.identity for call in new}
     most = {}
     for call in sorted(new, key=lambda call: call.worth):

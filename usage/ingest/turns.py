@@ -55,14 +55,14 @@ def in_turn(work: Callable[[], Result]) -> Result:
         return work()
     mine = _Job(work)
     WAITING.append(mine)
+    _wait_in_line(mine)
     try:
-        with _in_line():
-            if not mine.done:
-                _store_what_waits()
+        if not mine.done:
+            _store_what_waits()
     finally:
-        # Should it be stored all the same, it is known when it is sent again.
         with suppress(ValueError):
             WAITING.remove(mine)
+        IN_LINE.release()
     if mine.error:
         raise mine.error
     if not mine.done:
@@ -85,7 +85,7 @@ def tidy_up() -> None:
         _, pages, moved = db.execute_sql("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if moved < pages:
             # The log begins anew only when all of it was moved: the rest is little by now.
-            with _in_line(), _alone_among_processes():
+            with IN_LINE, _alone_among_processes():
                 db.execute_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
 
@@ -107,14 +107,16 @@ class _Job:
         return isinstance(error, Exception) and not isinstance(error, OperationalError)
 
 
-@contextmanager
-def _in_line() -> Iterator[None]:
-    if not IN_LINE.acquire(timeout=LONGEST_WAIT):
-        raise OperationalError("database is locked")
+def _wait_in_line(job: _Job) -> None:
+    if IN_LINE.acquire(timeout=LONGEST_WAIT):
+        return
     try:
-        yield
-    finally:
-        IN_LINE.release()
+        WAITING.remove(job)
+    except ValueError:
+        # Somebody stores it right now: only they can tell what comes of it.
+        IN_LINE.acquire()
+    else:
+        raise OperationalError("database is locked")
 
 
 def _store_what_waits() -> None:
