@@ -147,11 +147,11 @@ def _log(look: Look, log: Any, scope: str, resource: dict[str, object]) -> Recor
 def _kept(look: Look, holder: Any) -> dict[str, object]:
     kept = {}
     for key, value in look.attributes(holder, KEPT):
-        if type(value) is str:
+        if type(value) is str and (len(value) > LONGEST_ID or key in PARAMETERS):
             if key in PARAMETERS:
                 # OpenInference tells the requested model only here, among instructions.
                 value = found[1] if (found := REQUESTED.search(value)) else ""
-            elif len(value) > LONGEST_ID and key in IDS:
+            elif key in IDS:
                 value = sha256(value.encode()).hexdigest()
             elif len(value) > LONGEST:
                 continue

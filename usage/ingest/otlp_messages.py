@@ -1,7 +1,7 @@
 """OTLP's messages in both encodings: parse a body, look into what it holds, answer it."""
 
 import json
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -40,7 +40,7 @@ class Look(NamedTuple):
     text: Callable[[Any, str], str]
     number: Callable[[Any, str], int]
     id: Callable[[Any, str], str]
-    attributes: Callable[[Any, Container[str]], Iterator[tuple[str, str | int | float | bool]]]
+    attributes: Callable[[Any, Container[str]], Iterable[tuple[str, str | int | float | bool]]]
 
     def time(self, message: Any, *names: str) -> datetime | None:
         """The first of these fields that holds nanoseconds since 1970."""
@@ -170,14 +170,13 @@ def _attributes(message: dict, kept: Container[str]) -> Iterator[tuple[str, Any]
                 yield key, value
 
 
-def _protobuf_attributes(message: Any, kept: Container[str]) -> Iterator[tuple[str, Any]]:
-    for attribute in message.attributes:
-        key = attribute.key
-        if key in kept:
-            value = attribute.value
-            kind = value.WhichOneof("value")
-            if kind in SCALARS:
-                yield key, getattr(value, kind)
+def _protobuf_attributes(message: Any, kept: Container[str]) -> list[tuple[str, Any]]:
+    return [
+        (key, getattr(value, kind))
+        for attribute in message.attributes
+        if (key := attribute.key) in kept
+        and (kind := (value := attribute.value).WhichOneof("value")) in SCALARS
+    ]
 
 
 def _protobuf_id(message: Any, name: str) -> str:
