@@ -9,7 +9,8 @@ from functools import cache
 from threading import Lock
 from typing import Any, TypeVar
 
-from peewee import DatabaseError, OperationalError
+from peewee import OperationalError, PeeweeException
+from playhouse.pool import MaxConnectionsExceeded
 
 from models import db
 from usage.ingest.event import NOBODY, Event
@@ -78,7 +79,7 @@ def tidy_up() -> None:
     if db.for_update:
         return
     # Whatever is in the way now, the next one may find gone.
-    with suppress(DatabaseError), db.connection_context():
+    with suppress(PeeweeException, MaxConnectionsExceeded), db.connection_context():
         _, pages, moved = db.execute_sql("PRAGMA wal_checkpoint(NOOP)").fetchone()
         if pages - moved < PAGES_AT_ONCE:
             return
