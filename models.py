@@ -49,7 +49,7 @@ def connect(url: str, connections: int = 32) -> Database:
             ("mmap_size", 0),
             ("cache_size", -16_000),
             # The server moves what is in the log to the file by itself: see usage/ingest/turns.py.
-            ("wal_autocheckpoint", 20_000),
+            ("wal_autocheckpoint", 40_000),
         ),
         lock_type="immediate",
     )

@@ -18,8 +18,8 @@ from usage.ingest.event import NOBODY, Event
 # Any number, the same in every process.
 LOCK = 7_220_311
 IN_LINE, LONGEST_WAIT = Lock(), 5
-# 16 MB: fewer, larger moves write less in all.
-PAGES_AT_ONCE = 4000
+# 48 MB: what many batches change, like the upper pages of an index, is moved once.
+PAGES_AT_ONCE = 12_000
 WAITING: "deque[_Job]" = deque()
 Result = TypeVar("Result")
 
