@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from functools import partial
 
 from peewee import EXCLUDED, fn
 
@@ -58,12 +59,12 @@ def drop() -> Iterator[int]:
     for some in slices(users, PEOPLE_AT_ONCE):
         old = Event.select(*IDENTITY).where(Event.user.in_(some), Event.day < before)
         while found := list(old.limit(EVENTS_AT_ONCE).tuples()):
-            yield _drop(found, before)
+            yield turns.in_turn(partial(_drop, found, before))
 
 
 def _drop(found: list[tuple], before: date) -> int:
     dropped = 0
-    with turns.queue(), db.atomic():
+    with db.atomic():
         # Beside others that store, but not while somebody merges people or changes a zone.
         turns.take(alone=False)
         for some in slices(sorted(found)):
