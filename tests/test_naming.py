@@ -6,6 +6,7 @@ import pytest
 from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of
 from reading import names, ranks, totals
 from test_matrix import open_to
+from visitors import embed_token
 
 from models import Project, Pseudonym
 from usage import accounts, projects
@@ -56,7 +57,14 @@ def others_in(response, but="max"):
     return [w for w in EVERYONE if w not in mine and re.search(rf"\b{w.lower()}\b", text)]
 
 
-def everything(client, api):
+@pytest.fixture
+def embed(app, ada, anonymous, world):
+    """Asks as the page of a portal that was granted Checkout by name."""
+    token = embed_token(app, "portal", "checkout", NOW)
+    return lambda path: anonymous.get(path, headers=token)
+
+
+def everything(client, api, embed):
     """Every page, fragment, export and answer about people, with whatever leads on from them."""
     found = re.findall(r'href="(/users/contributor-\d+)"', client.get("/leaderboard").text)
     for path in [*open_to("admin of A"), "/users/max", "/users/zoe", "/views"]:
@@ -70,13 +78,18 @@ def everything(client, api):
         yield from (api(path), api(f"{path}?q=ver"))
     for one in api("/api/v1/leaderboard").get_json()["standings"]:
         yield api(f"/api/v1/users/{one['username']}")
+        yield embed(f"/embed/users/{one['username']}")
+    for path in open_to("embed token of A"):
+        yield from (embed(path), embed(f"{path}?q=ver"))
 
 
 @pytest.mark.parametrize("identity", ["pseudonyms", "own"])
-def test_nobody_else_is_named_in_anything_a_project_admin_or_portal_gets(max_, reader, identity):
+def test_nobody_else_is_named_in_anything_a_project_admin_or_portal_gets(
+    max_, reader, embed, identity
+):
     policy(identity)
 
-    answers = list(everything(max_, reader))
+    answers = list(everything(max_, reader, embed))
 
     assert len(answers) > 60
     for response in answers:

@@ -30,6 +30,17 @@ def leaks(visitor, text, but=()):
     return [word for word in words if word not in but and re.search(rf"\b{word}\b", text)]
 
 
+def embed_token(app, portal, slug, now):
+    """The headers of a portal's page that was granted a project, by name and with details."""
+    horizon = accounts.horizon(accounts.person("ada"), Rates(3, 15), "UTC", now)
+    given = {"origins": ["https://a.example"], "locked": {}, "columns": COLUMNS}
+    given |= {"identity": "named", "details": True, "horizon": horizon, "creator": "ada"}
+    grants.create(portal, projects=[projects.find(slug).id], **given)
+    claims = {"grant": portal, "subject": "", "origin": "https://a.example", "lock": {}}
+    secret = app.extensions["settings"].secret_key
+    return {"Authorization": f"Bearer {tokens.sign(tokens.EMBED, claims, secret, now)}"}
+
+
 class Visitors:
     """Lets anyone of them arrive: a client, and the headers that it sends with everything."""
 
@@ -58,23 +69,13 @@ class Visitors:
     def _key(self, visitor):
         name = f"{visitor} {next(self.numbers)}"
         if "token" in visitor:
-            return self._token(name)
+            return embed_token(self.app, name, WORDS["A"][2], self.now)
         scope = visitor.split()[0].replace("revoked", "read")
         project = WORDS["A"][2] if visitor.endswith("A") else ""
         token = keys.create(name, [scope], self.now, project)
         if visitor == "revoked key":
             keys.revoke(name, self.now)
         return {"Authorization": f"Bearer {token}"}
-
-    def _token(self, portal):
-        (project,) = (one.id for one in projects.everyone() if one.slug == WORDS["A"][2])
-        horizon = accounts.horizon(accounts.person("ada"), Rates(3, 15), "UTC", self.now)
-        given = {"origins": ["https://a.example"], "locked": {}, "columns": COLUMNS}
-        given |= {"identity": "named", "details": True, "horizon": horizon, "creator": "ada"}
-        grants.create(portal, projects=[project], **given)
-        claims = {"grant": portal, "subject": "", "origin": "https://a.example", "lock": {}}
-        secret = self.app.extensions["settings"].secret_key
-        return {"Authorization": f"Bearer {tokens.sign(tokens.EMBED, claims, secret, self.now)}"}
 
     def _gone(self, visitor):
         name = f"gone-{next(self.numbers)}"
