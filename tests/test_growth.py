@@ -1,9 +1,11 @@
 """flask copy-to and distribute - a board moves to PostgreSQL, and spreads over Citus."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
-from conftest import NOW, ON_ONE_DATABASE
+from conftest import NOW, ON_ONE_DATABASE, ROOT
+from playhouse import migrations
 
 import models
 from models import Event as Stored
@@ -14,7 +16,7 @@ from usage.ingest.record import Outcome, record
 from usage.rollups import verify
 
 TABLES = models.TABLES
-pytestmark = [pytest.mark.usefixtures("app"), ON_ONE_DATABASE]
+pytestmark = pytest.mark.usefixtures("app")
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +47,12 @@ def call(number, user="vera", **fields):
     return Event(id=f"call-{number}", user=user, time=NOW, prompt_tokens=10, **fields)
 
 
+def other_database(url, name):
+    """The URL of another database of the same server."""
+    parts = urlsplit(url)
+    return parts._replace(path=f"/{name}").geturl()
+
+
 def fill():
     """A board on which a little of everything happened."""
     accounts.create_user("ada", NOW, role="super_admin")
@@ -66,6 +74,7 @@ def copied(run, target):
     return out
 
 
+@ON_ONE_DATABASE
 def test_the_copy_is_the_board_row_by_row_and_goes_on_as_one(run, target, there):
     fill()
     out = copied(run, target)
@@ -81,6 +90,7 @@ def test_the_copy_is_the_board_row_by_row_and_goes_on_as_one(run, target, there)
     assert User.select().order_by(User.id.desc()).get().username == "new"
 
 
+@ON_ONE_DATABASE
 def test_interrupted_it_goes_on_and_follows_what_changed_meanwhile(run, target, there, monkeypatch):
     fill()
     insert, calls = copying._insert, []
@@ -104,6 +114,7 @@ def test_interrupted_it_goes_on_and_follows_what_changed_meanwhile(run, target, 
     assert everything() == rows
 
 
+@ON_ONE_DATABASE
 def test_what_differs_is_found_whatever_it_is(run, target, there, apps):
     fill()
     check, touched = copying._kept_still, []
@@ -128,6 +139,7 @@ def test_what_differs_is_found_whatever_it_is(run, target, there, apps):
     assert everything() == rows
 
 
+@ON_ONE_DATABASE
 def test_a_board_in_use_is_not_written_over(run, target):
     fill()
     copied(run, target)
@@ -136,6 +148,7 @@ def test_a_board_in_use_is_not_written_over(run, target):
     assert run("copy-to", target) == (1, "", told)
 
 
+@ON_ONE_DATABASE
 def test_half_a_copy_of_another_board_is_left_alone(run, target, apps):
     database = apps("postgresql")[1]
     database.execute_sql("CREATE TABLE copy_of (origin text)")
@@ -145,16 +158,18 @@ def test_half_a_copy_of_another_board_is_left_alone(run, target, apps):
     assert told.endswith("a copy, half made, of another board: sqlite:///other.db.\n")
 
 
+@ON_ONE_DATABASE
 def test_a_target_without_tables_is_to_be_migrated_first(run, target, apps, postgres):
     database = apps("postgresql")[1]
     database.execute_sql("CREATE DATABASE bare_board")
-    code, _, told = run("copy-to", postgres.replace("/master", "/bare_board"))
+    code, _, told = run("copy-to", other_database(postgres, "bare_board"))
     database.execute_sql("DROP DATABASE bare_board")
 
     assert code == 1
     assert "migrate it first" in told
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
@@ -169,6 +184,7 @@ def test_what_is_no_place_for_a_copy_is_refused(run, url, sentence):
     assert told.startswith(f"Error: {sentence}")
 
 
+@ON_ONE_DATABASE
 def test_every_table_keyed_by_a_user_is_declared_to_grow_or_known_to_be_small():
     small = {"project_admins", "pseudonyms"}
     keyed = {
@@ -178,6 +194,7 @@ def test_every_table_keyed_by_a_user_is_declared_to_grow_or_known_to_be_small():
     assert keyed - small == {table._meta.table_name for table in models.GROWING}
 
 
+@ON_ONE_DATABASE
 def test_citus_gets_small_tables_everywhere_and_the_others_by_user():
     asked = dict(distribution.statements(set()))
 
@@ -191,6 +208,7 @@ def test_citus_gets_small_tables_everywhere_and_the_others_by_user():
     assert asked["projects"] == "SELECT create_reference_table('projects')"
 
 
+@ON_ONE_DATABASE
 def test_what_is_spread_already_is_left_alone():
     assert [
         name
@@ -198,13 +216,38 @@ def test_what_is_spread_already_is_left_alone():
     ] == ["events"]
 
 
+@ON_ONE_DATABASE
 def test_sqlite_can_not_be_spread(run):
     told = "Error: SQLite is one file; copy the board into PostgreSQL first: copy-to.\n"
     assert run("distribute") == (1, "", told)
 
 
+@ON_ONE_DATABASE
 def test_without_citus_there_is_nothing_to_spread_over(run, target, there):
     there()
 
     told = "Error: This database has no Citus; as its owner: CREATE EXTENSION citus;\n"
     assert run("distribute") == (1, "", told)
+
+
+@pytest.mark.parametrize("app", ["postgresql"], indirect=True)
+def test_one_postgresql_is_copied_into_another(run, postgres):
+    source = models.db.obj
+    source.execute_sql("DROP DATABASE IF EXISTS second_board")
+    source.execute_sql("CREATE DATABASE second_board")
+    url = other_database(postgres, "second_board")
+    second = models.connect(url)
+    migrations.run(second, str(ROOT / "migrations"))
+    fill()
+
+    out = copied(run, url)
+    rows = everything()
+    models.db.initialize(second)
+    try:
+        assert "users: 4 rows, all equal\n" in out
+        assert everything() == rows
+        assert verify() == []
+    finally:
+        models.db.initialize(source)
+        second.close_all()
+        source.execute_sql("DROP DATABASE second_board WITH (FORCE)")
