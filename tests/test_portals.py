@@ -4,7 +4,7 @@ import gzip
 import re
 
 import pytest
-from conftest import ON_ONE_DATABASE, settings
+from conftest import ON_ONE_DATABASE, ROOT, settings
 from flask import Flask
 from portals import FILTER
 from reading import names, rows
@@ -83,6 +83,16 @@ def test_the_styles_of_an_embed_touch_nothing_outside_of_it(anonymous):
     for selectors in re.findall(r"([^{};]+)\{", inside):
         for selector in re.split(r",(?![^(]*\))", selectors):
             assert re.search(r"[.@\[#&]|^\s*\d+%|svg:hover|\bth:|:host|from|to", selector), selector
+
+
+def test_the_guide_tells_every_part_and_only_properties_that_there_are(anonymous):
+    guide = (ROOT / "docs" / "embedding.md").read_text()
+    parts = re.search('PARTS = "([^"]+)"', anonymous.get("/static/embed/tally-board.js").text)[1]
+    css = anonymous.get("/static/embed/tally-board.css").text
+
+    assert ", ".join(f"`{part}`" for part in parts.split()) + "." in guide
+    told = set(re.findall(r"--tally-[a-z-]+", guide)) - {"--tally-x"}
+    assert told <= set(re.findall(r"--tally-[a-z-]+", css))
 
 
 def test_every_token_can_be_set_by_the_page(anonymous):

@@ -82,7 +82,8 @@ class Settings:
     trusted_proxies: Networks = setting(
         "",
         "Addresses or networks (CIDR) of reverse proxies, by commas: their `X-Forwarded-For` "
-        "tells the client's address, and they alone may sign people in.",
+        "tells the client's address, `X-Forwarded-Prefix` the path that the board is served under, "
+        "and they alone may sign people in.",
         checks.networks,
     )
     proxy_user_header: str = setting(
