@@ -22,8 +22,10 @@ portal: $(VENV)/run instance/example-portal.key
 	@BOARD_KEY=$$(cat instance/example-portal.key) $(VENV)/bin/python docs/examples/portal/portal.py
 
 instance/example-portal.key:
+	@mkdir -p instance
 	@$(FLASK) migrate
-	@$(FLASK) grant create example-portal --origin http://127.0.0.1:8100
+	@$(FLASK) grant list | grep -q '^example-portal:.*(live)$$' || \
+	  $(FLASK) grant create example-portal --origin http://127.0.0.1:8100
 	@umask 077 && $(FLASK) key create example-portal --scope embed | tail -n 1 > $@
 
 test: lint chromium

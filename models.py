@@ -408,7 +408,7 @@ class Grant(Table):
     """
 
     id = BigAutoField()
-    portal = TextField(unique=True)
+    portal = TextField()
     origins = TextField()
     all_projects = BooleanField(default=False)
     locked = TextField(default="")
@@ -500,6 +500,11 @@ class AuditEntry(Table):
     class Meta:
         table_name = "audit"
 
+
+# A portal has one grant at a time.
+Grant.add_index(
+    Grant.index(Grant.portal, name="live_grants", unique=True, where=Grant.revoked_at.is_null())
+)
 
 # The few buckets among millions of events are looked for with every batch.
 Event.add_index(Event.index(Event.user, name="event_buckets", where=Event.bucket))

@@ -10,7 +10,7 @@ def up(migrator, db):
 def define(db):
     class Grant(Model):
         id = BigAutoField()
-        portal = TextField(unique=True)
+        portal = TextField()
         origins = TextField()
         all_projects = BooleanField()
         locked = TextField()
@@ -34,4 +34,6 @@ def define(db):
             table_name = "grant_projects"
             primary_key = CompositeKey("grant_id", "project_id")
 
+    live = Grant.revoked_at.is_null()
+    Grant.add_index(Grant.index(Grant.portal, name="live_grants", unique=True, where=live))
     return Grant, GrantProject

@@ -48,7 +48,7 @@ def refused(client, token, **headers):
 
 
 def made_up(purpose=tokens.EMBED, secret=SECRET, **claims):
-    claims = {"grant": "portal", "subject": "", "origin": ORIGIN, "lock": {}} | claims
+    claims = {"grant": 1, "subject": "", "origin": ORIGIN, "lock": {}} | claims
     return tokens.sign(purpose, claims, secret, NOW)
 
 
@@ -74,26 +74,44 @@ def test_a_revoked_grant_opens_nothing_from_the_next_request_on(usage, anonymous
     assert mint().status_code == 403
 
 
+@pytest.mark.parametrize("token", ["", "made-up", "made.up", "a" * 5000, "é"])
+def test_what_is_no_token_opens_nothing(usage, anonymous, make_grant, token):
+    make_grant()
+
+    assert refused(anonymous, token) == 401
+
+
 @pytest.mark.parametrize(
-    "token",
+    ("claims", "status"),
     [
-        "",
-        "made-up",
-        made_up(secret="another secret of somebody"),
-        made_up(purpose="sign-in"),
-        made_up(grant="other"),
-        made_up(grant="po\0rtal"),
-        made_up(lock={"project": "mobile"}),
-        made_up(lock={"source": "cli"}),
-        made_up(lock={"q": "otto"}),
-        made_up(lock={"project": "no-such"}),
-        made_up(origin="https://evil.example"),
+        ({"secret": "another secret of somebody"}, 401),
+        ({"purpose": "sign-in"}, 401),
+        ({"grant": 2**40}, 401),
+        ({"lock": {"project": "mobile"}}, 403),
+        ({"lock": {"source": "cli"}}, 403),
+        ({"lock": {"q": "otto"}}, 403),
+        ({"lock": {"project": "no-such"}}, 403),
+        ({"origin": "https://evil.example"}, 403),
     ],
 )
-def test_what_was_not_granted_opens_nothing(usage, anonymous, make_grant, token):
-    make_grant(locked={"source": "ide"})
+def test_what_was_not_granted_opens_nothing(usage, anonymous, make_grant, claims, status):
+    grant = make_grant(locked={"source": "ide"})
+    assert names(Reader(anonymous, made_up(grant=grant.id)).get(PATHS[0])) == ["vera"]
 
-    refused(anonymous, token)
+    assert refused(anonymous, made_up(**{"grant": grant.id} | claims)) == status
+
+
+def test_a_new_grant_of_that_name_revives_no_token_of_the_old_one(
+    usage, anonymous, make_grant, mint
+):
+    make_grant()
+    token = mint().get_json()["token"]
+    grants.revoke("portal", accounts.whole(settings().rates, "UTC", NOW))
+
+    make_grant()
+
+    assert refused(anonymous, token) == 401
+    assert names(Reader(anonymous, mint().get_json()["token"]).get(PATHS[0])) == ["vera"]
 
 
 @pytest.mark.parametrize("part", [0, 1])
@@ -110,9 +128,9 @@ def test_a_changed_token_opens_nothing(usage, anonymous, make_grant, mint, part)
 
 def test_a_token_widened_by_hand_opens_nothing(usage, anonymous, make_grant, mint):
     make_grant()
+    wide = make_grant("everything", projects=())
     _, signature = mint().get_json()["token"].rsplit(".", 1)
-    claims = {"grant": "everything", "subject": "", "origin": ORIGIN, "lock": {}, "until": 2**40}
-    make_grant("everything", projects=())
+    claims = {"grant": wide.id, "subject": "", "origin": ORIGIN, "lock": {}, "until": 2**40}
     forged = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
 
     assert refused(anonymous, f"{forged}.{signature}") == 401

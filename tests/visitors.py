@@ -35,8 +35,8 @@ def embed_token(app, portal, slug, now):
     horizon = accounts.horizon(accounts.person("ada"), Rates(3, 15), "UTC", now)
     given = {"origins": ["https://a.example"], "locked": {}, "columns": COLUMNS}
     given |= {"identity": "named", "details": True, "horizon": horizon, "creator": "ada"}
-    grants.create(portal, projects=[projects.find(slug).id], **given)
-    claims = {"grant": portal, "subject": "", "origin": "https://a.example", "lock": {}}
+    made = grants.create(portal, projects=[projects.find(slug).id], **given)
+    claims = {"grant": made.id, "subject": "", "origin": "https://a.example", "lock": {}}
     secret = app.extensions["settings"].secret_key
     return {"Authorization": f"Bearer {tokens.sign(tokens.EMBED, claims, secret, now)}"}
 

@@ -65,8 +65,9 @@ def create(
 
 def revoke(portal: str, horizon: Horizon) -> None:
     """End a grant that the viewer could have made, and every token of it. Raises Refused."""
-    grant = next((one for one in visible(horizon) if one.portal == portal), None)
-    if not grant or grant.revoked_at:
+    alive = (one for one in visible(horizon) if not one.revoked_at)
+    grant = next((one for one in alive if one.portal == portal), None)
+    if not grant:
         raise Refused(f'There is no live grant "{portal}".')
     Grant.update(revoked_at=horizon.now).where(Grant.id == grant.id).execute()
 
@@ -83,7 +84,7 @@ def visible(horizon: Horizon) -> list[Grant]:
 
 def everyone() -> list[Grant]:
     """All grants, by the portal's name."""
-    return list(Grant.select().order_by(Grant.portal))
+    return list(Grant.select().order_by(Grant.portal, Grant.id))
 
 
 def words(grant: Grant) -> str:
@@ -100,6 +101,11 @@ def live(portal: str) -> Grant | None:
     """The grant of that portal, unless it was revoked."""
     # PostgreSQL's texts can't hold a NUL, so no portal is called that.
     return None if "\0" in portal else _live().where(Grant.portal == portal).first()
+
+
+def still(id: int) -> Grant | None:
+    """The grant of that id, unless it was revoked."""
+    return _live().where(Grant.id == id).first()
 
 
 def allows(origin: str) -> bool:
@@ -183,7 +189,7 @@ def _name(portal: str) -> str:
     portal = portal.strip()
     if not portal or len(portal) > MOST_TEXT or not portal.isprintable():
         raise Refused(f"A grant needs the portal's name, of at most {MOST_TEXT} characters.")
-    if Grant.select().where(Grant.portal == portal).exists():
+    if live(portal):
         raise Refused(f'There is a grant "{portal}" already.')
     return portal
 

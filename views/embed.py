@@ -75,7 +75,7 @@ def make_token():
         grants.narrowed(grant, asked["subject"], asked["lock"], horizon())
     except Refused as error:
         raise Forbidden(str(error)) from None
-    claims = asked | {"origin": origin}
+    claims = asked | {"grant": grant.id, "origin": origin}
     token = tokens.sign(tokens.EMBED, claims, settings().secret_key, now())
     return {"token": token, "expires_in": int(tokens.LIFETIME.total_seconds()), "origin": origin}
 

@@ -39,9 +39,8 @@ def horizon() -> Horizon:
     return replace(guards.horizon(), embedded=True)
 
 
-def permission(portal: str, subject: str, lock: dict[str, str]) -> Permission:
+def permission(grant, subject: str, lock: dict[str, str]) -> Permission:
     """What a portal may show one of its readers now. Raises Forbidden."""
-    grant = grants.live(portal)
     if not grant:
         raise Forbidden("The portal has no such grant.")
     try:
@@ -93,7 +92,8 @@ def _plain() -> Horizon:
 
 def _reader():
     if permitted := request.environ.get(PERMITTED):
-        return permission(*permitted)
+        portal, *reader = permitted
+        return permission(grants.live(portal), *reader)
     if token := guards.sent_key():
         return _holder(token)
     name = proxies.named_person(request, guards.settings())
@@ -106,12 +106,13 @@ def _reader():
 def _holder(token: str) -> Permission:
     secret = guards.settings().secret_key
     claims = tokens.read(tokens.EMBED, token, secret, guards.now())
-    if not claims or not grants.live(claims["grant"]):
+    grant = grants.still(claims["grant"]) if claims else None
+    if not grant:
         raise Unauthorized("This token is not or no longer good.")
     # Browsers name the origin of every page that asks across origins.
     if request.headers.get("Origin", claims["origin"]) != claims["origin"]:
         raise Forbidden("This token is for the pages of another origin.")
-    permitted = permission(claims["grant"], claims["subject"], claims["lock"])
+    permitted = permission(grant, claims["subject"], claims["lock"])
     if claims["origin"] not in permitted.origins:
         raise Forbidden("This token is for an origin that the grant does not name.")
     return permitted
