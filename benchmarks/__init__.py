@@ -1,1 +1,1 @@
-"""How fast the real server takes usage in."""
+"""How fast the real server is, beside the least that any answer costs."""

@@ -1,4 +1,4 @@
-"""A board of its own on the real server: gunicorn with its own settings and a new SQLite file."""
+"""A board of its own on the real server: gunicorn with its own settings and a new database."""
 
 import json
 import os
@@ -19,11 +19,14 @@ HOST = "127.0.0.1"
 class Board:
     """An empty board in a folder, with an address and a key that may send and read."""
 
-    def __init__(self, folder: str | Path, workers: int = 2):
+    def __init__(self, folder: str | Path, workers: int = 2, url: str = ""):
+        self.url = url or f"sqlite:///{folder}/board.db"
+        self.process: subprocess.Popen | None = None
+        self._browser: dict[str, str] = {}
         with socket.create_server((HOST, 0)) as free:
             self.port = free.getsockname()[1]
         self._env = os.environ | {
-            "DATABASE_URL": f"sqlite:///{folder}/board.db",
+            "DATABASE_URL": self.url,
             "SECRET_KEY": "for measurements only",
             "REPORTING_TIMEZONE": "UTC",
             "HOST": HOST,
@@ -53,10 +56,42 @@ class Board:
                     if process.poll() is not None:
                         raise RuntimeError("The server did not start, see its errors above.")
                     time.sleep(0.05)
+                self.process = process
                 yield process
             finally:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
+
+    def sign_in(self) -> dict[str, str]:
+        """The headers of a super admin's browser, signed in once; the board has to be running."""
+        if self._browser:
+            return self._browser
+        path = "/sign-in/" + self.flask("user", "link").strip().rpartition("/sign-in/")[2]
+        with closing(self.connect()) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+        self._browser = {"Cookie": answer.getheader("Set-Cookie").partition(";")[0]}
+        return self._browser
+
+    def workers(self) -> list[Path]:
+        """The workers' folders under /proc."""
+        process = Path(f"/proc/{self.process.pid}")
+        children = (process / "task" / process.name / "children").read_text().split()
+        return [Path(f"/proc/{child}") for child in children]
+
+    def cpu(self) -> float:
+        """The seconds of processor time that the workers have used until now."""
+        ticks = 0
+        for worker in self.workers():
+            user, system = (worker / "stat").read_text().rpartition(")")[2].split()[11:13]
+            ticks += int(user) + int(system)
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def memory(self) -> float:
+        """The megabytes that the largest worker holds."""
+        statuses = [(worker / "status").read_text() for worker in self.workers()]
+        return max(int(one.partition("VmRSS:")[2].split()[0]) for one in statuses) / 1024
 
     def connect(self) -> HTTPConnection:
         """A connection that stays open between requests."""
