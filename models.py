@@ -153,7 +153,8 @@ class Event(Table):
     """One call, kept once per user and id. "" and project 0 mean unassigned.
 
     A bucket is a vendor's sum over some calls; it isn't counted while single calls of the same
-    user, model and day are known.
+    user, model and day are known. cost_nanodollars is what the sender said, list_nanodollars what
+    the list said when it was recorded; None is unknown.
     """
 
     user = ForeignKeyField(User, index=False)
@@ -171,6 +172,7 @@ class Event(Table):
     cache_write_tokens = BigIntegerField(default=0)
     reasoning_tokens = BigIntegerField(default=0)
     cost_nanodollars = BigIntegerField(null=True)
+    list_nanodollars = BigIntegerField(null=True)
     failed = BooleanField(default=False)
     usage_known = BooleanField(default=True)
     calls = BigIntegerField(default=1)
@@ -215,6 +217,10 @@ class DailyUsage(Table):
     cache_read_tokens = BigIntegerField()
     cache_write_tokens = BigIntegerField()
     reasoning_tokens = BigIntegerField()
+    list_nanodollars = BigIntegerField(default=0)
+    unpriced_calls = BigIntegerField(default=0)
+    reported_nanodollars = BigIntegerField(default=0)
+    unreported_calls = BigIntegerField(default=0)
     first_time = InstantField()
     last_time = InstantField()
 
@@ -263,6 +269,59 @@ class Retention(Table):
 
     class Meta:
         table_name = "retention"
+
+
+class Price(Table):
+    """What a model's tokens cost from a day of UTC on, where a prompt has more tokens than `above`.
+
+    Rates are USD per 1M tokens, "" where there is none of its own. `rule` tells which names stand
+    for the model: see usage.price_book. What the board's own people set wins over what is seeded.
+    """
+
+    id = BigAutoField()
+    provider = TextField()
+    model = TextField()
+    start = DateField()
+    above = BigIntegerField(default=0)
+    own = BooleanField(default=False)
+    rule = TextField()
+    prompt = TextField(default="")
+    completion = TextField(default="")
+    cache_read = TextField(default="")
+    cache_write = TextField(default="")
+    reasoning = TextField(default="")
+
+    class Meta:
+        table_name = "prices"
+        indexes = ((("provider", "model", "start", "above", "own"), True),)
+
+
+class PriceProvider(Table):
+    """Which names stand for a provider, which models it is known by, whose models it sells too.
+
+    The first in order of `place` that fits is meant.
+    """
+
+    provider = TextField(primary_key=True)
+    place = BigIntegerField()
+    known_as = TextField(default="")
+    serves = TextField(default="")
+    resells = TextField(default="")
+
+    class Meta:
+        table_name = "price_providers"
+
+
+class PriceList(Table):
+    """Where the seeded prices are from and since when; the version is new with every change."""
+
+    id = BigIntegerField(primary_key=True)
+    version = BigIntegerField()
+    source = TextField(default="")
+    synced_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "price_list"
 
 
 class Key(Table):
@@ -520,6 +579,9 @@ TABLES = (
     BoardState,
     Change,
     Retention,
+    Price,
+    PriceProvider,
+    PriceList,
     Key,
     Arrival,
     Reason,

@@ -93,6 +93,7 @@ def grown(old, event):
     """What it comes to: the numbers of the later, and what the earlier left out."""
     words = {word: getattr(old, word) or getattr(event, word) for word in WORDS}
     said = old if old.project or not event.project else event
+    words["cost_usd"] = old.cost_usd if event.cost_usd is None else event.cost_usd
     return replace(event, user=old.user, project=said.project, time=said.time, **words)
 
 
@@ -109,11 +110,16 @@ def sums(events):
 
 
 def counters(event):
-    """What one call adds: failed ones no tokens, and neither they nor unknown ones a call."""
+    """What one call adds: failed ones no tokens, and neither they nor unknown ones a call.
+
+    There are no list prices here: no call has one.
+    """
     tokens = tuple(getattr(event, name) for name in TOKEN_FIELDS)
     if event.failed:
-        return (0, 1, 0, *(0 for _ in tokens))
-    return (int(event.usage_known), 0, int(not event.usage_known), *tokens)
+        return (0, 1, 0, *(0 for _ in tokens), 0, 0, 0, 0)
+    known, unreported = event.usage_known, event.usage_known and event.cost_usd is None
+    reported = round((event.cost_usd or 0) * 10**9)
+    return (int(known), 0, int(not known), *tokens, 0, int(known), reported, int(unreported))
 
 
 def ends(events):

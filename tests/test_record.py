@@ -24,6 +24,8 @@ from usage.rollups import COUNTERS, DayKey, rebuild, verify
 from usage.scope import Scope
 
 ACCEPTED, DUPLICATE, REPLACED, CLOSED = Outcome
+NOTHING = dict.fromkeys(COUNTERS, 0)
+UNCOSTED = {"unpriced_calls": 1, "unreported_calls": 1}
 pytestmark = pytest.mark.usefixtures("app")
 
 
@@ -87,7 +89,8 @@ def test_a_new_event_is_accepted_and_counted_on_its_day():
     assert send(event) == [ACCEPTED]
 
     key = ("atlas", TODAY, "vera", "ide", "openai", "gpt-4.1", "Unit Tests")
-    assert daily_rows() == {key: (1, 0, 0, 1000, 100, 300, 20, 64, NOW, NOW)}
+    costs = (0, 1, 3_100_000, 0)
+    assert daily_rows() == {key: (1, 0, 0, 1000, 100, 300, 20, 64, *costs, NOW, NOW)}
     assert verify() == []
     assert models.Event.get().cost_nanodollars == 3_100_000
 
@@ -232,7 +235,7 @@ def test_the_largest_of_growing_records_counts_in_any_order(order, together):
     grows = [size == max(order[: place + 1]) for place, size in enumerate(order)]
     later = [REPLACED if grew and not together else DUPLICATE for grew in grows[1:]]
     assert outcomes == [ACCEPTED, *later]
-    assert counted() == dict.fromkeys(COUNTERS, 0) | {"calls": 1, "prompt_tokens": 300}
+    assert counted() == NOTHING | {"calls": 1, "prompt_tokens": 300} | UNCOSTED
     assert_counts_once(*events)
 
 
@@ -296,7 +299,7 @@ def test_a_call_whose_usage_arrives_later_counts_from_then_on(before):
 
     assert send(grown(70)) == [REPLACED]
 
-    assert counted() == dict.fromkeys(COUNTERS, 0) | {"calls": 1, "prompt_tokens": 70}
+    assert counted() == NOTHING | {"calls": 1, "prompt_tokens": 70} | UNCOSTED
 
 
 def test_a_batch_counts_like_its_events_one_by_one():

@@ -9,7 +9,7 @@ from peewee import fn
 
 from models import DailyUsage, User
 from usage import accounts, naming
-from usage.daily import in_scope, sums, within_locks
+from usage.daily import cost_of, in_scope, sums, within_locks
 from usage.horizon import NotVisible
 from usage.leaderboard import Counts, Standing, Totals, rank_of, totals_of, veiled
 from usage.rollups import COUNTERS
@@ -153,7 +153,7 @@ def added(rows: Iterable[tuple], scope: Scope) -> Counts:
     for row in rows:
         for place in range(len(COUNTERS)):
             counters[place] += int(row[5 + place])
-    return Counts(*counters, scope.rates.picodollars(counters[3], counters[4]))
+    return Counts(*counters, *cost_of(counters, scope))
 
 
 def _standing(user: User, counts: Counts, rank: int | None, scope: Scope) -> Standing:

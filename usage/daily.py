@@ -1,11 +1,35 @@
 """The daily rows that every number comes from: narrowed to a scope, and added up."""
 
+from collections.abc import Sequence
+
 from peewee import ModelSelect, fn
 
 from models import DailyUsage
 from usage.horizon import ALL
+from usage.pricing import LIST, RATES, REPORTED
 from usage.rollups import COUNTERS
 from usage.scope import Scope
+
+PLACE = {name: place for place, name in enumerate(COUNTERS)}
+COSTS = {
+    LIST: (PLACE["list_nanodollars"], PLACE["unpriced_calls"]),
+    REPORTED: (PLACE["reported_nanodollars"], PLACE["unreported_calls"]),
+}
+TOKENS = PLACE["prompt_tokens"], PLACE["completion_tokens"]
+
+
+def cost_of(counters: Sequence[int], scope: Scope) -> tuple[int, int]:
+    """What these COUNTERS cost in 10⁻¹² dollars, and how many calls have no cost on that basis."""
+    if scope.basis == RATES:
+        prompt, completion = TOKENS
+        return scope.rates.picodollars(counters[prompt], counters[completion]), 0
+    nanodollars, missing = COSTS[scope.basis]
+    return counters[nanodollars] * 1000, counters[missing]
+
+
+def is_unknown(calls: int, picodollars: int, uncosted: int) -> bool:
+    """True for the cost of calls none of which has one: that is not nothing."""
+    return not picodollars and uncosted > 0 and uncosted >= calls
 
 
 def any_usage(project_id: int | None = None) -> bool:

@@ -9,6 +9,7 @@ from unicodedata import normalize
 
 from models import DailyUsage
 from usage import naming, warm
+from usage.daily import cost_of, is_unknown
 from usage.names import Name
 from usage.pricing import dollars
 from usage.ranking import Key, Order
@@ -19,7 +20,10 @@ from usage.tally import CALLS, COMPLETION, PROMPT, Tally
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Calls, tokens and their cost; prompt and completion hold their parts already."""
+    """Calls, tokens and their cost; prompt and completion hold their parts already.
+
+    picodollars are the cost on the scope's basis, uncosted_calls those that it tells none of.
+    """
 
     calls: int
     failed_calls: int
@@ -29,7 +33,12 @@ class Counts:
     cache_read_tokens: int
     cache_write_tokens: int
     reasoning_tokens: int
+    list_nanodollars: int
+    unpriced_calls: int
+    reported_nanodollars: int
+    unreported_calls: int
     picodollars: int
+    uncosted_calls: int
 
     @property
     def total_tokens(self) -> int:
@@ -42,9 +51,10 @@ class Counts:
         return self.calls + self.failed_calls + self.unknown_calls
 
     @property
-    def cost(self) -> Decimal:
-        """Approximate cost in dollars, exact at the scope's rates."""
-        return dollars(self.picodollars)
+    def cost(self) -> Decimal | None:
+        """Cost in dollars on the scope's basis, exact; None where it is told of no call at all."""
+        unknown = is_unknown(self.calls, self.picodollars, self.uncosted_calls)
+        return None if unknown else dollars(self.picodollars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +151,10 @@ class _Ranking:
         self.scope, self.tally = scope, tally
         self.policy = naming.policy(scope)
         self.name: Callable[[int], Name] = lambda person: tally.names[person]
-        self.order = tally.order((scope.sort, scope.rates), self._key())
+        self.order = tally.order((scope.sort, scope.rates, scope.basis), self._key())
         if naming.too_few(scope, len(self.order)):
             self.order = Order((), self.order.key)
-            self.totals = Totals(*[0] * len(COUNTERS), 0, users=0, as_of=None)
+            self.totals = Totals(*[0] * len(COUNTERS), 0, 0, users=0, as_of=None)
         else:
             self.totals = self._totals()
         if self.policy == naming.PSEUDONYMS:
@@ -180,7 +190,7 @@ class _Ranking:
         row, name = self.tally.people[person], self.name(person)
         return Standing(
             *row[: len(COUNTERS)],
-            self.scope.rates.picodollars(row[PROMPT], row[COMPLETION]),
+            *cost_of(row, self.scope),
             rank,
             name.username,
             name.display_name,
@@ -190,20 +200,23 @@ class _Ranking:
 
     def _totals(self) -> Totals:
         sums, newest = self.tally.totals, self.tally.facts.newest
-        cost = self.scope.rates.picodollars(sums[PROMPT], sums[COMPLETION])
         as_of = DailyUsage.last_time.python_value(newest)
-        return Totals(*sums, cost, users=len(self.order), as_of=as_of)
+        cost = cost_of(sums, self.scope)
+        return Totals(*sums, *cost, users=len(self.order), as_of=as_of)
 
     def _key(self) -> Key:
-        """Most first, or least first; equals by the names that the viewer may know."""
-        tally, name = self.tally, self.name
-        measure, cost = MEASURES[self.scope.column], self.scope.rates.picodollars
-        sign = 1 if self.scope.ascending else -1
+        """Most first, or least first; equals by the names that the viewer may know.
+
+        A cost that is unknown is less than any.
+        """
+        tally, name, scope = self.tally, self.name, self.scope
+        measure, sign = MEASURES[scope.column], 1 if scope.ascending else -1
 
         def key(person: int) -> tuple:
             row = tally.people[person]
-            prompt, completion = row[PROMPT], row[COMPLETION]
-            measured = measure(row[CALLS], prompt, completion, cost(prompt, completion))
+            calls, (cost, uncosted) = row[CALLS], cost_of(row, scope)
+            cost = -1 if is_unknown(calls, cost, uncosted) else cost
+            measured = measure(calls, row[PROMPT], row[COMPLETION], cost)
             return *[sign * value for value in measured], name(person).username
 
         return key

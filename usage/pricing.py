@@ -4,7 +4,13 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from operator import mul
+from typing import NamedTuple, Self
 
+BASES = RATES, LIST, REPORTED = ("rates", "list", "reported")
+"""What a cost is told by: the two inputs, the price list, or whoever sent the usage."""
+MOST_NANODOLLARS = 10**15
+"""No call costs more than a million dollars: sums of calls stay far within 64 bits."""
 DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?|\.[0-9]{1,6}")
 
 
@@ -31,6 +37,47 @@ class Rates:
     def cost(self, prompt_tokens: int, completion_tokens: int) -> Decimal:
         """The cost in dollars, exact to the last digit."""
         return dollars(self.picodollars(prompt_tokens, completion_tokens))
+
+
+class ListRates(NamedTuple):
+    """What a model's tokens cost in 10⁻¹² dollars each; None is unknown."""
+
+    prompt: int | None
+    completion: int | None
+    cache_read: int | None
+    cache_write: int | None
+    reasoning: int | None
+
+    @classmethod
+    def of(cls, *rates: str) -> Self:
+        """Rates as they are stored: USD per 1M tokens, "" for none.
+
+        Cached tokens without a rate cost what fresh ones do, reasoning without one what the rest
+        of the answer does.
+        """
+        told = [int(Decimal(rate).scaleb(6)) if rate else None for rate in rates]
+        fresh, answer, *parts = told
+        usual = (fresh, fresh, answer)
+        own = (part if rate is None else rate for part, rate in zip(usual, parts, strict=True))
+        return cls(fresh, answer, *own)
+
+    def nanodollars(
+        self, prompt: int, completion: int, read: int, written: int, reasoned: int
+    ) -> int | None:
+        """What a call costs, rounded once, half to even; None when a rate that it needs is missing.
+
+        Cache read, cache write and reasoning tokens are parts of the first two.
+        """
+        tokens = (prompt - read - written, completion - reasoned, read, written, reasoned)
+        rates: tuple = self
+        if None in self:
+            if any(count for count, rate in zip(tokens, self, strict=True) if rate is None):
+                return None
+            rates = tuple(rate or 0 for rate in self)
+        picodollars = sum(map(mul, tokens, rates))
+        nanodollars, rest = divmod(picodollars, 1000)
+        nanodollars += rest > 500 or (rest == 500 and nanodollars % 2)
+        return nanodollars if nanodollars <= MOST_NANODOLLARS else None
 
 
 def dollars(picodollars: int) -> Decimal:

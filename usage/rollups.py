@@ -28,8 +28,10 @@ TOKENS = (
     "cache_write_tokens",
     "reasoning_tokens",
 )
-COUNTERS = ("calls", "failed_calls", "unknown_calls", *TOKENS)
+COSTS = ("list_nanodollars", "unpriced_calls", "reported_nanodollars", "unreported_calls")
+COUNTERS = ("calls", "failed_calls", "unknown_calls", *TOKENS, *COSTS)
 COLUMNS = (*KEY, *(getattr(DailyUsage, name) for name in COUNTERS))
+NOTHING = (0,) * (len(COUNTERS) - 2)
 ROW = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
 
 
@@ -74,12 +76,17 @@ class Delta:
 
 
 def counters_of(event: object) -> tuple[int, ...]:
-    """What an event, stored or not, adds to its day; a failed call adds no tokens."""
+    """What a stored event adds to its day; a failed call adds no tokens and no cost."""
     if event.failed:
-        return (0, event.calls, 0, 0, 0, 0, 0, 0)
+        return (0, event.calls, *NOTHING)
+    tokens = TOKENS_OF(event)
+    listed, reported = event.list_nanodollars, event.cost_nanodollars
     if not event.usage_known:
-        return (0, 0, event.calls, *TOKENS_OF(event))
-    return (event.calls, 0, 0, *TOKENS_OF(event))
+        return (0, 0, event.calls, *tokens, listed or 0, 0, reported or 0, 0)
+    # A vendor's sum may leave out over how many calls it is; it is something without a price still.
+    one = event.calls or 1
+    unpriced, unreported = one * (listed is None), one * (reported is None)
+    return (event.calls, 0, 0, *tokens, listed or 0, unpriced, reported or 0, unreported)
 
 
 def count(deltas: dict[DayKey, Delta], event: object, sign: int = 1) -> None:
@@ -195,12 +202,17 @@ def _recomputed(since: date) -> ModelSelect:
     """What the daily rows from that day on ought to be, from the events themselves."""
     dimensions = [getattr(Event, column.name) for column in KEY]
     answered = Event.failed == False  # noqa: E712
-    counts = (
-        Case(None, [(answered & (Event.usage_known == True), Event.calls)], 0),  # noqa: E712
+    known = answered & (Event.usage_known == True)  # noqa: E712
+    one = Case(None, [(Event.calls > 0, Event.calls)], 1)
+    counts = [
+        Case(None, [(known, Event.calls)], 0),
         Case(None, [(answered, 0)], Event.calls),
         Case(None, [(answered & (Event.usage_known == False), Event.calls)], 0),  # noqa: E712
         *(Case(None, [(answered, getattr(Event, name))], 0) for name in TOKENS),
-    )
+    ]
+    for cost in (Event.list_nanodollars, Event.cost_nanodollars):
+        counts.append(Case(None, [(answered, fn.COALESCE(cost, 0))], 0))
+        counts.append(Case(None, [(known & cost.is_null(), one)], 0))
     return (
         Event.select(
             *dimensions,

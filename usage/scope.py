@@ -11,7 +11,7 @@ from typing import Self
 from unicodedata import category
 
 from usage.horizon import ALL, COLUMNS, DATES, RATES, UNASSIGNED, Horizon, VisibleProject
-from usage.pricing import InvalidRate, Rates, plain, read_rate
+from usage.pricing import BASES, InvalidRate, Rates, plain, read_rate
 from usage.window import MOST_DAYS, Window, day_of, last_days
 
 SOURCES = (ALL, "ui", "cli", "ide", "api", UNASSIGNED)
@@ -33,6 +33,7 @@ ARGUMENTS = (
     "per_page",
     "prompt_cost",
     "completion_cost",
+    "cost",
 )
 ALONE = {"sort": ACTIVITY, "q": "", "page": "1", "per_page": SIZES[0]}
 """Arguments that can be changed without a look at the others, and their defaults."""
@@ -51,7 +52,10 @@ class InvalidScope(ValueError):
 
 @dataclass(frozen=True)
 class Scope:
-    """Everything a page can be asked: project, source, window, order, search, page and rates."""
+    """Everything a page can be asked: project, source, window, order, search, page and rates.
+
+    `basis` says by what costs are told: the rates, the price list, or whoever sent the usage.
+    """
 
     horizon: Horizon
     project: VisibleProject | None
@@ -63,6 +67,7 @@ class Scope:
     q: str = ""
     page: int = 1
     per_page: int = PAGE_SIZES[0]
+    basis: str = BASES[0]
 
     @classmethod
     def from_args(cls, args: Mapping[str, str], horizon: Horizon) -> Self:
@@ -94,6 +99,7 @@ class Scope:
             q=_search(said["q"]),
             page=_whole("page", said, 1, 1_000_000, 1),
             per_page=int(_choice("per_page", said, SIZES)),
+            basis=_choice("cost", said, BASES),
         )
 
     def to_args(self) -> dict[str, str]:
@@ -115,6 +121,7 @@ class Scope:
             "per_page": (str(self.per_page), str(PAGE_SIZES[0])),
             "prompt_cost": (plain(self.rates.prompt), plain(usual.prompt)),
             "completion_cost": (plain(self.rates.completion), plain(usual.completion)),
+            "cost": (self.basis, BASES[0]),
         }
         locked = self.horizon.locked
         return {

@@ -7,7 +7,7 @@ from flask import Blueprint, make_response
 from usage.analysis import Analysis, Part, analysis
 from usage.horizon import ALL
 from usage.leaderboard import Counts, Standing, Totals, board
-from usage.pricing import plain
+from usage.pricing import LIST, REPORTED, plain
 from usage.scope import Scope
 from views import fresh
 from views.guards import one_look, require_key, strict_scope
@@ -20,6 +20,7 @@ TOKENS = (
     "cache_write_tokens",
     "reasoning_tokens",
 )
+UNCOSTED = {LIST: "unpriced_calls", REPORTED: "unreported_calls"}
 
 
 @bp.get("/leaderboard")
@@ -33,8 +34,8 @@ def leaderboard():
         return fresh.unchanged(tag)
     shown = board(asked)
     answer = head(asked, shown.totals) | {
-        "totals": totals(shown.totals),
-        "standings": [standing(one) for one in shown.standings],
+        "totals": totals(shown.totals, asked),
+        "standings": [standing(one, asked) for one in shown.standings],
         "page": asked.page,
         "per_page": asked.per_page,
         "pages": shown.pages,
@@ -53,12 +54,12 @@ def user(username: str):
 def person(scope: Scope, person: Analysis) -> dict:
     """One person's numbers in a scope."""
     return head(scope, person.totals) | {
-        "standing": standing(person.standing),
-        "by_source": parts("source", person.by_source),
-        "by_provider": parts("provider", person.by_provider),
-        "by_model": parts("model", person.by_model),
-        "by_test_type": parts("test_type", person.by_test_type),
-        "by_day": parts("day", person.by_day),
+        "standing": standing(person.standing, scope),
+        "by_source": parts("source", person.by_source, scope),
+        "by_provider": parts("provider", person.by_provider, scope),
+        "by_model": parts("model", person.by_model, scope),
+        "by_test_type": parts("test_type", person.by_test_type, scope),
+        "by_day": parts("day", person.by_day, scope),
     }
 
 
@@ -79,28 +80,34 @@ def head(scope: Scope, totals: Totals) -> dict:
             "prompt": plain(scope.rates.prompt),
             "completion": plain(scope.rates.completion),
         },
-    }
+    } | ({"basis": scope.basis} if scope.basis in UNCOSTED else {})
 
 
-def totals(values: Totals) -> dict:
+def totals(values: Totals, scope: Scope) -> dict:
     """The whole scope, however many rows of it are shown."""
-    return {"users": values.users} | counts(values)
+    return {"users": values.users} | counts(values, scope)
 
 
-def standing(one: Standing) -> dict:
+def standing(one: Standing, scope: Scope) -> dict:
     """A row of the table."""
     named = {"rank": one.rank, "username": one.username, "display_name": one.display_name}
-    return named | counts(one)
+    return named | counts(one, scope)
 
 
-def parts(name: str, found: Iterable[Part]) -> list[dict]:
+def parts(name: str, found: Iterable[Part], scope: Scope) -> list[dict]:
     """A breakdown; what an event did not say is null."""
-    return [{name: str(part.key or "") or None} | counts(part.counts) for part in found]
+    return [{name: str(part.key or "") or None} | counts(part.counts, scope) for part in found]
 
 
-def counts(values: Counts) -> dict:
-    """The counters; calls whose usage nobody reported are named only where there are any."""
+def counts(values: Counts, scope: Scope) -> dict:
+    """The counters; calls of unknown usage or cost are named only where there are any.
+
+    A cost that nothing is known of is null.
+    """
     unknown = {"unknown_calls": values.unknown_calls} if values.unknown_calls else {}
+    if values.uncosted_calls:
+        unknown[UNCOSTED[scope.basis]] = values.uncosted_calls
     tokens = {name: getattr(values, name) for name in TOKENS}
     called = {"calls": values.calls, "failed_calls": values.failed_calls}
-    return called | unknown | tokens | {"cost": plain(values.cost)}
+    cost = None if values.cost is None else plain(values.cost)
+    return called | unknown | tokens | {"cost": cost}

@@ -19,7 +19,7 @@ from views.guards import note, require_board, require_session, scope
 bp = Blueprint("exports", __name__)
 FORM = "<any(csv, json, tsv):form>"
 TYPES = {"csv": "text/csv", "json": "application/json", "tsv": "text/tab-separated-values"}
-COUNTERS = ("calls", "failed_calls", "unknown_calls", *api.TOKENS, "cost")
+COUNTERS = ("calls", "failed_calls", "unknown_calls", *api.TOKENS, "cost", "uncosted_calls")
 STANDING = ("rank", "username", "display_name", *COUNTERS)
 LISTS = ("source", "provider", "model", "test_type", "day")
 PEOPLE = ("most_active", "newcomers", "quiet")
@@ -33,8 +33,9 @@ def leaderboard(form: str):
     asked = scope()
     shown = board(asked.whole())
     if form == "json":
-        head = _head(asked, shown.totals) | {"totals": api.totals(shown.totals)}
-        pieces = export.json_text(head, "standings", map(api.standing, shown.standings))
+        head = _head(asked, shown.totals) | {"totals": api.totals(shown.totals, asked)}
+        rows = (api.standing(one, asked) for one in shown.standings)
+        pieces = export.json_text(head, "standings", rows)
     else:
         pieces = _table(form, STANDING, map(_standing, shown.standings), asked, shown.totals)
     return _file(Response(pieces, mimetype=TYPES[form]), "leaderboard", asked)
@@ -138,7 +139,7 @@ def _table(
         return export.csv_text(header, rows, tabs=True)
     head = _head(asked, totals)
     rates = {f"{name}_rate": rate for name, rate in head["rates"].items()}
-    stamp = head["scope"] | rates
+    stamp = head["scope"] | {"basis": asked.basis} | rates
     return export.csv_text((*header, *stamp), ({**row, **stamp} for row in rows))
 
 

@@ -11,6 +11,7 @@ from models import db
 from usage import bulk
 from usage.bulk import ROWS_AT_ONCE
 from usage.ingest.event import Event
+from usage.price_book import Book
 from usage.rollups import TOKENS, TOKENS_OF, DayKey, among
 
 WORDS = ("source", "provider", "model", "test_type")
@@ -38,6 +39,7 @@ class Call(NamedTuple):
     cache_write_tokens: int
     reasoning_tokens: int
     cost_nanodollars: int | None
+    list_nanodollars: int | None
     failed: bool
     usage_known: bool
     calls: int
@@ -53,6 +55,12 @@ class Call(NamedTuple):
     def key(self) -> DayKey:
         """The daily row that it counts in."""
         return DayKey.of(self)
+
+    @property
+    def billed(self) -> tuple:
+        """All that its list cost comes from."""
+        numbers = (getattr(self, name) for name in NUMBERS)
+        return self.provider, self.model, self.time, *numbers
 
     @property
     def answered(self) -> bool:
@@ -75,8 +83,8 @@ FIELDS = tuple(Stored._meta.sorted_fields)
 IDENTITY = (Stored.user, Stored.event_id)
 
 
-def told(event: Event, call: Identity, project_id: int, day: date) -> Call:
-    """The row that an event makes by itself."""
+def told(event: Event, call: Identity, project_id: int, day: date, book: Book) -> Call:
+    """The row that an event makes by itself, at the list prices of the book."""
     cost = event.cost_usd
     return Call(
         *call,
@@ -86,6 +94,7 @@ def told(event: Event, call: Identity, project_id: int, day: date) -> Call:
         *(event.source, event.provider, event.model, event.test_type),
         *TOKENS_OF(event),
         None if cost is None else round(cost * 10**9),
+        book.nanodollars(event),
         event.failed,
         event.usage_known,
         event.calls,
@@ -114,6 +123,14 @@ def grown(earlier: Call, later: Call) -> Call:
 def united(one: Call, other: Call) -> Call:
     """What two rows that turn out to be one call come to, under the name of the first."""
     return grown(one, other) if other.worth > one.worth else _filled(one, other)
+
+
+def priced(call: Call, tellings: Iterable[Call], book: Book) -> Call:
+    """A call with its list cost after these came together, told anew only if it has to be."""
+    for told in tellings:
+        if told.billed == call.billed:
+            return call._replace(list_nanodollars=told.list_nanodollars)
+    return call._replace(list_nanodollars=book.nanodollars(call))
 
 
 def _filled(call: Call, other: Call) -> Call:

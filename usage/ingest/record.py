@@ -8,12 +8,13 @@ from functools import reduce
 from typing import NamedTuple
 
 from models import UNASSIGNED
-from usage import changes, retention, rollups
+from usage import changes, prices, retention, rollups
 from usage.ingest import buckets, calls, identity, one_person, same_call, turns
 from usage.ingest.calls import Call, Identity
 from usage.ingest.event import NOBODY, Event
 from usage.ingest.one_person import People
 from usage.ingest.same_call import Places
+from usage.price_book import Book
 from usage.rollups import DayKey, Delta
 from usage.window import day_of
 
@@ -94,8 +95,9 @@ def _record_open(
     found = same_call.places([(users[event.user].id, event) for event in events], nobody)
     if found.one_with and not alone:
         raise turns.NotAlone
-    tellings = _tellings(events, found, timezone, now)
-    stored = _store(tellings, found)
+    book = prices.book()
+    tellings = _tellings(events, found, timezone, now, book)
+    stored = _store(tellings, found, book)
     same_call.claim(found)
     copies = one_person.copies(people, _touched(stored)) if people else []
     flipped = _count(stored, people, copies)
@@ -103,19 +105,19 @@ def _record_open(
 
 
 def _tellings(
-    events: Sequence[Event], found: Places, timezone: str, now: datetime
+    events: Sequence[Event], found: Places, timezone: str, now: datetime, book: Book
 ) -> list[Telling]:
     projects = identity.projects({event.project for event in events}, timezone, now)
     tellings = []
     for event, call in zip(events, found.calls, strict=True):
         project = projects.get(event.project)
         day = day_of(event.time, project.timezone if project else timezone)
-        row = calls.told(event, call, project.id if project else UNASSIGNED, day)
+        row = calls.told(event, call, project.id if project else UNASSIGNED, day, book)
         tellings.append(Telling(row, event.replaces))
     return tellings
 
 
-def _store(tellings: Sequence[Telling], found: Places) -> Stored:
+def _store(tellings: Sequence[Telling], found: Places, book: Book) -> Stored:
     """Insert the calls that are new, and let what is known grow by what says more."""
     told: dict[Identity, list[Telling]] = defaultdict(list)
     for one, telling in zip(found.calls, tellings, strict=True):
@@ -130,12 +132,15 @@ def _store(tellings: Sequence[Telling], found: Places) -> Stored:
         first, *more = told[one]
         call = _after(first.call, more)
         firsts[one] = reduce(calls.united, [*others[one], call]) if one in others else call
+        if more or one in others:
+            firsts[one] = calls.priced(firsts[one], others.get(one, ()), book)
     new = calls.insert(list(firsts.values()))
     olds = calls.read(told.keys() - new, lock=True)
     changed = []
     for one, old in olds.items():
         call = _after(reduce(calls.united, others.get(one, ()), old), told[one])
         if call != old:
+            call = calls.priced(call, [old, *others.get(one, ())], book)
             changed.append((old, call))
     calls.rewrite(call for _, call in changed)
     return Stored([firsts[one] for one in sorted(new)], changed, gone, set(others))
