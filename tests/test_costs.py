@@ -1,12 +1,13 @@
 """Costs by the list and as reported: fixed when recorded, added up, unknown where unknown."""
 
+import re
 from decimal import Decimal
 
 import pytest
-from conftest import NOW, days_ago
+from conftest import NOW, ON_ONE_DATABASE, days_ago
 
-from models import DailyUsage, Event
-from usage import prices
+from models import AuditEntry, DailyUsage, Event, Price
+from usage import cli_prices, prices, repricing
 from usage.ingest import event
 from usage.ingest.record import record
 from usage.rollups import rebuild, verify
@@ -140,3 +141,84 @@ def test_prices_are_read_anew_only_after_a_change(make_usage):
     assert prices.book() is not before
     make_usage("vera", provider="anthropic", model="sonnet")
     assert counted("unpriced_calls") == 1
+
+
+def test_the_list_that_comes_along_is_seeded_once_and_synced_when_asked(run):
+    cli_prices.seed_if_empty()
+    version = prices.listed().version
+    cli_prices.seed_if_empty()
+
+    assert prices.listed().version == version
+    assert prices.listed().source == "genai-prices 0.2.3"
+    assert Price.select().count() > 2000
+    Price.update(prompt="77").where(Price.model == "gpt-4.1").execute()
+    Price.delete().where(Price.model == "gpt-4.1-mini").execute()
+    prices.set_price("openai", "gpt-4.1-nano", RATES)
+    code, out, _ = run("prices", "sync")
+    assert code == 0
+    assert re.fullmatch(r"The list is that of genai-prices 0.2.3: \d+ prices are .*\n", out)
+    assert not Price.select().where(Price.prompt == "77").exists()
+    assert Price.select().where(Price.own).count() == 1
+
+
+def test_prices_are_set_listed_and_removed_on_the_command_line(run):
+    rates = ("2.5", "10", "--cache-read", "0.25", "--from", "2026-06-01", "--above", "200000")
+    words = "prompt 2.50, completion 10.00, cache read 0.25, from 2026-06-01"
+    words += ", above 200,000 prompt tokens"
+
+    told = f"The price of OpenAI GPT-5*: {words}.\n"
+    assert run("prices", "set", "OpenAI", "GPT-5*", *rates) == (0, told, "")
+    assert run("prices", "list", "gpt", "open")[1] == f"openai gpt-5*: {words} (own)\n"
+    assert run("prices", "list", "claude")[1] == ""
+    assert run("prices", "remove", "openai", "gpt-5*")[0] == 1
+    assert run("prices", "remove", "openai", "gpt-5*", *rates[4:])[0] == 0
+    assert not Price.select().exists()
+    assert [one.action for one in AuditEntry] == ["price set", "price removed"]
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (("openai", "", "1", "2"), "The model must be a name"),
+        (("openai", "*", "1", "2"), "The model must be a name"),
+        (("openai", "g*t", "1", "2"), "The model must be a name"),
+        (("openai", "gpt", "", "2"), "A price needs a prompt and a completion rate."),
+        (("openai", "gpt", "1", "x"), "The completion rate must be a number, 0 or more"),
+        (("openai", "gpt", "10001", "2"), "The prompt rate must be at most 10,000."),
+        (("openai", "gpt", "1", "2", "--cache-read", "x"), "The cache read rate must be a"),
+        (("openai", "gpt", "1", "2", "--above", "-1"), "The prompt tokens must be a whole"),
+        (("o" * 201, "gpt", "1", "2"), "The provider must be at most 200 characters."),
+    ],
+)
+def test_a_price_that_can_not_be_says_why(run, args, sentence):
+    code, out, told = run("prices", "set", *args)
+
+    assert (code, out) == (1, "")
+    assert told.startswith(f"Error: {sentence}")
+    assert not Price.select().exists()
+
+
+def test_history_is_priced_again_only_when_asked_and_only_those_days(run, make_usage, monkeypatch):
+    monkeypatch.setattr(repricing, "EVENTS_AT_ONCE", 3)
+    for age in (4, 3, 2, 1):
+        make_usage("vera", day=days_ago(age), calls=4, provider="anthropic", model="sonnet")
+    make_usage("max", day=days_ago(2), model="new")
+    make_usage("max", day=days_ago(2), provider="anthropic", model="sonnet", failed=True)
+    prices.set_price("anthropic", "sonnet", RATES)
+    assert counted("list_nanodollars") == 0
+
+    days = ("--from", days_ago(3), "--to", days_ago(2))
+    told = f"Priced 10 calls of {days_ago(3)} to {days_ago(2)} again; the cost of 8 changed.\n"
+    assert run("prices", "recompute", *days) == (0, told, "")
+
+    assert counted("list_nanodollars") == 8 * 4_500_000
+    assert counted("unpriced_calls") == 9
+    assert verify() == []
+    assert run("prices", "recompute", *days)[1].endswith("the cost of 0 changed.\n")
+    prices.remove("anthropic", "sonnet")
+    run("prices", "recompute", *days)
+    assert counted("list_nanodollars") == 0
+    assert verify() == []
+    assert [one.action for one in AuditEntry] == ["list costs recomputed"] * 3
+    assert run("prices", "recompute", "--from", "2026-11-22", "--to", "2026-11-21")[0] == 1

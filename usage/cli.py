@@ -15,6 +15,7 @@ from usage.cli_growth import copy_to, distribute
 from usage.cli_import import import_files, now, plainly, slug_of
 from usage.cli_notices import send_digest, send_notices
 from usage.cli_people import show_audit, user
+from usage.cli_prices import price, seed_if_empty
 from usage.cli_projects import project
 from usage.cli_prune import prune
 from usage.daily import any_usage
@@ -24,7 +25,8 @@ from usage.settings import Settings
 def register(group: click.Group, settings: Settings, scripts: Path) -> None:
     """Add the commands; each gets the settings as its object."""
     own = (load_demo, key, rebuild, verify, prune, backup, copy_to, distribute)
-    commands = (*own, import_files, user, project, grant, show_audit, send_notices, send_digest)
+    others = (user, project, price, grant, show_audit, send_notices, send_digest)
+    commands = (*own, import_files, *others)
     for command, needs in (*((command, settings) for command in commands), (migrate, scripts)):
         # A copy: another app in this process has settings of its own.
         mine = copy(command)
@@ -36,8 +38,9 @@ def register(group: click.Group, settings: Settings, scripts: Path) -> None:
 @click.pass_obj
 @plainly
 def migrate(scripts: Path) -> None:
-    """Bring the database's tables up to date."""
+    """Bring the database's tables up to date, and give a new board its price list."""
     done = migrations.run(db, str(scripts))
+    seed_if_empty()
     click.echo(f"Applied {', '.join(done)}." if done else "The database is up to date.")
 
 

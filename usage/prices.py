@@ -105,8 +105,7 @@ def set_price(
             .execute()
         )
         _changed()
-    told = ", ".join(f"{name.replace('_', ' ')} {values[name]}" for name in RATES if values[name])
-    return f"{told}{since(key['start'])}{f', above {above:,} prompt tokens' if above else ''}"
+    return in_words(Price(**key, **values))
 
 
 def remove(provider: str, model: str, start: date | None = None, above: int = 0) -> None:
@@ -128,9 +127,17 @@ def page(q: str = "", page: int = 1, per_page: int = 50) -> tuple[list[Price], i
     return list(query.order_by(*order).paginate(page, per_page)), query.count()
 
 
-def since(start: date) -> str:
-    """From when on a price holds, in words; "" where it always did."""
-    return f" from {start}" if start != ALWAYS else ""
+def in_words(price: Price) -> str:
+    """The rates of a price, and when they hold."""
+    rates = {name: getattr(price, name) for name in RATES}
+    told = [f"{name.replace('_', ' ')} {rate}" for name, rate in rates.items() if rate]
+    return ", ".join([*told, *conditions(price)])
+
+
+def conditions(price: Price) -> list[str]:
+    """From when on and for which prompts a price holds; empty for ever and all."""
+    start = [f"from {price.start}"] if price.start != ALWAYS else []
+    return [*start, *([f"above {price.above:,} prompt tokens"] if price.above else [])]
 
 
 def read_day(text: str) -> date | None:
