@@ -1,5 +1,6 @@
 """One user's breakdowns in a scope; every list adds up to the user's standing."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -9,7 +10,7 @@ from peewee import fn
 
 from models import DailyUsage, User
 from usage import accounts, naming
-from usage.daily import cost_of, in_scope, sums, within_locks
+from usage.daily import Uncosted, cost_of, in_scope, sums, within_locks
 from usage.horizon import NotVisible
 from usage.leaderboard import Counts, Standing, Totals, rank_of, totals_of, veiled
 from usage.rollups import COUNTERS
@@ -36,6 +37,7 @@ class Analysis:
     by_model: list[Part]
     by_test_type: list[Part]
     by_day: list[Part]
+    uncosted: list[Uncosted]
     first_seen: datetime | None
     last_seen: datetime | None
 
@@ -80,6 +82,7 @@ def analysis(scope: Scope, username: str) -> Analysis:
         by_provider=parts(rows, 2, scope),
         by_model=parts(rows, 3, scope),
         by_test_type=parts(rows, 4, scope),
+        uncosted=_uncosted(rows, scope),
         first_seen=min((row[-2] for row in rows), default=None),
         last_seen=last_seen,
     )
@@ -154,6 +157,14 @@ def added(rows: Iterable[tuple], scope: Scope) -> Counts:
         for place in range(len(COUNTERS)):
             counters[place] += int(row[5 + place])
     return Counts(*counters, *cost_of(counters, scope))
+
+
+def _uncosted(rows: Iterable[tuple], scope: Scope) -> list[Uncosted]:
+    """The models whose calls have no cost on the scope's basis, the most calls first."""
+    missing: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        missing[row[2], row[3]] += cost_of([int(value) for value in row[5:-2]], scope)[1]
+    return [Uncosted(*names, calls) for names, calls in missing.most_common() if calls]
 
 
 def _standing(user: User, counts: Counts, rank: int | None, scope: Scope) -> Standing:

@@ -1,6 +1,7 @@
 """The daily rows that every number comes from: narrowed to a scope, and added up."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from peewee import ModelSelect, fn
 
@@ -9,6 +10,15 @@ from usage.horizon import ALL
 from usage.pricing import LIST, RATES, REPORTED
 from usage.rollups import COUNTERS
 from usage.scope import Scope
+
+
+class Uncosted(NamedTuple):
+    """A model with the number of its calls that have no cost."""
+
+    provider: str
+    model: str
+    calls: int
+
 
 PLACE = {name: place for place, name in enumerate(COUNTERS)}
 COSTS = {
@@ -30,6 +40,15 @@ def cost_of(counters: Sequence[int], scope: Scope) -> tuple[int, int]:
 def is_unknown(calls: int, picodollars: int, uncosted: int) -> bool:
     """True for the cost of calls none of which has one: that is not nothing."""
     return not picodollars and uncosted > 0 and uncosted >= calls
+
+
+def uncosted(scope: Scope) -> list[Uncosted]:
+    """The models whose calls have no cost on the scope's basis, the most calls first."""
+    missing = fn.SUM(getattr(DailyUsage, COUNTERS[COSTS[scope.basis][1]]))
+    query = DailyUsage.select(DailyUsage.provider, DailyUsage.model, missing.alias("calls"))
+    query = in_scope(query, scope).group_by(DailyUsage.provider, DailyUsage.model)
+    found = [Uncosted(*names, int(calls)) for *names, calls in query.having(missing > 0).tuples()]
+    return sorted(found, key=lambda one: (-one.calls, one.model, one.provider))
 
 
 def any_usage(project_id: int | None = None) -> bool:

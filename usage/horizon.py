@@ -11,7 +11,7 @@ UNASSIGNED = "unassigned"
 COLUMNS = ("calls", "prompt_tokens", "completion_tokens", "cost")
 """What a viewer may see of a row, and sort by."""
 DATES = ("days", "from", "to")
-RATES = ("prompt_cost", "completion_cost")
+RATES = ("prompt_cost", "completion_cost", "cost")
 TOKENS = ("prompt_tokens", "completion_tokens")
 
 

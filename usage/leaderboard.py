@@ -9,7 +9,7 @@ from unicodedata import normalize
 
 from models import DailyUsage
 from usage import naming, warm
-from usage.daily import cost_of, is_unknown
+from usage.daily import Uncosted, cost_of, is_unknown, uncosted
 from usage.names import Name
 from usage.pricing import dollars
 from usage.ranking import Key, Order
@@ -81,7 +81,10 @@ class Totals(Counts):
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One page of the ranked table; `least_users` when there are too few people to show any."""
+    """One page of the ranked table; `least_users` when there are too few people to show any.
+
+    `uncosted` are the models whose calls have no cost on the scope's basis.
+    """
 
     standings: list[Standing]
     totals: Totals
@@ -89,6 +92,7 @@ class Board:
     pages: int
     most_tokens: int
     least_users: int
+    uncosted: Sequence[Uncosted] = ()
 
 
 MEASURES: Mapping[str, Callable[[int, int, int, int], tuple[int, ...]]] = {
@@ -112,7 +116,7 @@ def board(scope: Scope) -> Board:
         found = ranking.search(scope.q) if scope.q else ranking.people
         start = (scope.page - 1) * scope.per_page
         page = found[start : start + scope.per_page]
-        return Board(
+        shown = Board(
             standings=list(ranking.rows(page)),
             totals=ranking.totals,
             found=len(found),
@@ -120,6 +124,7 @@ def board(scope: Scope) -> Board:
             most_tokens=ranking.most_tokens,
             least_users=0 if ranking.totals.users else naming.least_users(scope),
         )
+    return replace(shown, uncosted=uncosted(scope)) if shown.totals.uncosted_calls else shown
 
 
 def standings(scope: Scope) -> tuple[list[Standing], Totals]:

@@ -7,7 +7,7 @@ from datetime import date
 from peewee import Tuple, fn
 
 from models import Event, db
-from usage import prices, rollups
+from usage import changes, prices, rollups
 from usage.ingest import calls, turns
 from usage.ingest.calls import FIELDS, Call, Identity
 from usage.rollups import DayKey, Delta, among
@@ -30,7 +30,7 @@ def recompute(first: date, last: date) -> Iterator[tuple[int, int, int]]:
     for pairs in _slices(found):
         after: Identity | None = None
         while True:
-            with db.atomic():
+            with changes.noted():
                 # Nobody may change these calls, or record more of them at other prices, meanwhile.
                 turns.take(alone=True)
                 some = _calls(pairs, after)

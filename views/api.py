@@ -1,13 +1,15 @@
 """The same numbers as JSON, for keys with the scope "read"."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from flask import Blueprint, make_response
 
+from usage import prices
 from usage.analysis import Analysis, Part, analysis
 from usage.horizon import ALL
 from usage.leaderboard import Counts, Standing, Totals, board
-from usage.pricing import LIST, REPORTED, plain
+from usage.pricing import LIST, RATES, REPORTED, plain
 from usage.scope import Scope
 from views import fresh
 from views.guards import one_look, require_key, strict_scope
@@ -65,7 +67,6 @@ def person(scope: Scope, person: Analysis) -> dict:
 
 def head(scope: Scope, totals: Totals) -> dict:
     """The scope and the rates that the numbers stand for."""
-    as_of = totals.as_of.isoformat().replace("+00:00", "Z") if totals.as_of else None
     return {
         "scope": {
             "project": scope.project.slug if scope.project else ALL,
@@ -74,13 +75,26 @@ def head(scope: Scope, totals: Totals) -> dict:
             "to": scope.window.last.isoformat(),
             "days": scope.window.length,
             "timezone": scope.window.timezone,
-            "as_of": as_of,
+            "as_of": _moment(totals.as_of),
         },
         "rates": {
             "prompt": plain(scope.rates.prompt),
             "completion": plain(scope.rates.completion),
         },
-    } | ({"basis": scope.basis} if scope.basis in UNCOSTED else {})
+    } | _basis(scope)
+
+
+def _basis(scope: Scope) -> dict:
+    """What else than the rates costs are told by, and which list that is."""
+    told = {} if scope.basis == RATES else {"basis": scope.basis}
+    listed = prices.listed() if scope.basis == LIST else None
+    if listed:
+        told["prices"] = {"source": listed.source, "as_of": _moment(listed.synced_at)}
+    return told
+
+
+def _moment(value: datetime | None) -> str | None:
+    return value.isoformat().replace("+00:00", "Z") if value else None
 
 
 def totals(values: Totals, scope: Scope) -> dict:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 
 from usage.movement import Change
-from usage.pricing import plain
+from usage.pricing import LIST, RATES, REPORTED, plain
 from usage.window import Window
 
 MOST_DIGITS = 9_999_999
@@ -24,6 +24,7 @@ SOURCES = {
     "ide": "IDE",
     "api": "API",
 }
+BASES = {RATES: "Rates", LIST: "List", REPORTED: "Reported"}
 
 
 def register(app: Flask) -> None:
@@ -39,6 +40,7 @@ def register(app: Flask) -> None:
         moment,
         ago,
         source,
+        basis,
         share,
         percent,
         initials,
@@ -123,6 +125,11 @@ def ago(value: datetime, now: datetime) -> str:
 def source(value: str) -> str:
     """A source as people call it."""
     return SOURCES[value]
+
+
+def basis(value: str) -> str:
+    """What costs are told by, as people call it."""
+    return BASES[value]
 
 
 def share(part: int, whole: int) -> float:

@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 from flask import Blueprint, redirect, url_for
 
-from usage import facts, leaderboard
+from usage import facts, leaderboard, prices
+from usage.pricing import LIST
 from usage.scope import Scope
 from views import fresh
 from views.front import front_page
@@ -53,5 +54,6 @@ def surroundings(asked: Scope, users: Collection[int] = ()) -> dict:
     return {
         "scope": asked,
         "sources": facts.calls_by_source(asked, users),
+        "price_list": prices.listed() if asked.basis == LIST else None,
         **facts.facts()._asdict(),
     }

@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import models  # noqa: E402
 from app import create_app  # noqa: E402
 from browser import hostile  # noqa: E402
-from usage import accounts, projects, samples, sign_in  # noqa: E402
+from usage import accounts, cli_prices, projects, samples, sign_in  # noqa: E402
 from usage.settings import Settings  # noqa: E402
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -43,8 +43,14 @@ def load_doors() -> None:
     accounts.set_role("mt.hohen", accounts.PROJECT_ADMIN, ["checkout", "mobile"])
 
 
+def sample() -> None:
+    """The sample data, with costs of all kinds."""
+    cli_prices.seed_if_empty()
+    samples.load("UTC", NOW)
+
+
 CONTENTS = {
-    "sample": lambda: samples.load("UTC", NOW),
+    "sample": sample,
     "hostile": lambda: hostile.load(NOW),
     "empty": lambda: None,
     "doors": load_doors,
