@@ -66,11 +66,12 @@ def _row(html):
     row = {name: _number(cells[name]) for name in COLUMNS[2:5]}
     person = re.findall(r'<span class="tb-(?:name|username)">(.*?)</span>', cells["person"], re.S)
     rank = text(cells["rank"])
+    cost = re.search(r'title="\$([\d.]+)"', cells["cost"])
     return row | {
         "rank": int(rank) if rank else None,
         "name": text(person[0]),
         "username": text(person[-1]),
-        "cost": re.search(r'title="\$([\d.]+)"', cells["cost"])[1],
+        "cost": cost and cost[1],
     }
 
 

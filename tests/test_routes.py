@@ -100,6 +100,12 @@ ROUTES = {
         "/admin/projects/checkout/days",
         signed_in_get(404, super_admin=303),
     ),
+    ("GET", "/admin/prices"): ("/admin/prices", ADMIN),
+    ("POST", "/admin/prices"): ("/admin/prices", ADMIN_FORM),
+    ("POST", "/projects/<slug>/rates"): (
+        "/projects/checkout/rates",
+        signed_in_get(422, member=404) | {"admin of B": 404},
+    ),
     ("GET", "/admin/keys"): ("/admin/keys", ADMIN),
     ("POST", "/admin/keys"): ("/admin/keys", ADMIN_FORM),
     ("GET", "/admin/webhooks"): ("/admin/webhooks", ADMIN),

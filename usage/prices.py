@@ -151,6 +151,13 @@ def read_day(text: str) -> date | None:
     return found
 
 
+def read_above(text: str) -> int:
+    """Of how many prompt tokens more there must be, as typed. Raises Refused."""
+    if not (text or "0").isascii() or not (text or "0").isdigit() or len(text) > 10:
+        raise Refused(f"The prompt tokens must be a whole number up to {MOST_ABOVE:,}.")
+    return int(text or 0)
+
+
 def name_of(text: str, field: str) -> str:
     """A provider's or model's name as prices are kept under it. Raises Refused."""
     try:

@@ -24,7 +24,9 @@ from views import (
     oidc,
     overview,
     people,
+    prices,
     projects,
+    rates,
     saved_views,
     webhooks,
 )
@@ -55,6 +57,8 @@ BLUEPRINTS = (
     imports.bp,
     people.bp,
     projects.bp,
+    rates.bp,
+    prices.bp,
     keys.bp,
     webhooks.bp,
     audit.bp,

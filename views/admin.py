@@ -15,6 +15,7 @@ SECTIONS = {
     "imports.show": "Import",
     "people.index": "People",
     "projects.index": "Projects",
+    "prices.index": "Prices",
     "keys.index": "Keys",
     "grants.index": "Embeds",
     "webhooks.index": "Webhooks",

@@ -89,6 +89,11 @@ SAMPLE = {
     "admin-person": ("/admin/people/ada", None, True),
     "admin-projects": ("/admin/projects", None, True),
     "admin-project": ("/admin/projects/mobile", None, True),
+    "costs-list": ("/leaderboard?cost=list", None, False),
+    "costs-reported": ("/leaderboard?cost=reported", None, True),
+    "details-reported": ("/users/mateusz.wojcik?cost=reported", None, True),
+    "rates-to-save": ("/leaderboard?project=mobile&prompt_cost=2.50", None, False),
+    "admin-prices": ("/admin/prices?q=sonnet-4-5", None, True),
     "admin-keys": ("/admin/keys", None, True),
     "admin-audit": ("/admin/audit", None, True),
 }

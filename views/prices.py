@@ -1,0 +1,49 @@
+"""Prices: the list that list costs are told by, prices of one's own, and models without any."""
+
+from flask import Blueprint, redirect, request, url_for
+
+from usage import daily, prices
+from usage.pricing import LIST
+from usage.scope import InvalidScope, Scope
+from views.admin import PER_PAGE, address, asked, given, page_number, paged
+from views.guards import horizon, note, require_admin
+from views.responses import respond
+
+bp = Blueprint("prices", __name__, url_prefix="/admin/prices")
+
+
+@bp.get("")
+@require_admin
+def index():
+    """All prices, own ones first; models that lack one; and a form to set one."""
+    q, page = asked("q"), page_number()
+    rows, found = prices.page(q, page, PER_PAGE)
+    return respond(
+        "prices",
+        address("prices.index", q, page),
+        rows=rows,
+        listed=prices.listed(),
+        missing=daily.uncosted(Scope.from_args({"cost": LIST}, horizon())),
+        given={name: asked(name) for name in ("provider", "model")},
+        conditions=prices.conditions,
+        **paged("prices.index", found, q, page),
+    )
+
+
+@bp.post("")
+@require_admin
+def change():
+    """Set a price of the board's own, or take one back; what is recorded keeps its cost."""
+    name = given("provider"), given("model")
+    when = prices.read_day(given("start")), prices.read_above(given("above"))
+    called = " ".join(filter(None, name))
+    match request.form.get("do"):
+        case "set":
+            rates = {rate: given(rate) for rate in prices.RATES}
+            note("price set", called, prices.set_price(*name, rates, *when))
+        case "remove":
+            prices.remove(*name, *when)
+            note("price removed", called)
+        case _:
+            raise InvalidScope("do", "must be set or remove")
+    return redirect(url_for("prices.index"), 303)

@@ -1,0 +1,28 @@
+"""Rates that somebody who runs a project saves as its defaults, from where they tried them out."""
+
+from flask import Blueprint, redirect, url_for
+
+from usage import projects
+from usage.accounts import Refused
+from usage.horizon import NotVisible
+from usage.scope import Scope
+from views.admin import given
+from views.guards import horizon, note, require_board
+
+bp = Blueprint("rates", __name__)
+
+
+@bp.post("/projects/<slug>/rates")
+@require_board
+def save(slug: str):
+    """Make two rates the defaults of a project of one's own."""
+    project = horizon().project(slug)
+    if not (project and project.id):
+        raise NotVisible("There is no such project.")
+    rates = given("prompt_cost"), given("completion_cost")
+    if not all(rates):
+        raise Refused("Both rates are needed.")
+    projects.set_rates(projects.find(slug), *rates)
+    note("project changed", slug, "rates: " + " and ".join(rate or "default" for rate in rates))
+    shown = Scope.from_args({"project": slug}, horizon())
+    return redirect(url_for("leaderboard.show", **shown.to_args()), 303)
