@@ -5,9 +5,8 @@ from flask import Blueprint, redirect, request, url_for
 from usage import daily, prices
 from usage.pricing import LIST
 from usage.scope import InvalidScope, Scope
-from views.admin import PER_PAGE, address, asked, given, page_number, paged
+from views.admin import asked, given, listing
 from views.guards import horizon, note, require_admin
-from views.responses import respond
 
 bp = Blueprint("prices", __name__, url_prefix="/admin/prices")
 
@@ -16,17 +15,13 @@ bp = Blueprint("prices", __name__, url_prefix="/admin/prices")
 @require_admin
 def index():
     """All prices, own ones first; models that lack one; and a form to set one."""
-    q, page = asked("q"), page_number()
-    rows, found = prices.page(q, page, PER_PAGE)
-    return respond(
-        "prices",
-        address("prices.index", q, page),
-        rows=rows,
+    return listing(
+        "prices.index",
+        prices.page,
         listed=prices.listed(),
         missing=daily.uncosted(Scope.from_args({"cost": LIST}, horizon())),
         given={name: asked(name) for name in ("provider", "model")},
         conditions=prices.conditions,
-        **paged("prices.index", found, q, page),
     )
 
 
