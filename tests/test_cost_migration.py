@@ -41,8 +41,8 @@ def old_board(tmp_path):
     runner.up(BEFORE)
     time = models.InstantField().db_value(NOW)
     database.execute_sql(
-        "INSERT INTO users (id, username, display_name, email, role, sample, created_at, confirmed, password_hash)"
-        f" VALUES (1, 'vera', '', '', 'member', FALSE, {time}, FALSE, '')"
+        "INSERT INTO users (id, username, display_name, email, role, sample, created_at, confirmed,"
+        f" password_hash) VALUES (1, 'vera', '', '', 'member', FALSE, {time}, FALSE, '')"
     )
     for event in EVENTS:
         fields = USUAL | {"bucket": "FALSE", "counted": "TRUE", "time": time} | event

@@ -82,7 +82,7 @@ def analysis(scope: Scope, username: str) -> Analysis:
         by_provider=parts(rows, 2, scope),
         by_model=parts(rows, 3, scope),
         by_test_type=parts(rows, 4, scope),
-        uncosted=_uncosted(rows, scope),
+        uncosted=uncosted(rows, scope),
         first_seen=min((row[-2] for row in rows), default=None),
         last_seen=last_seen,
     )
@@ -159,11 +159,11 @@ def added(rows: Iterable[tuple], scope: Scope) -> Counts:
     return Counts(*counters, *cost_of(counters, scope))
 
 
-def _uncosted(rows: Iterable[tuple], scope: Scope) -> list[Uncosted]:
+def uncosted(rows: Iterable[tuple], scope: Scope) -> list[Uncosted]:
     """The models whose calls have no cost on the scope's basis, the most calls first."""
     missing: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        missing[row[2], row[3]] += cost_of([int(value) for value in row[5:-2]], scope)[1]
+        missing[row[2], row[3]] += int(cost_of(row[5 : 5 + len(COUNTERS)], scope)[1])
     return [Uncosted(*names, calls) for names, calls in missing.most_common() if calls]
 
 

@@ -124,7 +124,9 @@ def board(scope: Scope) -> Board:
             most_tokens=ranking.most_tokens,
             least_users=0 if ranking.totals.users else naming.least_users(scope),
         )
-    return replace(shown, uncosted=uncosted(scope)) if shown.totals.uncosted_calls else shown
+    # Where people are hidden, models of few of them are too.
+    told = shown.totals.uncosted_calls and not naming.least_users(scope)
+    return replace(shown, uncosted=uncosted(scope)) if told else shown
 
 
 def standings(scope: Scope) -> tuple[list[Standing], Totals]:

@@ -8,8 +8,8 @@ from peewee import Field, fn
 
 from models import DailyUsage, User
 from usage import naming
-from usage.analysis import Part, every_day, parts
-from usage.daily import in_scope, sums
+from usage.analysis import Part, every_day, parts, uncosted
+from usage.daily import Uncosted, in_scope, sums
 from usage.horizon import UNASSIGNED, VisibleProject
 from usage.leaderboard import Counts, Standing, Totals, standings
 from usage.scope import COLUMNS, Scope
@@ -47,6 +47,7 @@ class Overview:
     newcomers: list[Standing] | None
     quiet: list[Standing] | None
     least_users: int
+    uncosted: list[Uncosted]
 
     def days(self, window: Window) -> list[tuple[date, int, int, int]]:
         """Calls, prompt and completion tokens of every day in the window, quiet ones too."""
@@ -78,6 +79,8 @@ def overview(scope: Scope) -> Overview:
         newcomers=_only(people, earlier) if compared else None,
         quiet=_only(earlier, people) if compared else None,
         least_users=hidden,
+        # Of models of few people nothing is told either.
+        uncosted=[] if naming.least_users(scope) else uncosted(rows, scope),
     )
 
 

@@ -74,14 +74,19 @@ def _overview(asked: Scope, found: Overview) -> dict:
     past = found.before and {
         "from": window.first.isoformat(),
         "to": window.last.isoformat(),
-        "totals": api.totals(found.before),
+        "totals": api.totals(found.before, asked),
     }
     people = {name: getattr(found, name) for name in PEOPLE}
     return {
-        "totals": api.totals(found.totals),
+        "totals": api.totals(found.totals, asked),
         "before": past,
-        **{f"by_{by}": api.parts(by, _named(asked, found, by)) for by in ("project", *LISTS)},
-        **{name: some and [api.standing(one) for one in some] for name, some in people.items()},
+        **{
+            f"by_{by}": api.parts(by, _named(asked, found, by), asked) for by in ("project", *LISTS)
+        },
+        **{
+            name: some and [api.standing(one, asked) for one in some]
+            for name, some in people.items()
+        },
     }
 
 

@@ -69,9 +69,9 @@ def _changes(found: Overview) -> dict[str, Change]:
     if not found.before:
         return {}
     now, before = found.totals, found.before
-    moved = {
-        name: change(getattr(now, name), getattr(before, name), before.calls) for name in NUMBERS
-    }
+    pairs = {name: (getattr(now, name), getattr(before, name)) for name in NUMBERS}
+    # What is unknown moves nowhere.
+    moved = {n: change(*pair, before.calls) for n, pair in pairs.items() if None not in pair}
     # Of people there are few: a percentage of them says less than their number.
     return moved | {"users": replace(moved["users"], percent=None)}
 
