@@ -10,9 +10,10 @@ from peewee import fn
 
 from models import DailyUsage, User
 from usage import accounts, naming
+from usage.counts import Counts, Standing, Totals
 from usage.daily import Uncosted, cost_of, in_scope, sums, within_locks
 from usage.horizon import NotVisible
-from usage.leaderboard import Counts, Standing, Totals, rank_of, totals_of, veiled
+from usage.leaderboard import rank_of, totals_of, veiled
 from usage.rollups import COUNTERS
 from usage.scope import Scope
 from usage.window import MOST_DAYS, Window

@@ -9,8 +9,9 @@ from models import Budget, User, db
 from usage import accounts, naming
 from usage.accounts import Refused, find_person
 from usage.analysis import analysis
+from usage.counts import Counts
 from usage.horizon import ALL, Horizon, NotVisible, VisibleProject
-from usage.leaderboard import Counts, totals_of
+from usage.leaderboard import totals_of
 from usage.pricing import InvalidRate, plain, read_rate
 from usage.scope import Scope
 from usage.window import day_of, days_of_month, month_so_far

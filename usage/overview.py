@@ -9,9 +9,10 @@ from peewee import Field, fn
 from models import DailyUsage, User
 from usage import naming
 from usage.analysis import Part, every_day, parts, uncosted
+from usage.counts import Counts, Standing, Totals
 from usage.daily import Uncosted, in_scope, sums
 from usage.horizon import UNASSIGNED, VisibleProject
-from usage.leaderboard import Counts, Standing, Totals, standings
+from usage.leaderboard import standings
 from usage.scope import COLUMNS, Scope
 from usage.window import MOST_DAYS, Window, last_days
 

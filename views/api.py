@@ -7,8 +7,9 @@ from flask import Blueprint, make_response
 
 from usage import prices
 from usage.analysis import Analysis, Part, analysis
+from usage.counts import Counts, Standing, Totals
 from usage.horizon import ALL
-from usage.leaderboard import Counts, Standing, Totals, board
+from usage.leaderboard import board
 from usage.pricing import LIST, RATES, REPORTED, plain
 from usage.scope import Scope
 from views import fresh

@@ -8,8 +8,9 @@ from flask import Blueprint, Response, jsonify, request
 from usage import export
 from usage import overview as whole
 from usage.analysis import Analysis, Part, analysis
+from usage.counts import Counts, Standing, Totals
 from usage.horizon import UNASSIGNED
-from usage.leaderboard import Counts, Standing, Totals, board
+from usage.leaderboard import board
 from usage.overview import Overview
 from usage.scope import Scope
 from views import api
