@@ -158,8 +158,8 @@ class _Ranking:
 
         def key(person: int) -> tuple:
             row = tally.people[person]
-            calls, (cost, uncosted) = row[CALLS], cost_of(row, scope)
-            cost = -1 if is_unknown(calls, cost, uncosted) else cost
+            calls, (cost, missing) = row[CALLS], cost_of(row, scope)
+            cost = -1 if is_unknown(calls, cost, missing) else cost
             measured = measure(calls, row[PROMPT], row[COMPLETION], cost)
             return *[sign * value for value in measured], name(person).username
 
