@@ -53,12 +53,17 @@ def book() -> Book:
     """The prices as this transaction sees them; read anew only after somebody changed them."""
     global _kept
     kept = _kept
-    version = next((version for (version,) in bulk.run(_version, (PriceList.id,), [(ONLY,)])), None)
-    if version != kept.version:
+    newest = version()
+    if newest != kept.version:
         prices = Price.select(*COLUMNS).order_by(Price.id).tuples()
         providers = PriceProvider.select(*PROVIDER).order_by(PriceProvider.place).tuples()
-        _kept = kept = Kept(version, read(prices, providers))
+        _kept = kept = Kept(newest, read(prices, providers))
     return kept.book
+
+
+def version() -> int | None:
+    """Which version of the list this transaction sees: another one after every change."""
+    return next((one for (one,) in bulk.run(_version, (PriceList.id,), [(ONLY,)])), None)
 
 
 def listed() -> PriceList | None:

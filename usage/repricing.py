@@ -7,7 +7,7 @@ from datetime import date
 from peewee import Tuple, fn
 
 from models import Event, db
-from usage import changes, prices, rollups
+from usage import changes, prices, retention, rollups
 from usage.ingest import calls, turns
 from usage.ingest.calls import FIELDS, Call, Identity
 from usage.rollups import DayKey, Delta, among
@@ -19,11 +19,12 @@ Pair = tuple[int, date]
 
 
 def recompute(first: date, last: date) -> Iterator[tuple[int, int, int]]:
-    """Price all calls of these days again; after each slice, how many are done, of all, changed.
+    """Price the kept calls of these days again; after each slice, how many are done, of all, new.
 
     Each slice is whole: interrupted, nothing is lost, and it can be run again.
     """
     days = Event.select(Event.user, Event.day, fn.COUNT(Event.event_id))
+    first = max(first, retention.kept_from())
     days = days.where(Event.day.between(first, last)).group_by(Event.user, Event.day)
     found = list(days.order_by(Event.user, Event.day).tuples())
     done, total, changed = 0, sum(count for *_, count in found), 0

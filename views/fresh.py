@@ -7,7 +7,8 @@ from pathlib import Path
 
 from flask import Flask, Response, current_app, g, make_response, request
 
-from usage import facts
+from usage import facts, prices
+from usage.pricing import LIST
 from usage.scope import Scope
 from views.format import ago
 from views.responses import NEGOTIATED_ON
@@ -37,6 +38,7 @@ def tag(asked: Scope) -> str:
         (type(g.viewer).__name__, g.viewer.id, g.get("role"), bool(g.get("session"))),
         # But for the moment that they are asked in.
         replace(asked, horizon=replace(asked.horizon, now=EPOCH)),
+        prices.version() if asked.basis == LIST else None,
         content,
         content.newest and ago(content.newest, asked.horizon.now),
     )
