@@ -16,8 +16,7 @@ bp = Blueprint("rates", __name__)
 @require_board
 def save(slug: str):
     """Make two rates the defaults of a project of one's own."""
-    project = horizon().project(slug)
-    if not (project and project.id):
+    if slug not in {project.slug for project in horizon().projects}:
         raise NotVisible("There is no such project.")
     rates = given("prompt_cost"), given("completion_cost")
     if not all(rates):
