@@ -275,10 +275,10 @@ class Price(Table):
     """What a model's tokens cost from a day of UTC on, where a prompt has more tokens than `above`.
 
     Rates are USD per 1M tokens, "" where there is none of its own. `rule` tells which names stand
-    for the model: see usage.price_book. What the board's own people set wins over what is seeded.
+    for the model: see usage.price_book. What the board's own people set wins over what is seeded,
+    of which the first in order of `place` that fits is meant.
     """
 
-    id = BigAutoField()
     provider = TextField()
     model = TextField()
     start = DateField()
@@ -290,10 +290,11 @@ class Price(Table):
     cache_read = TextField(default="")
     cache_write = TextField(default="")
     reasoning = TextField(default="")
+    place = BigIntegerField(default=0)
 
     class Meta:
         table_name = "prices"
-        indexes = ((("provider", "model", "start", "above", "own"), True),)
+        primary_key = CompositeKey("provider", "model", "start", "above", "own")
 
 
 class PriceProvider(Table):

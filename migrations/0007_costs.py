@@ -1,6 +1,6 @@
 """Costs by the price list and as reported, beside those at the two rates; the list itself."""
 
-from peewee import BigAutoField, BigIntegerField, BooleanField, DateField, Model, TextField
+from peewee import BigIntegerField, BooleanField, CompositeKey, DateField, Model, TextField
 
 # No call had a list price yet. Calls that say no cost are counted, so that 0 isn't taken for it.
 REPORTED = """
@@ -36,7 +36,6 @@ def up(migrator, db):
 
 def define(db):
     class Price(Model):
-        id = BigAutoField()
         provider = TextField()
         model = TextField()
         start = DateField()
@@ -48,11 +47,12 @@ def define(db):
         cache_read = TextField()
         cache_write = TextField()
         reasoning = TextField()
+        place = BigIntegerField()
 
         class Meta:
             database = db
             table_name = "prices"
-            indexes = ((("provider", "model", "start", "above", "own"), True),)
+            primary_key = CompositeKey("provider", "model", "start", "above", "own")
 
     class PriceProvider(Model):
         provider = TextField(primary_key=True)

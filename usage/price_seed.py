@@ -24,7 +24,8 @@ def seed() -> Seed:
     """All of the package's prices: those of each model from each start on, above each threshold."""
     # It takes half a second and 20 MB that no server needs.
     providers = import_module("genai_prices.data").providers
-    prices = [row for provider in providers for row in _prices(provider)]
+    found = (row for provider in providers for row in _prices(provider))
+    prices = [(*row, place) for place, row in enumerate(found)]
     known = [_provider(place, one) for place, one in enumerate(providers)]
     return Seed(f"{PACKAGE} {version(PACKAGE)}", prices, known)
 

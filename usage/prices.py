@@ -17,9 +17,8 @@ from usage.pricing import InvalidRate, ListRates, plain, read_rate
 
 ONLY = 1
 RATES = ("prompt", "completion", "cache_read", "cache_write", "reasoning")
-COLUMNS = tuple(
-    getattr(Price, name) for name in ("provider", "model", "start", "above", "own", "rule", *RATES)
-)
+KEY = ("provider", "model", "start", "above", "own")
+COLUMNS = tuple(getattr(Price, name) for name in (*KEY, "rule", *RATES, "place"))
 PROVIDER = (
     PriceProvider.provider,
     PriceProvider.place,
@@ -55,7 +54,7 @@ def book() -> Book:
     kept = _kept
     newest = version()
     if newest != kept.version:
-        prices = Price.select(*COLUMNS).order_by(Price.id).tuples()
+        prices = Price.select(*COLUMNS).order_by(Price.place).tuples()
         providers = PriceProvider.select(*PROVIDER).order_by(PriceProvider.place).tuples()
         _kept = kept = Kept(newest, read(prices, providers))
     return kept.book
@@ -104,7 +103,7 @@ def set_price(
         (
             Price.insert(own=True, **key, **values)
             .on_conflict(
-                conflict_target=(Price.provider, Price.model, Price.start, Price.above, Price.own),
+                conflict_target=COLUMNS[: len(KEY)],
                 update=values,
             )
             .execute()
@@ -192,7 +191,7 @@ def _changed(**values: object) -> None:
 
 def read(prices: Iterable[tuple], providers: Iterable[tuple]) -> Book:
     """The book of these rows, as COLUMNS and PROVIDER name them."""
-    lines = (Line(*row[:5], json.loads(row[5]), ListRates.of(*row[6:])) for row in prices)
+    lines = (Line(*row[:5], json.loads(row[5]), ListRates.of(*row[6:-1])) for row in prices)
     return Book(lines, (Provider(name, *map(json.loads, rest)) for name, _, *rest in providers))
 
 
