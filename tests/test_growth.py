@@ -91,13 +91,16 @@ def test_the_copy_is_the_board_row_by_row_and_goes_on_as_one(run, target, there)
 
 
 @ON_ONE_DATABASE
-def test_interrupted_it_goes_on_and_follows_what_changed_meanwhile(run, target, there, monkeypatch):
+@pytest.mark.parametrize(("table", "step"), [("events", 2), ("daily_usage", 1)])
+def test_interrupted_it_goes_on_and_follows_what_changed_meanwhile(
+    run, target, there, monkeypatch, table, step
+):
     fill()
-    insert, calls = copying._insert, []
+    insert, steps = copying._insert, []
 
     def fail(database, layout, rows):
-        calls.append(layout.name)
-        if calls.count("events") == 2:
+        steps.append(layout.name)
+        if steps.count(table) == step:
             raise KeyboardInterrupt
         insert(database, layout, rows)
 
@@ -106,12 +109,19 @@ def test_interrupted_it_goes_on_and_follows_what_changed_meanwhile(run, target, 
     monkeypatch.setattr(copying, "_insert", insert)
     record([call(0, project="other"), call(30)], "UTC", NOW)
     people.part("vm")
+    people.merge("max", "vera", NOW)
     Stored.delete().where(Stored.event_id == "call-1").execute()
 
     copied(run, target)
     rows = everything()
     there()
     assert everything() == rows
+
+
+@ON_ONE_DATABASE
+def test_a_table_comes_after_those_that_its_rows_stand_for():
+    for place, table in enumerate(TABLES):
+        assert {field.rel_model for field in table._meta.refs} <= set(TABLES[:place])
 
 
 @ON_ONE_DATABASE

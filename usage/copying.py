@@ -158,9 +158,8 @@ def _mend_table(target: Database, layout: Layout, progress: Progress) -> int:
         known = {} if empty else layout.at(target, [row[: layout.keys] for row in some])
         wrong = [row for row in some if known.get(row[: layout.keys]) != row]
         with target.atomic():
-            if stale := [row[: layout.keys] for row in wrong if row[: layout.keys] in known]:
-                _delete(target, layout, stale)
-            _insert(target, layout, wrong)
+            _update(target, layout, [row for row in wrong if row[: layout.keys] in known])
+            _insert(target, layout, [row for row in wrong if row[: layout.keys] not in known])
         mended += len(wrong)
         progress(layout.name, len(some))
     return mended
@@ -181,10 +180,22 @@ def _drop_surplus(target: Database, layout: Layout) -> int:
 
 
 def _insert(target: Database, layout: Layout, rows: Sequence[Row]) -> None:
+    if not rows:
+        return
     text = f"COPY {layout.name} ({', '.join(layout.columns)}) FROM STDIN"
     with target.cursor() as cursor, cursor.copy(text) as stream:
         for row in rows:
             stream.write_row(row)
+
+
+def _update(target: Database, layout: Layout, rows: Sequence[Row]) -> None:
+    """In place: other rows may stand for this one."""
+    keys, rest = layout.columns[: layout.keys], layout.columns[layout.keys :]
+    values = ", ".join(f"{column} = %s" for column in rest)
+    where = " AND ".join(f"{column} = %s" for column in keys)
+    for row in rows:
+        update = f"UPDATE {layout.name} SET {values} WHERE {where}"
+        target.execute_sql(update, (*row[layout.keys :], *row[: layout.keys]))
 
 
 def _delete(target: Database, layout: Layout, keys: Sequence[Row]) -> None:
