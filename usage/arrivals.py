@@ -1,14 +1,15 @@
 """What has arrived, by key, format and day: so that silence and loss are visible."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from peewee import EXCLUDED, Case, DatabaseError
+from peewee import EXCLUDED, Case, DatabaseError, Query
 
 from models import Arrival, Key, Reason, db
+from usage import bulk
 
 FILES = 0
 """The key id under which imported files are noted."""
@@ -21,6 +22,8 @@ COUNTERS = (
     "unknown_usage",
     "unreadable",
 )
+KEY = (Arrival.key_id, Arrival.format, Arrival.day)
+ROW = (*KEY, *(getattr(Arrival, name) for name in COUNTERS), Arrival.last_time)
 DAYS = 30
 MOST_REASONS = 20
 OTHER = "other reasons"
@@ -65,18 +68,21 @@ def note(
     """Add what arrived to its day; `reasons` are pairs of why and where. Belongs last in a
     transaction: whoever sends with the same key at the same time waits here for its end.
     """
-    row = {"key_id": key_id, "format": format, "day": now.astimezone(UTC).date()} | counts
-    update = {name: getattr(Arrival, name) + getattr(EXCLUDED, name) for name in COUNTERS}
-    Arrival.insert(last_time=now, **row).on_conflict(
-        conflict_target=(Arrival.key_id, Arrival.format, Arrival.day),
-        update=update | {"last_time": _later(Arrival.last_time, EXCLUDED.last_time)},
-    ).execute()
+    day = now.astimezone(UTC).date()
+    row = (key_id, format, day, *(counts.get(name, 0) for name in COUNTERS), now)
+    bulk.run(_added_up, ROW, [row])
     told: dict[str, tuple[int, str]] = {}
     for reason, example in reasons:
         clean = _shown(reason)
         told[clean] = told.get(clean, (0, ""))[0] + 1, _shown(example)
     if told:
         _note_reasons(key_id, format, told, now)
+
+
+def _added_up(rows: Sequence[tuple]) -> Query:
+    update = {name: getattr(Arrival, name) + getattr(EXCLUDED, name) for name in COUNTERS}
+    update["last_time"] = _later(Arrival.last_time, EXCLUDED.last_time)
+    return Arrival.insert_many(rows, fields=ROW).on_conflict(conflict_target=KEY, update=update)
 
 
 def note_unreadable(key_id: int, format: str, message: str, now: datetime) -> None:

@@ -1,11 +1,12 @@
 """Vendors' sums of calls: never counted beside single calls of the same person, model and day."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 
-from peewee import Expression
+from peewee import Expression, Query
 
 from models import Event, db
+from usage import bulk
 from usage.ingest.calls import FIELDS, IDENTITY, Call, slices
 from usage.ingest.one_person import People, names_of, standing
 
@@ -23,10 +24,12 @@ def concern(people: People, calls: Collection[Call]) -> bool:
     if any(call.bucket for call in calls):
         return True
     owners = {people.get(call.user_id, call.user_id) for call in calls}
-    for some in slices(sorted(names_of(people, owners))):
-        if Event.select(Event.user).where(Event.bucket, Event.user.in_(some)).exists():
-            return True
-    return False
+    return any(bulk.run(_bucketed, (Event.user,), zip(sorted(names_of(people, owners)))))
+
+
+def _bucketed(users: Sequence[tuple]) -> Query:
+    found = Event.select(Event.user).where(Event.bucket, Event.user.in_([id for (id,) in users]))
+    return found.distinct()
 
 
 def at(people: People, places: Collection[Place]) -> list[Call]:

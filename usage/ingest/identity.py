@@ -2,17 +2,38 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
+
+from peewee import Query
 
 from models import Project, User
-from usage import changes
+from usage import bulk, changes
 from usage.ingest.event import NOBODY, TEXT_LIMITS, Event
 
 RESERVED_SLUGS = ("all", "unassigned")
 MOST_CHARACTERS = TEXT_LIMITS["project"]
 # Each becomes a choice of the filters: a sender that makes one up for every call is mistaken.
 MOST_NEW_PROJECTS = 100
+
+
+class Person(NamedTuple):
+    """What is known of a user: the row of a name."""
+
+    username: str
+    id: int
+    owner_id: int | None
+    display_name: str
+    email: str
+
+
+class Place(NamedTuple):
+    """What is known of a project."""
+
+    slug: str
+    id: int
+    timezone: str
 
 
 def slug(name: str) -> str:
@@ -35,7 +56,7 @@ def surplus_projects(names: Iterable[str]) -> set[str]:
     return {name for name, key in slugs.items() if key in surplus}
 
 
-def users(events: Iterable[Event], now: datetime) -> Mapping[str, User]:
+def users(events: Iterable[Event], now: datetime) -> Mapping[str, Person]:
     """The user of every name in the events, and of NOBODY if there is one; new names become users.
 
     What is said of a user fills what was left out before, and changes nothing.
@@ -62,7 +83,7 @@ def users(events: Iterable[Event], now: datetime) -> Mapping[str, User]:
     return known
 
 
-def projects(names: Iterable[str], timezone: str, now: datetime) -> Mapping[str, Project]:
+def projects(names: Iterable[str], timezone: str, now: datetime) -> Mapping[str, Place]:
     """The project of every name; a new one counts its days in the given zone."""
     slugs = {name: slug(name) for name in set(names) if name}
     known = _known_projects(slugs.values())
@@ -85,19 +106,24 @@ def zones(names: Iterable[str]) -> Mapping[str, str]:
     return {name: known[key].timezone for name, key in slugs.items() if key in known}
 
 
-def _known_users(names: Iterable[str]) -> dict[str, User]:
-    names = list(names)
-    found = {}
-    for some in _slices(names):
-        found |= {row.username: row for row in User.select().where(User.username.in_(some))}
-    return found
+def _known_users(names: Iterable[str]) -> dict[str, Person]:
+    found = bulk.run(_users, (User.username,), zip(sorted(names)))
+    return {person.username: person for person in map(Person._make, found)}
 
 
-def _known_projects(slugs: Iterable[str]) -> dict[str, Project]:
-    found = {}
-    for some in _slices(sorted(slugs)):
-        found |= {row.slug: row for row in Project.select().where(Project.slug.in_(some))}
-    return found
+def _users(names: Sequence[tuple]) -> Query:
+    columns = [getattr(User, name) for name in Person._fields]
+    return User.select(*columns).where(User.username.in_([name for (name,) in names]))
+
+
+def _known_projects(slugs: Iterable[str]) -> dict[str, Place]:
+    found = bulk.run(_projects, (Project.slug,), zip(sorted(set(slugs))))
+    return {place.slug: place for place in map(Place._make, found)}
+
+
+def _projects(slugs: Sequence[tuple]) -> Query:
+    columns = [getattr(Project, name) for name in Place._fields]
+    return Project.select(*columns).where(Project.slug.in_([slug for (slug,) in slugs]))
 
 
 def _slices(values: list, size: int = 500) -> Iterable[list]:

@@ -1,12 +1,13 @@
 """Of a call known under several names of one person only the weightiest copy counts."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from peewee import Case, fn
+from peewee import Case, Query, fn
 
 from models import CallId, User, db
 from models import Event as Stored
+from usage import bulk
 from usage.ingest.calls import Call, Identity, read, slices
 from usage.rollups import among
 
@@ -20,15 +21,16 @@ AT, IN = " at ", " in "
 
 def people(user_ids: Collection[int]) -> dict[int, int]:
     """All names of those among these owners who have several; nobody else stores theirs now."""
-    found: dict[int, int] = {}
-    for some in slices(sorted(user_ids)):
-        names = User.select(User.id, User.owner_id).where(User.owner_id.in_(some))
-        found |= dict(names.tuples())
+    found: dict[int, int] = dict(bulk.run(_names, (User.owner_id,), zip(sorted(user_ids))))
     owners = sorted(set(found.values()))
     for some in slices(owners if db.for_update else []):
         rows = User.select(User.id).where(User.id.in_(some)).order_by(User.id)
         list(rows.for_update("FOR NO KEY UPDATE").tuples())
     return found | {owner: owner for owner in owners}
+
+
+def _names(owners: Sequence[tuple]) -> Query:
+    return User.select(User.id, User.owner_id).where(User.owner_id.in_([id for (id,) in owners]))
 
 
 def names_of(people: People, owners: Collection[int]) -> set[int]:
