@@ -67,7 +67,8 @@ def embed(app, ada, anonymous, world):
 def everything(client, api, embed):
     """Every page, fragment, export and answer about people, with whatever leads on from them."""
     found = re.findall(r'href="(/users/contributor-\d+)"', client.get("/leaderboard").text)
-    for path in [*open_to("admin of A"), "/users/max", "/users/zoe", "/views"]:
+    others = ("/users/max", "/users/zoe", "/views", "/budgets", "/notices", "/grants", "/account")
+    for path in (*open_to("admin of A"), *others):
         for query in ("", "?sort=calls-asc&q=contributor", "?q=ver"):
             yield client.get(path + query)
             yield client.get(path + query, headers=HTMX | {"HX-Target": "region"})
@@ -97,6 +98,22 @@ def test_nobody_else_is_named_in_anything_a_project_admin_or_portal_gets(
         assert others_in(response) == [], response.request.path
         told = str(response.headers) + str(response.headers.getlist("Set-Cookie"))
         assert not re.search(r"\b(vera|zoe|otto|lise)\b", told), response.request.path
+
+
+@ON_ONE_DATABASE
+def test_not_even_other_admins_are_named_for_what_they_keep_here(app, ada, max_):
+    accounts.set_role("vera", "project_admin", ["checkout"])
+    vera, own = browser_of(app, accounts.person("vera")), {"Sec-Fetch-Site": "same-origin"}
+    view = {"name": "Week", "screen": "leaderboard", "project": "checkout", "shared": "on"}
+    given = {"portal": "Intranet", "origins": "https://a.example", "projects": "checkout"}
+    given |= {"do": "create", "columns": "calls", "identity": "named"}
+    for path, form in (("/views", view), ("/grants", given)):
+        assert vera.post(path, data=form, headers=own).status_code == 303
+    policy("pseudonyms")
+
+    for path, kept in (("/views", "Week"), ("/grants", "Intranet")):
+        assert kept in max_.get(path).text
+        assert others_in(max_.get(path)) == []
 
 
 def test_pseudonyms_are_the_same_people_with_the_same_numbers(max_):
