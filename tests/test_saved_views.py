@@ -58,8 +58,8 @@ def test_the_menu_beside_the_scope_lists_the_views_and_offers_to_save(client, wo
     save(client, "Week", project="checkout", days="7")
     board = client.get("/leaderboard?project=checkout&days=7")
     link = "/views?screen=leaderboard&amp;project=checkout&amp;days=7"
-    assert f'hx-get="{link}"' in board.text
     assert f'<a href="{link}">Saved views</a>' in board.text
+    assert 'hx-get="/views?screen=leaderboard" hx-include="#filters"' in board.text
 
     menu = client.get("/views?screen=leaderboard&project=checkout&days=7", headers=MENU)
 
@@ -86,7 +86,7 @@ def test_the_overview_is_saved_as_well(client, world):
 
     assert saved.location == "/overview?project=checkout"
     page = client.get(saved.location).text
-    assert 'hx-get="/views?screen=overview&amp;project=checkout"' in page
+    assert 'href="/views?screen=overview&amp;project=checkout"' in page
     assert "Overview · Checkout · last 30 days" in text(client.get("/views").text)
 
 
@@ -94,6 +94,15 @@ def test_a_view_says_its_project_whoever_has_which_default(browse, client):
     assert save(browse("max"), shared="on").location == "/leaderboard"
 
     assert 'href="/leaderboard?project=checkout"' in client.get("/views").text
+
+
+@ON_ONE_DATABASE
+def test_a_chosen_project_stays_chosen_when_a_filter_changes(browse):
+    accounts.set_role("max", "project_admin", ["checkout", "mobile"])
+
+    for path in ("/leaderboard", "/overview", "/users/vera"):
+        page = browse("max").get(f"{path}?project=mobile").text
+        assert '<input type="hidden" name="project" value="mobile" form="filters">' in page
 
 
 def test_a_shared_view_is_seen_by_those_who_see_the_board_alone(browse, client):
