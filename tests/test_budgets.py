@@ -54,7 +54,8 @@ def test_a_project_s_month_is_set_against_its_budget(client, world):
 
     (row,) = seen(client)
     assert row == (
-        "Checkout checkout, 1 Nov to 22 Nov 2026, UTC $9.00 of $20.00, 45 % "
+        "Checkout checkout, 1 Nov to 22 Nov 2026, UTC, default rates "
+        "$9.00 of $20.00, 45 % "
         "22 of 30 $12.27 80, 100 % Remove the budget of Checkout"
     )
     assert AuditEntry.select().order_by(AuditEntry.id.desc()).first().detail == "$20.00 a month"
@@ -83,15 +84,35 @@ def ada_s():
     return ada, accounts.horizon(ada, Rates(Decimal(3), Decimal(15)), "UTC", NOW)
 
 
+@ON_ONE_DATABASE
+def test_a_budget_is_told_on_its_own_basis_and_unknown_stays_unknown(client, world, make_usage):
+    put(client, project="checkout", basis="reported")
+    assert "UTC, what senders report unknown (2 calls without a cost)" in seen(client)[0]
+    assert "22 of 30 unknown" in seen(client)[0]
+
+    make_usage("vera", project="checkout", cost_usd=Decimal("12.25"), **CALL)
+
+    assert "at least $12.25 of $100.00, 12 % (2 calls without a cost)" in seen(client)[0]
+    link = "/leaderboard?project=checkout&from=2026-11-01&to=2026-11-22&cost=reported"
+    assert link.replace("&", "&amp;") in client.get("/budgets").text
+    assert totals(client.get(link))["cost"] == "12.25"
+    assert "is no basis of cost" in text(put(client, project="mobile", basis="guess").text)
+
+
 def test_the_month_is_that_of_the_project_s_zone(client, make_project, make_usage):
     make_project("Far", "Pacific/Auckland")
     make_usage("vera", project="far", time=datetime(2026, 10, 31, 11, 30, tzinfo=UTC), **CALL)
     put(client, project="far")
 
     # In Auckland that was 00:30 of 1 November.
-    assert "1 Nov to 23 Nov 2026, Pacific/Auckland $4.50 of $100.00, 4 %" in seen(client)[0]
+    assert (
+        "1 Nov to 23 Nov 2026, Pacific/Auckland, default rates $4.50 of $100.00, 4 %"
+        in seen(client)[0]
+    )
     with time_machine.travel(datetime(2026, 11, 30, 12, tzinfo=UTC), tick=False):
-        december = "1 Dec 2026, Pacific/Auckland $0.00 of $100.00, 0 % 1 of 31 too early"
+        december = (
+            "1 Dec 2026, Pacific/Auckland, default rates $0.00 of $100.00, 0 % 1 of 31 too early"
+        )
         assert december in seen(client)[0]
 
 
@@ -180,7 +201,9 @@ def test_what_is_hidden_while_few_took_part_is_not_told_by_the_budget(browse, cl
     put(client, user="vera")
     projects.set_identity(projects.find("checkout"), "hidden", 3, False)
 
-    assert [row.split(" UTC ")[1].split(",")[0] for row in seen(client)] == ["$9.00 of $100.00"] * 2
+    assert [row.split(" rates ")[1].split(",")[0] for row in seen(client)] == [
+        "$9.00 of $100.00"
+    ] * 2
     assert "$9.00 of" in seen(browse("vera"))[0]
     page = browse("max").get("/budgets").text
     assert "not told while so few took part" in page

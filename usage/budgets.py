@@ -12,12 +12,11 @@ from usage.analysis import analysis
 from usage.counts import Counts
 from usage.horizon import ALL, Horizon, NotVisible, VisibleProject
 from usage.leaderboard import totals_of
-from usage.pricing import InvalidRate, plain, read_rate
+from usage.pricing import BASES, InvalidRate, plain, read_rate
 from usage.scope import Scope
 from usage.window import day_of, days_of_month, month_so_far
 
 THRESHOLDS = (50, 80, 100)
-BASES = ("rates",)
 FIRST_DAYS = 2
 """So many days say too little of a month to draw a line through them."""
 
@@ -187,6 +186,6 @@ def _pace(row: Budget, scope: Scope) -> Pace:
         thresholds=tuple(int(one) for one in row.thresholds.split()),
         scope=scope,
         spent=None if hidden else counts.cost,
-        uncosted_calls=0,
+        uncosted_calls=0 if hidden else counts.uncosted_calls,
         hidden=hidden,
     )

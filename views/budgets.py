@@ -3,6 +3,7 @@
 from flask import Blueprint, redirect, request, url_for
 
 from usage import budgets
+from usage.pricing import BASES
 from usage.scope import InvalidScope
 from views.admin import given
 from views.format import money
@@ -10,6 +11,7 @@ from views.guards import horizon, note, now, require_session, viewer
 from views.responses import respond
 
 bp = Blueprint("budgets", __name__, url_prefix="/budgets")
+BASIS_WORDS = dict(zip(BASES, ("default rates", "price list", "what senders report"), strict=True))
 
 
 @bp.get("")
@@ -24,6 +26,7 @@ def index():
         horizon=mine,
         may_set=budgets.may_set,
         thresholds=budgets.THRESHOLDS,
+        bases=BASIS_WORDS,
         first_days=budgets.FIRST_DAYS,
         screen="budgets.index",
     )
@@ -39,7 +42,8 @@ def change():
             slug, username = given("project"), given("user")
             about = budgets.about(mine, slug, username)
             notices = request.form.getlist("thresholds")
-            amount = budgets.put(about, given("amount"), budgets.BASES[0], notices, now())
+            basis = given("basis") or BASES[0]
+            amount = budgets.put(about, given("amount"), basis, notices, now())
             note("budget set", slug or username, f"{money(amount)} a month")
         case "remove":
             note("budget removed", budgets.remove(viewer(), mine, _id()))
