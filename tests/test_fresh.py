@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from conftest import HTMX, NOW, ON_ONE_DATABASE, assert_query_count, browser_of
+from reading import element, names
 
 from usage import accounts, people, projects, samples, warm
 
@@ -133,3 +134,58 @@ def test_programs_may_ask_so_too(anonymous, reader, make_usage, had, make_key):
     assert anonymous.get(API, headers=make_key("read") | known).status_code == 200
     make_usage("vera")
     assert anonymous.get(API, headers=reader | known).status_code == 200
+
+
+POLL = HTMX | {"HX-Trigger": "region", "HX-Target": "region"}
+
+
+@pytest.fixture
+def live(client, make_usage):
+    """Ada's live board."""
+    make_usage("vera")
+    return client.get("/leaderboard?live=1")
+
+
+def tag_of(response):
+    """The tag that a live table sends with its next question."""
+    return {"If-None-Match": f'"{element(response, "region").split("data-live=")[1][1:33]}"'}
+
+
+@ON_ONE_DATABASE
+def test_a_table_asks_for_itself_only_once_it_is_live(client, live):
+    assert "data-live" not in element(client.get("/leaderboard"), "region")
+    assert 'hx-get="/leaderboard?live=1"' in element(live, "region")
+    assert "checked" in element(live, "live")
+    assert "checked" not in element(client.get("/leaderboard"), "live")
+
+
+@ON_ONE_DATABASE
+def test_a_live_table_is_told_that_nothing_changed(client, live):
+    first = client.get("/leaderboard?live=1", headers=POLL)
+    again = client.get("/leaderboard?live=1", headers=POLL | tag_of(live))
+
+    assert tag_of(first) == tag_of(live)
+    assert (again.status_code, again.data) == (304, b"")
+
+
+@ON_ONE_DATABASE
+def test_a_live_table_that_changed_comes_without_what_people_type_in(client, live, make_usage):
+    make_usage("max")
+
+    response = client.get("/leaderboard?live=1", headers=POLL | tag_of(live))
+
+    assert names(response) == ["max", "vera"]
+    assert element(response, "as-of")
+    assert not element(response, "q")
+    assert not element(response, "views-menu")
+    assert not {"HX-Push-Url", "HX-Replace-Url"} & set(response.headers.keys())
+    assert tag_of(response) != tag_of(live)
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize("path", ["/api/v1/leaderboard", "/api/v1/users/vera"])
+def test_programs_are_told_that_nothing_is_live_for_them(anonymous, reader, live, path):
+    response = anonymous.get(f"{path}?live=1", headers=reader)
+
+    assert response.status_code == 422
+    assert response.get_json()["error"]["field"] == "live"

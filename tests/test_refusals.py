@@ -137,7 +137,7 @@ def test_a_busy_database_is_told_and_worth_another_try(
         raise OperationalError("database is locked")
 
     with monkeypatch.context() as broken:
-        broken.setattr(leaderboard, "_by_user", busy)
+        broken.setattr(leaderboard, "board", busy)
         response = client.get("/leaderboard", headers=headers)
 
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")

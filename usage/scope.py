@@ -34,8 +34,9 @@ ARGUMENTS = (
     "prompt_cost",
     "completion_cost",
     "cost",
+    "live",
 )
-ALONE = {"sort": ACTIVITY, "q": "", "page": "1", "per_page": SIZES[0]}
+ALONE = {"sort": ACTIVITY, "q": "", "page": "1", "per_page": SIZES[0], "live": ""}
 """Arguments that can be changed without a look at the others, and their defaults."""
 WHOLE = re.compile(r"[0-9]{1,9}")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -68,6 +69,7 @@ class Scope:
     page: int = 1
     per_page: int = PAGE_SIZES[0]
     basis: str = BASES[0]
+    live: bool = False
 
     @classmethod
     def from_args(cls, args: Mapping[str, str], horizon: Horizon) -> Self:
@@ -100,6 +102,7 @@ class Scope:
             page=_whole("page", said, 1, 1_000_000, 1),
             per_page=int(_choice("per_page", said, SIZES)),
             basis=_choice("cost", said, BASES),
+            live=_choice("live", said, ("", "1")) == "1",
         )
 
     def to_args(self) -> dict[str, str]:
@@ -110,7 +113,7 @@ class Scope:
     def _canonical(self) -> Mapping[str, str]:
         default, usual = self.horizon.project(""), self.usual_rates
         said = {
-            "project": (self.project.slug if self.project else ALL, _slug(default)),
+            "project": tuple(one.slug if one else ALL for one in (self.project, default)),
             "source": (self.source, ALL),
             "days": (str(self.days or ""), str(DEFAULT_DAYS if self.days else "")),
             "from": ("" if self.days else self.window.first.isoformat(), ""),
@@ -122,6 +125,7 @@ class Scope:
             "prompt_cost": (plain(self.rates.prompt), plain(usual.prompt)),
             "completion_cost": (plain(self.rates.completion), plain(usual.completion)),
             "cost": (self.basis, BASES[0]),
+            "live": ("1" if self.live else "", ""),
         }
         locked = self.horizon.locked
         return {
@@ -191,10 +195,6 @@ class Scope:
 def _sorts(columns: tuple[str, ...]) -> tuple[str, ...]:
     """What a viewer of those columns may sort by: an order tells of a column as well."""
     return tuple(s for s in SORTS if s.removesuffix(ASCENDING) in (ACTIVITY, *columns))
-
-
-def _slug(project: VisibleProject | None) -> str:
-    return project.slug if project else ALL
 
 
 def _choice(name: str, said: Mapping[str, str], allowed: tuple[str, ...]) -> str:

@@ -32,7 +32,7 @@ UNCOSTED = {LIST: "unpriced_calls", REPORTED: "unreported_calls"}
 def leaderboard():
     """One page of standings and the totals of the scope."""
     asked = strict_scope()
-    tag = fresh.tag(asked)
+    tag, _ = fresh.tags(asked)
     if fresh.is_known(tag):
         return fresh.unchanged(tag)
     shown = board(asked)

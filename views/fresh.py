@@ -7,13 +7,14 @@ from pathlib import Path
 
 from flask import Flask, Response, current_app, g, make_response, request
 
-from usage import facts, prices
-from usage.pricing import LIST
+from usage import changes, facts, prices
+from usage.pricing import BASES, LIST
 from usage.scope import Scope
 from views.format import ago
-from views.responses import NEGOTIATED_ON
+from views.responses import is_polled, negotiated
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+POLLED = "polled"
 ROOT = Path(__file__).parents[1]
 
 
@@ -25,24 +26,28 @@ def register(app: Flask) -> None:
     app.extensions["release"] = told.hexdigest()
 
 
-def tag(asked: Scope) -> str:
-    """What decides the answer to this request for a scope, hashed; for this viewer alone.
+def tags(asked: Scope) -> tuple[str, str]:
+    """What decides the answer to this request for a scope, hashed; and to the next live one.
 
-    Taken before the numbers are read: if they change in between, the tag is the older one.
+    For this viewer alone. Taken before the numbers are read: if they change in between, the tags
+    are the older ones.
     """
     content = facts.content(asked)
     told = (
         current_app.extensions["release"],
-        request.full_path,
-        [request.headers.get(name) for name in NEGOTIATED_ON],
+        request.path,
         (type(g.viewer).__name__, g.viewer.id, g.get("role"), bool(g.get("session"))),
         # But for the moment that they are asked in.
         replace(asked, horizon=replace(asked.horizon, now=EPOCH)),
         prices.version() if asked.basis == LIST else None,
+        # Which models have no cost may change though nobody's numbers do.
+        changes.latest() if asked.basis != BASES[0] else None,
         content,
         content.newest and ago(content.newest, asked.horizon.now),
     )
-    return hashlib.sha256(repr(told).encode(errors="surrogatepass")).hexdigest()[:32]
+    same = hashlib.sha256(repr(told).encode(errors="surrogatepass"))
+    forms = [POLLED if is_polled() else negotiated(), POLLED]
+    return tuple(_with(same, form).hexdigest()[:32] for form in forms)
 
 
 def is_known(tag: str) -> bool:
@@ -60,3 +65,9 @@ def marked(response: Response, tag: str) -> Response:
     """An answer with its tag."""
     response.set_etag(tag)
     return response
+
+
+def _with(same, form: str):
+    told = same.copy()
+    told.update(form.encode())
+    return told

@@ -17,6 +17,8 @@ from views import proxies
 from views.responses import redirect_to
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+# A program asks again by itself.
+PAGES_ONLY = "live"
 OWN_SITE = ("same-origin", "none")
 # They take nothing but a key, which browsers don't send by themselves.
 MACHINES = ("/api/", "/ingest/", "/v1/")
@@ -124,9 +126,10 @@ def scope() -> Scope:
 
 def strict_scope(*more: str, within: Horizon | None = None) -> Scope:
     """As scope(), for programs: an argument that isn't known would be silently ignored."""
+    known = [name for name in ARGUMENTS if name != PAGES_ONLY]
     for name in request.args:
-        if name not in (*ARGUMENTS, *more):
-            raise InvalidScope(name[:100], f"is not known; use {', '.join(ARGUMENTS)}")
+        if name not in (*known, *more):
+            raise InvalidScope(name[:100], f"is not known; use {', '.join(known)}")
     return Scope.from_args(request.args, within or horizon())
 
 

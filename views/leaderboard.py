@@ -33,13 +33,14 @@ def show():
 def board(endpoint: str, title: str):
     """The ranked table under one of its two addresses."""
     asked = scope()
-    tag = fresh.tag(asked)
+    tag, live_tag = fresh.tags(asked)
     if fresh.is_known(tag):
         return fresh.unchanged(tag)
     response = respond(
         "leaderboard",
         url_for(endpoint, **asked.to_args()),
         board=leaderboard.board(asked),
+        live_tag=live_tag,
         screen=endpoint,
         title=title,
         searchable=True,

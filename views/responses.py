@@ -23,6 +23,8 @@ NEGOTIATED_ON = (
     "HX-Source",
 )
 WHOLE_VIEW = "main"
+# What asks for itself every few seconds.
+LIVE = "region"
 # Inputs that people type in: each keystroke rewrites the address instead of adding history.
 TYPED = ("prompt_cost", "completion_cost", "by-last", "q")
 MACHINES = ("/api/", "/ingest/")
@@ -71,6 +73,16 @@ def target() -> str:
     return _id(htmx.target)
 
 
+def is_polled() -> bool:
+    """True when a live table asks for itself."""
+    return wants_fragment() and trigger() == LIVE and target() == LIVE
+
+
+def negotiated() -> str:
+    """The headers that decide the form of an answer."""
+    return repr([request.headers.get(name) for name in NEGOTIATED_ON])
+
+
 def respond(name: str, address: str, status: int = 200, **context: object) -> Response:
     """Render a screen: its page.html, or for htmx its _view.html or _update.html.
 
@@ -80,7 +92,8 @@ def respond(name: str, address: str, status: int = 200, **context: object) -> Re
     parts = ["page.html"]
     if wants_fragment():
         # A screen without a region of its own is always swapped whole.
-        parts = ["_view.html"] if target() == WHOLE_VIEW else ["_update.html", "_view.html"]
+        part = "_live.html" if is_polled() else "_update.html"
+        parts = ["_view.html"] if target() == WHOLE_VIEW else [part, "_view.html"]
     typing = trigger() in TYPED
     page = render_template(
         [f"{name}/{part}" for part in parts],
@@ -90,7 +103,7 @@ def respond(name: str, address: str, status: int = 200, **context: object) -> Re
         **context,
     )
     response = make_response(page, status)
-    if wants_fragment() and address:
+    if wants_fragment() and address and not is_polled():
         rewrite = typing or trigger() == "last-days"
         header = "HX-Replace-Url" if rewrite else "HX-Push-Url"
         response.headers[header] = address
