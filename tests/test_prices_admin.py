@@ -177,7 +177,7 @@ def test_who_runs_a_project_saves_its_rates_where_they_tried_them(app, make_usag
     assert element(mine.get("/leaderboard"), "save-rates") is None
     page = mine.get("/leaderboard?prompt_cost=2.5&completion_cost=9")
     assert 'action="/projects/checkout/rates"' in element(page, "save-rates")
-    assert "Save $2.50 and $9.00 as checkout's default" in text(page.text)
+    assert "Save as default rates of checkout: $2.50 and $9.00" in text(page.text)
 
     rates = {"prompt_cost": "2.50", "completion_cost": "9.00"}
     saved = mine.post("/projects/checkout/rates", data=rates, headers=OWN)

@@ -77,8 +77,17 @@ def webhook(page):
     page.locator("#secret").wait_for()
 
 
+def as_reported(page):
+    page.locator("#cost-reported").check()
+    settled(page)
+
+
 SCREENS = {
     "leaderboard": ("/leaderboard", None),
+    "reported costs": ("/leaderboard", as_reported),
+    "rates to save": ("/leaderboard?project=mobile&prompt_cost=2.50", None),
+    "list costs of a person": ("/users/mateusz.wojcik?cost=list", None),
+    "prices": ("/admin/prices?q=sonnet", None),
     "sorted": ("/leaderboard", sorted_by_cost),
     "projects": ("/leaderboard", filters("Projects", "#project-mobile")),
     "source": ("/leaderboard", filters("Source", "#source-api")),
