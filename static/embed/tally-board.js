@@ -13,6 +13,8 @@
     #asking;
     #failed;
     #timer;
+    #retry;
+    #wait = 0;
 
     get fetchToken() {
       return this.#fetchToken;
@@ -41,6 +43,7 @@
       removeEventListener("online", this.#again);
       document.removeEventListener("visibilitychange", this.#again);
       document.removeEventListener("pointerdown", this.#closePanel);
+      clearTimeout(this.#retry);
       this.#asking?.abort();
     }
 
@@ -108,7 +111,7 @@
       const headers = { "HX-Request": "true" };
       if (source) {
         headers["HX-Trigger"] = encodeURI(source.id);
-        headers["HX-Target"] = source.getAttribute("hx-target").slice(1);
+        headers["HX-Target"] = source.getAttribute("hx-target")?.slice(1) ?? "";
       }
       if (this.#fetchToken) {
         if (!this.#token || Date.now() > this.#until) {
@@ -124,6 +127,7 @@
 
     async #load(url, source) {
       clearTimeout(this.#timer);
+      clearTimeout(this.#retry);
       this.#asking?.abort();
       const { signal } = (this.#asking = new AbortController());
       const region = this.shadowRoot.querySelector("section.tb-region");
@@ -140,15 +144,29 @@
         if (signal.aborted) return;
         this.#show(html, source, response.ok);
         if (!response.ok) throw Object.assign(new Error(response.statusText), { status: response.status });
+        this.#wait = 0;
         this.#tell("loaded", { url: url.href });
       } catch (error) {
         if (signal.aborted) return;
         const expired = error.status === 401 || error.status === 403;
-        if (error.status !== 422 && error.status !== 404) this.#failed = [url, source];
+        if (!error.status) this.#say("The board can't be reached right now. It is tried again by itself.");
+        if (error.status !== 422 && error.status !== 404) {
+          this.#failed = [url, source];
+          this.#wait = Math.min(60_000, this.#wait * 2 || 5000);
+          this.#retry = setTimeout(this.#again, this.#wait);
+        }
         this.#tell(expired ? "expired" : "error", { error, status: error.status });
       } finally {
         if (!signal.aborted) region?.classList.remove("htmx-request");
       }
+    }
+
+    #say(sentence) {
+      const root = this.shadowRoot;
+      if (!root.querySelector(".tb-notice")) {
+        this.#show('<div class="tb-embed"><p class="tb-notice" role="alert"></p></div>');
+      }
+      root.querySelector(".tb-notice").textContent = sentence;
     }
 
     #tell(name, detail) {

@@ -161,6 +161,7 @@ def test_a_laptop_that_slept_recovers_by_itself(enter, portal, problems):
         page.route("**/embed/**", lambda route: route.abort())
         board.locator("[id$=sort-cost]").click()
         until(page, "window.failed")
+        expect(board.get_by_role("alert").first).to_contain_text("can't be reached")
         expect(rows(board)).to_have_count(25)
         page.unroute("**/embed/**")
         portal.wait_minutes(600)
@@ -169,6 +170,7 @@ def test_a_laptop_that_slept_recovers_by_itself(enter, portal, problems):
         page.evaluate("dispatchEvent(new Event('online'))")
 
         expect(board.locator("[aria-sort=descending] [id$=sort-cost]")).to_be_visible()
+        expect(board.locator("[id$=-notice]")).to_be_empty()
 
 
 def test_a_frame_is_as_high_as_what_it_shows(enter):
