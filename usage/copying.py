@@ -11,8 +11,6 @@ from models import TABLES, DailyUsage, Event, Key, Project, User, db
 from usage.accounts import Refused
 
 ROWS_AT_ONCE = 1000
-# Unlocked rounds get close to a board in use; the last ones keep its writers out.
-ROUNDS = 3
 MARK = "copy_of"
 Row = tuple
 Progress = Callable[[str, int], None]
@@ -131,9 +129,7 @@ def copy(target: Database, origin: str, progress: Progress) -> dict[str, int]:
         target.execute_sql(f"CREATE TABLE IF NOT EXISTS {MARK} (origin text NOT NULL)")
         if not target.execute_sql(f"SELECT 1 FROM {MARK}").fetchone():
             target.execute_sql(f"INSERT INTO {MARK} VALUES (%s)", (origin,))
-    for _ in range(ROUNDS):
-        if not _mend(target, progress):
-            break
+    _mend(target, progress)
     with _kept_still():
         while _mend(target, progress):
             pass

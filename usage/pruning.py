@@ -14,7 +14,7 @@ from usage.retention import kept_from
 from usage.rollups import among
 
 PEOPLE_AT_ONCE = 100
-EVENTS_AT_ONCE = 2000
+EVENTS_AT_ONCE = 500
 ONLY = 1
 
 
