@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from conftest import HTMX, NOW, ON_ONE_DATABASE, assert_query_count, browser_of
+from conftest import HTMX, NOW, ON_ONE_DATABASE, assert_query_count, browser_of, settings
 from reading import element, names
 
 from usage import accounts, people, projects, samples, warm
@@ -189,3 +189,28 @@ def test_programs_are_told_that_nothing_is_live_for_them(anonymous, reader, live
 
     assert response.status_code == 422
     assert response.get_json()["error"]["field"] == "live"
+
+
+def test_not_even_the_tag_tells_that_one_of_few_was_at_work(app, make_usage, had):
+    accounts.create_user("ann", NOW)
+    accounts.set_role("ann", "project_admin", ["checkout"])
+    projects.set_identity(projects.find("checkout"), "hidden", 2, False)
+    ann = browser_of(app, accounts.person("ann"))
+    known = {"If-None-Match": ann.get("/leaderboard").headers["ETag"]}
+
+    make_usage("vera", project="checkout")
+    assert ann.get("/leaderboard", headers=known).status_code == 304
+    make_usage("zoe", project="checkout")
+    assert ann.get("/leaderboard", headers=known).status_code == 200
+
+
+@ON_ONE_DATABASE
+def test_a_tag_can_not_be_worked_out_from_numbers_alone(
+    app, anonymous, reader, make_usage, monkeypatch
+):
+    make_usage("vera")
+    tag = anonymous.get(API, headers=reader).headers["ETag"]
+
+    monkeypatch.setitem(app.extensions, "settings", settings(secret_key="of another board"))
+
+    assert anonymous.get(API, headers=reader).headers["ETag"] != tag

@@ -14,6 +14,7 @@ from usage.changes import NOTHING, State
 from usage.daily import any_usage, in_scope
 from usage.horizon import ALL
 from usage.scope import Scope
+from usage.tally import is_active
 
 
 class Facts(NamedTuple):
@@ -28,7 +29,7 @@ class Content(NamedTuple):
     """What the numbers, names and choices of a scope are: as long as it's the same, so are they."""
 
     numbers: tuple[int, ...]
-    by_source: Mapping[str, tuple[int, int]]
+    by_source: Mapping[str, int]
     facts: Facts
     newest: datetime | None
 
@@ -61,9 +62,12 @@ def facts() -> Facts:
 
 def content(scope: Scope) -> Content:
     """What a screen with the standings of a scope would be made of now."""
-    with warm.store.tally(replace(scope, source=ALL)) as tally:
-        by_source = tally.facts.by_source
+    by_source = calls_by_source(scope)
     with warm.store.tally(scope) as tally:
+        least = naming.least_users(scope)
+        if least and naming.too_few(scope, sum(map(is_active, tally.people.values()))):
+            # Not even that something changed is told of so few.
+            return Content((), by_source, facts(), None)
         numbers = tally.digest(warm.store.names.content)
         newest = DailyUsage.last_time.python_value(tally.facts.newest)
         return Content(numbers, by_source, facts(), newest)

@@ -34,6 +34,8 @@ def tags(asked: Scope) -> tuple[str, str]:
     """
     content = facts.content(asked)
     told = (
+        # Nobody shall try out what numbers would give such a tag.
+        current_app.extensions["settings"].secret_key,
         current_app.extensions["release"],
         request.path,
         (type(g.viewer).__name__, g.viewer.id, g.get("role"), bool(g.get("session"))),
