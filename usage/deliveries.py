@@ -44,7 +44,8 @@ def post(settings: Settings, now: datetime) -> Sent:
     """Post what is due to the webhooks; one that fails is left alone for the rest of the run."""
     everything = accounts.everything(settings.rates, settings.reporting_timezone, now)
     arrived, problems = 0, {}
-    for row in Webhook.select().order_by(Webhook.id):
+    # All rows at once: SQLite lets nobody write who is in the middle of reading older ones.
+    for row in list(Webhook.select().order_by(Webhook.id)):
         for delivery, notice in due(webhooks.target(row), now):
             if not claim(delivery, now):
                 continue
@@ -63,7 +64,7 @@ def mail(settings: Settings, now: datetime) -> Sent:
     arrived, problems = 0, []
     wanted = (User.mail_to != "") & User.disabled_at.is_null() & User.owner_id.is_null()
     with MailServer(settings.smtp_url) as server:
-        for user in User.select().where(wanted).order_by(User.id):
+        for user in list(User.select().where(wanted).order_by(User.id)):
             mine = [one for one in due(f"{MAIL}{user.id}", now) if claim(one[0], now)]
             try:
                 arrived += _mail(server, user, [notice for _, notice in mine], settings, now)
@@ -149,7 +150,7 @@ def _targets(notice: Notice, settings: Settings, now: datetime) -> list[str]:
     if notices.may_see(notice, accounts.everything(*about)):
         mine = (Webhook.project_id == 0) | (Webhook.project_id == (notice.project_id or 0))
         targets = [webhooks.target(row) for row in Webhook.select().where(mine)]
-    for user in User.select().where(User.mail_to != "", User.disabled_at.is_null()):
+    for user in list(User.select().where(User.mail_to != "", User.disabled_at.is_null())):
         if notices.may_see(notice, accounts.horizon(user, *about), user):
             targets.append(f"{MAIL}{user.id}")
     return targets
