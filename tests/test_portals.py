@@ -163,6 +163,15 @@ def test_a_flask_portal_shows_the_board_below_a_path_of_its_own(flask_portal):
     assert flask_portal("all", "/admin/usage/static/embed/tally-board.js").status_code == 200
 
 
+def test_a_flask_portal_knows_itself_where_it_is(prefixed, flask_portal):
+    told = {"X-Forwarded-Prefix": "/twice"}
+
+    response = flask_portal("all", "/admin/usage/embed/leaderboard", headers=told)
+
+    assert "/twice" not in response.text
+    assert 'href="/admin/usage/embed/leaderboard?' in response.text
+
+
 def test_the_sign_in_of_a_flask_portal_decides_what_is_shown(flask_portal):
     locked = flask_portal("checkout", "/admin/usage/embed/leaderboard?project=mobile")
     nobody = flask_portal("nobody", "/admin/usage/embed/leaderboard")

@@ -68,6 +68,8 @@ def blueprint(
         inside = folder + path
         prefix = request.script_root + request.path.removesuffix(inside)
         told = {"SCRIPT_NAME": prefix, "PATH_INFO": inside, PERMITTED: permitted}
+        # Where the portal is, it knows itself.
+        told |= {"HTTP_X_FORWARDED_PREFIX": ""}
         return Response.from_app(board, request.environ | told)
 
     return bp
