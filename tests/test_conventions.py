@@ -22,6 +22,7 @@ STYLES = sorted((ROOT / "static" / "css").glob("*.css"))
 ADAPTERS = [f"{module.__name__.replace('.', '/')}.py" for module in REGISTRY.values()]
 PURE = (
     "usage/horizon.py",
+    "usage/arguments.py",
     "usage/scope.py",
     "usage/window.py",
     "usage/pricing.py",

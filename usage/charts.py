@@ -164,3 +164,16 @@ def _beside(angles: list[float]) -> list[tuple[int, int]]:
             places[angle] = (round(side * x), round(y))
             lowest = y + LABEL_HEIGHT
     return [places[angle] for angle in angles]
+
+
+def spark(values: Sequence[int], most: int = 30) -> str:
+    """Bars for a line of text, as one path in a box of `most` by 20: no more bars than that."""
+    step = -(-len(values) // most) or 1
+    sums = [sum(values[n : n + step]) for n in range(0, len(values), step)]
+    peak, width = max(sums, default=0), most / max(len(sums), 1)
+    heights = (max(round(20 * value / peak), 1) if value else 0 for value in sums)
+    return "".join(
+        f"M{place * width:.4g} 20v-{height}h{width * 0.8:.3g}v{height}"
+        for place, height in enumerate(heights)
+        if height
+    )

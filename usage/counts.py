@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from models import DailyUsage
 from usage.daily import is_unknown
 from usage.pricing import dollars
 
@@ -59,6 +60,12 @@ class Standing(Counts):
     display_name: str
     email: str
     user_id: int
+    last_time: int | None = None
+
+    @property
+    def last_seen(self) -> datetime | None:
+        """When their newest event in the scope happened, failed ones included."""
+        return DailyUsage.last_time.python_value(self.last_time)
 
 
 @dataclass(frozen=True, slots=True)

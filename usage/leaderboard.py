@@ -1,7 +1,7 @@
 """Standings in a scope: who used how much, ranked, with the totals of the whole scope."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from unicodedata import normalize
 
@@ -13,7 +13,7 @@ from usage.names import Name
 from usage.ranking import Key, Order
 from usage.rollups import COUNTERS
 from usage.scope import Scope
-from usage.tally import CALLS, COMPLETION, PROMPT, Tally
+from usage.tally import CALLS, COMPLETION, LAST, PROMPT, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,16 @@ def standings(scope: Scope) -> tuple[list[Standing], Totals]:
     with warm.store.tally(scope) as tally:
         ranking = _Ranking(tally, scope)
         return list(ranking.rows(ranking.people)), ranking.totals
+
+
+def rows_of(scope: Scope, people: Iterable[int]) -> tuple[dict[int, Standing], Totals]:
+    """The ranked rows of some people, of those who have one; and the scope's totals."""
+    with warm.store.tally(scope) as tally:
+        ranking = _Ranking(tally, scope)
+        here = [one for one in people if one in tally.people]
+        ranks = {one: ranking.order.rank(one) for one in here}
+        rows = {one: ranking.standing(one, rank) for one, rank in ranks.items() if rank}
+        return rows, ranking.totals
 
 
 def totals_of(scope: Scope) -> Totals:
@@ -140,6 +150,7 @@ class _Ranking:
             name.display_name,
             name.email,
             person,
+            row[LAST],
         )
 
     def _totals(self) -> Totals:

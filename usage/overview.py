@@ -13,7 +13,7 @@ from usage.counts import Counts, Standing, Totals
 from usage.daily import Uncosted, in_scope, sums
 from usage.horizon import UNASSIGNED, VisibleProject
 from usage.leaderboard import standings
-from usage.scope import COLUMNS, Scope
+from usage.scope import ACTIVITY, Scope
 from usage.window import MOST_DAYS, Window, last_days
 
 MOST_ACTIVE = 5
@@ -57,7 +57,7 @@ class Overview:
 
 def overview(scope: Scope) -> Overview:
     """What everyone in a scope used together, and what that was in the equal window before."""
-    scope = replace(scope.plain(), sort=COLUMNS[0])
+    scope = replace(scope.plain(), sort=ACTIVITY, columns=())
     people, totals = standings(scope)
     hidden = 0 if totals.users else naming.least_users(scope)
     earlier, totals_before = _before(scope)

@@ -1,26 +1,35 @@
 """Scope: the frozen value every number starts from; parsed from and back to URL arguments."""
 
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import cache, cached_property
 from typing import Self
 from unicodedata import category
 
+from usage.arguments import DEFAULT_DAYS, InvalidScope, whole, window_of
 from usage.horizon import ALL, COLUMNS, DATES, RATES, UNASSIGNED, Horizon, VisibleProject
 from usage.pricing import BASES, InvalidRate, Rates, plain, read_rate
-from usage.window import MOST_DAYS, Window, day_of, last_days
+from usage.window import Window, day_of
 
 SOURCES = (ALL, "ui", "cli", "ide", "api", UNASSIGNED)
 ASCENDING = "-asc"
 ACTIVITY = "activity"
 SORTS = tuple(name + order for order in ("", ASCENDING) for name in (ACTIVITY, *COLUMNS))
+MORE_COLUMNS = (
+    "movement",
+    "trend",
+    "cached",
+    "failed",
+    "active_days",
+    "cost_per_call",
+    "last_seen",
+)
+"""What a viewer may add to the table."""
 PAGE_SIZES = (25, 50, 100)
 SIZES = tuple(map(str, PAGE_SIZES))
-DEFAULT_DAYS = 30
 ARGUMENTS = (
     "project",
     "source",
@@ -35,20 +44,17 @@ ARGUMENTS = (
     "completion_cost",
     "cost",
     "live",
+    "columns",
 )
-ALONE = {"sort": ACTIVITY, "q": "", "page": "1", "per_page": SIZES[0], "live": ""}
+ALONE = {
+    "sort": ACTIVITY,
+    "q": "",
+    "page": "1",
+    "per_page": SIZES[0],
+    "live": "",
+    "columns": "",
+}
 """Arguments that can be changed without a look at the others, and their defaults."""
-WHOLE = re.compile(r"[0-9]{1,9}")
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-class InvalidScope(ValueError):
-    """An argument that means nothing: its name, and a sentence for a person."""
-
-    def __init__(self, field: str, message: str):
-        super().__init__(f"{field}: {message}")
-        self.field = field
-        self.message = message
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Scope:
     per_page: int = PAGE_SIZES[0]
     basis: str = BASES[0]
     live: bool = False
+    columns: tuple[str, ...] = ()
 
     @classmethod
     def from_args(cls, args: Mapping[str, str], horizon: Horizon) -> Self:
@@ -86,7 +93,7 @@ class Scope:
         project = horizon.project(said["project"])
         timezone = project.timezone if project else horizon.timezone
         usual = horizon.rates_of(project)
-        days, window = _window(said, horizon.now, timezone)
+        days, window = window_of(said, horizon.now, timezone)
         return cls(
             horizon=horizon,
             project=project,
@@ -99,10 +106,11 @@ class Scope:
             source=_choice("source", said, SOURCES),
             sort=_choice("sort", said, _sorts(horizon.columns)),
             q=_search(said["q"]),
-            page=_whole("page", said, 1, 1_000_000, 1),
+            page=whole("page", said, 1, 1_000_000, 1),
             per_page=int(_choice("per_page", said, SIZES)),
             basis=_choice("cost", said, BASES),
             live=_choice("live", said, ("", "1")) == "1",
+            columns=_columns(said["columns"], horizon),
         )
 
     def to_args(self) -> dict[str, str]:
@@ -126,6 +134,7 @@ class Scope:
             "completion_cost": (plain(self.rates.completion), plain(usual.completion)),
             "cost": (self.basis, BASES[0]),
             "live": ("1" if self.live else "", ""),
+            "columns": (",".join(self.columns), ""),
         }
         locked = self.horizon.locked
         return {
@@ -164,6 +173,11 @@ class Scope:
     def ascending(self) -> bool:
         """True when the smallest comes first."""
         return self.sort.endswith(ASCENDING)
+
+    def toggled(self, column: str) -> str:
+        """The added columns with one more of them, or one less."""
+        chosen = {*self.columns} ^ {column}
+        return ",".join(name for name in MORE_COLUMNS if name in chosen)
 
     @property
     def filters(self) -> tuple[str, ...]:
@@ -204,13 +218,12 @@ def _choice(name: str, said: Mapping[str, str], allowed: tuple[str, ...]) -> str
     return value
 
 
-def _whole(name: str, said: Mapping[str, str], least: int, most: int, default: int) -> int:
-    text = said[name]
-    if not text:
-        return default
-    if not WHOLE.fullmatch(text) or not least <= int(text) <= most:
-        raise InvalidScope(name, f"must be a whole number from {least} to {most}")
-    return int(text)
+def _columns(text: str, horizon: Horizon) -> tuple[str, ...]:
+    said = {name.strip() for name in text.lower().split(",")} - {""}
+    if said - {*MORE_COLUMNS}:
+        raise InvalidScope("columns", f"must be some of {', '.join(MORE_COLUMNS)}")
+    # A portal's grant says which columns there are.
+    return tuple(name for name in MORE_COLUMNS if name in said and not horizon.embedded)
 
 
 def _rate(name: str, said: Mapping[str, str], default: Decimal) -> Decimal:
@@ -224,27 +237,3 @@ def _search(text: str) -> str:
     if len(text) > 200 or any(category(char) in ("Cc", "Cs") for char in text):
         raise InvalidScope("q", "must be at most 200 characters without control characters")
     return text
-
-
-def _window(said: Mapping[str, str], now: datetime, timezone: str) -> tuple[int | None, Window]:
-    # A number of days typed while a date range is active replaces the range.
-    if said["days"] or not (said["from"] or said["to"]):
-        days = _whole("days", said, 1, MOST_DAYS, DEFAULT_DAYS)
-        return days, last_days(days, now, timezone)
-    first, last = _day("from", said), _day("to", said)
-    if first > last:
-        raise InvalidScope("from", "must not be after the last day of the range")
-    if last > day_of(now, timezone) + timedelta(days=1):
-        raise InvalidScope("to", "must not lie after tomorrow")
-    return None, Window(first, last, timezone)
-
-
-def _day(name: str, said: Mapping[str, str]) -> date:
-    if not said[name]:
-        raise InvalidScope(name, "is needed too: a date range has two ends")
-    try:
-        if not DATE.fullmatch(said[name]):
-            raise ValueError
-        return date.fromisoformat(said[name])
-    except ValueError:
-        raise InvalidScope(name, "must be a date like 2026-11-22") from None

@@ -1,11 +1,12 @@
 """The same numbers as JSON, for keys with the scope "read"."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 
 from flask import Blueprint, make_response
 
-from usage import prices
+from usage import columns, prices
 from usage.analysis import Analysis, Part, analysis
 from usage.counts import Counts, Standing, Totals
 from usage.horizon import ALL
@@ -16,6 +17,7 @@ from views import fresh
 from views.guards import one_look, require_key, strict_scope
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
+AT_ONCE = 200
 TOKENS = (
     "prompt_tokens",
     "completion_tokens",
@@ -38,7 +40,7 @@ def leaderboard():
     shown = board(asked)
     answer = head(asked, shown.totals) | {
         "totals": totals(shown.totals, asked),
-        "standings": [standing(one, asked) for one in shown.standings],
+        "standings": list(standings(asked, shown.standings)),
         "page": asked.page,
         "per_page": asked.per_page,
         "pages": shown.pages,
@@ -101,6 +103,35 @@ def _moment(value: datetime | None) -> str | None:
 def totals(values: Totals, scope: Scope) -> dict:
     """The whole scope, however many rows of it are shown."""
     return {"users": values.users} | counts(values, scope)
+
+
+def standings(scope: Scope, rows: Iterable[Standing]) -> Iterator[dict]:
+    """Rows of the table with the columns that were added to it, some at a time."""
+    rows = iter(rows)
+    while some := list(islice(rows, AT_ONCE)):
+        more = columns.more(scope, some)
+        for one in some:
+            yield standing(one, scope) | added(scope, one, more.get(one.user_id))
+
+
+def added(scope: Scope, one: Standing, more: columns.More | None) -> dict:
+    """What the added columns say of a row; a share is of 1, unknown is null."""
+    told: dict[str, object] = {}
+    if "movement" in scope.columns:
+        told["rank_before"] = more.before and more.before.rank
+        told["calls_before"] = (more.before.calls if more.before else 0) if more.known else None
+    if "trend" in scope.columns:
+        told["calls_by_day"] = list(more.trend)
+    if "cached" in scope.columns:
+        told["cached_share"] = columns.cached_share(one)
+    if "active_days" in scope.columns:
+        told["active_days"] = more.active_days
+    if "cost_per_call" in scope.columns:
+        each = columns.cost_per_call(one)
+        told["cost_per_call"] = each if each is None else plain(each)
+    if "last_seen" in scope.columns:
+        told["last_seen"] = one.last_seen.isoformat().replace("+00:00", "Z")
+    return told
 
 
 def standing(one: Standing, scope: Scope) -> dict:

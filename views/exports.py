@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify, request, stream_with_context
 
 from usage import export
 from usage import overview as whole
@@ -24,6 +24,14 @@ COUNTERS = ("calls", "failed_calls", "unknown_calls", *api.TOKENS, "cost", "unco
 STANDING = ("rank", "username", "display_name", *COUNTERS)
 LISTS = ("source", "provider", "model", "test_type", "day")
 PEOPLE = ("most_active", "newcomers", "quiet")
+ADDED = {
+    "movement": ("rank_before", "calls_before"),
+    "trend": ("calls_by_day",),
+    "cached": ("cached_share",),
+    "active_days": ("active_days",),
+    "cost_per_call": ("cost_per_call",),
+    "last_seen": ("last_seen",),
+}
 PART = ("by", "value", *COUNTERS)
 
 
@@ -35,11 +43,17 @@ def leaderboard(form: str):
     shown = board(asked.whole())
     if form == "json":
         head = _head(asked, shown.totals) | {"totals": api.totals(shown.totals, asked)}
-        rows = (api.standing(one, asked) for one in shown.standings)
-        pieces = export.json_text(head, "standings", rows)
+        pieces = export.json_text(head, "standings", api.standings(asked, shown.standings))
     else:
-        pieces = _table(form, STANDING, map(_standing, shown.standings), asked, shown.totals)
-    return _file(Response(pieces, mimetype=TYPES[form]), "leaderboard", asked)
+        header = STANDING + tuple(
+            name for column in asked.columns for name in ADDED.get(column, ())
+        )
+        pieces = _table(form, header, _standings(asked, shown.standings), asked, shown.totals)
+    if asked.columns:
+        # What they say of people is asked for while the file is on its way.
+        pieces = stream_with_context(pieces)
+    answer = Response(pieces, mimetype=TYPES[form])
+    return _file(answer, "leaderboard", asked)
 
 
 @bp.get(f"/users.{FORM}/<username:username>")
@@ -125,9 +139,11 @@ def _parts(person: Analysis) -> Iterator[dict]:
             yield who | {"by": name, "value": key or UNASSIGNED} | _counters(counts)
 
 
-def _standing(one: Standing) -> dict:
-    names = {"rank": one.rank, "username": one.username, "display_name": one.display_name}
-    return names | _counters(one)
+def _standings(asked: Scope, rows: Iterable[Standing]) -> Iterator[dict]:
+    """As the API tells them, with every counter; days in one cell are parted by spaces."""
+    for one, told in zip(rows, api.standings(asked, rows), strict=True):
+        days = " ".join(map(str, told.get("calls_by_day", ())))
+        yield told | _counters(one) | {"calls_by_day": days}
 
 
 def _counters(values: Counts) -> dict:

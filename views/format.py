@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
+from usage.charts import spark
+from usage.columns import cost_per_call
 from usage.movement import Change
 from usage.pricing import LIST, RATES, REPORTED, plain
 from usage.window import Window
@@ -29,23 +31,8 @@ BASES = {RATES: "Rates", LIST: "List", REPORTED: "Reported"}
 
 def register(app: Flask) -> None:
     """Offer the formats to templates."""
-    filters = (
-        exact,
-        compact,
-        money,
-        plain,
-        change,
-        day,
-        dates,
-        moment,
-        ago,
-        source,
-        basis,
-        share,
-        percent,
-        initials,
-    )
-    for function in filters:
+    numbers = (exact, compact, money, plain, change, share, percent, cost_per_call, spark)
+    for function in (*numbers, day, dates, moment, ago, source, basis, initials):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["address"] = address
 

@@ -46,6 +46,8 @@ def tags(asked: Scope) -> tuple[str, str]:
         changes.latest() if asked.basis != BASES[0] else None,
         content,
         content.newest and ago(content.newest, asked.horizon.now),
+        # Added columns tell of other days too, and how long ago each person was there.
+        asked.columns and (changes.latest(), f"{asked.horizon.now:%F %R}"),
     )
     same = hashlib.sha256(repr(told).encode(errors="surrogatepass"))
     forms = [POLLED if is_polled() else negotiated(), POLLED]

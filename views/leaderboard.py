@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from flask import Blueprint, redirect, url_for
 
-from usage import facts, leaderboard, prices
+from usage import columns, facts, leaderboard, prices
 from usage.pricing import LIST
 from usage.scope import Scope
 from views import fresh
@@ -36,10 +36,12 @@ def board(endpoint: str, title: str):
     tag, live_tag = fresh.tags(asked)
     if fresh.is_known(tag):
         return fresh.unchanged(tag)
+    shown = leaderboard.board(asked)
     response = respond(
         "leaderboard",
         url_for(endpoint, **asked.to_args()),
-        board=leaderboard.board(asked),
+        board=shown,
+        more=columns.more(asked, shown.standings),
         live_tag=live_tag,
         screen=endpoint,
         title=title,

@@ -18,6 +18,7 @@ THEMES = ("light", "dark")
 SIZES = ((320, 640), (768, 1024), (1280, 800), (1920, 1080))
 PHONE = 320
 README_SIZE = (1280, 800)
+COLUMNS = "/leaderboard?columns=movement,trend,cached,failed,active_days,cost_per_call,last_seen"
 MOST_BYTES = 150 * 1024
 
 
@@ -72,6 +73,7 @@ SAMPLE = {
     "refused": ("/leaderboard", refuse, False),
     "nobody-found": ("/leaderboard?q=nobody", None, False),
     "no-usage": ("/leaderboard?from=2020-01-01&to=2020-01-31", None, False),
+    "columns": (COLUMNS, None, True),
     "overview": ("/overview", None, True),
     "overview-of-one": ("/overview?project=checkout&days=7", unfold, True),
     "overview-empty": ("/overview?from=2020-01-01&to=2020-01-31", None, False),

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from browser.conftest import choose
 from browser.server import SECRET
+from usage.scope import MORE_COLUMNS
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
 OPTIONS = {"runOnly": RULES, "resultTypes": ["violations"]}
@@ -101,6 +102,7 @@ SCREENS = {
     "refused": ("/leaderboard", refused),
     "nobody found": ("/leaderboard?q=nobody", None),
     "no usage": ("/leaderboard?from=2020-01-01&to=2020-01-02", None),
+    "more columns": (f"/leaderboard?columns={','.join(MORE_COLUMNS)}", None),
     "overview": ("/overview", tables),
     "one source of it": ("/overview", filters("Source", "#source-ide")),
     "overview without usage": ("/overview?from=2020-01-01&to=2020-01-02", None),

@@ -1,0 +1,114 @@
+"""What the columns that a viewer adds to the table say of the people in it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from peewee import fn
+
+from models import DailyUsage, User
+from usage import naming
+from usage.counts import Counts, Standing, Totals
+from usage.daily import in_scope
+from usage.leaderboard import rows_of
+from usage.movement import Change, change
+from usage.scope import Scope
+from usage.window import MOST_DAYS, Window
+
+DAILY = ("trend", "active_days")
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """What else there is to say of somebody.
+
+    `before` is their row of the equal window before, None where they had none; `known` is False
+    where nothing may be told of those days. `trend` is their calls by day; an active day has at
+    least one answered call, or tokens of a vendor's sum.
+    """
+
+    known: bool
+    before: Standing | None
+    moved: Change | None
+    climbed: int | None
+    trend: tuple[int, ...]
+    active_days: int
+
+
+def more(scope: Scope, rows: Iterable[Standing]) -> dict[int, More]:
+    """Per person what the scope's added columns need, for some rows of its table."""
+    if not scope.columns:
+        return {}
+    rows = list(rows)
+    people = [row.user_id for row in rows]
+    earlier, totals = _before(scope, people) if "movement" in scope.columns else ({}, None)
+    days = _days(scope, people) if set(DAILY) & set(scope.columns) else {}
+    span = _span(scope.window, days)
+    return {
+        row.user_id: _of(row, earlier.get(row.user_id), totals, days.get(row.user_id, {}), span)
+        for row in rows
+    }
+
+
+def _of(
+    row: Standing,
+    before: Standing | None,
+    totals: Totals | None,
+    calls: dict[date, int],
+    span: list[date],
+) -> More:
+    calls_before = before.calls if before else 0
+    return More(
+        known=totals is not None,
+        before=before,
+        moved=change(row.calls, calls_before, calls_before) if totals else None,
+        climbed=before.rank - row.rank if before and row.rank else None,
+        trend=tuple(calls.get(day, 0) for day in span),
+        active_days=len(calls),
+    )
+
+
+def cost_per_call(counts: Counts) -> Decimal | None:
+    """What an answered call of known cost cost on average, to the micro-dollar; None of none."""
+    costed = counts.calls - counts.uncosted_calls
+    if costed <= 0 or counts.cost is None:
+        return None
+    return (counts.cost / costed).quantize(Decimal("0.000001"))
+
+
+def cached_share(counts: Counts) -> float | None:
+    """Which part of the prompt tokens came from a cache, in four places; None of no tokens."""
+    whole = counts.prompt_tokens
+    return round(counts.cache_read_tokens / whole, 4) if whole else None
+
+
+def _before(scope: Scope, people: list[int]) -> tuple[dict[int, Standing], Totals | None]:
+    """Their rows in the equal window before; None for the totals where nothing may be told."""
+    window = scope.window.before()
+    if not window:
+        return {}, None
+    past = replace(scope.plain(), window=window, days=None)
+    rows, totals = rows_of(past, people)
+    return rows, totals if totals.users or not naming.least_users(past) else None
+
+
+def _days(scope: Scope, people: list[int]) -> dict[int, dict[date, int]]:
+    """Per person the calls of each day on which they used AI, under whichever name."""
+    person = fn.COALESCE(User.owner_id, User.id)
+    used = DailyUsage.calls + DailyUsage.prompt_tokens + DailyUsage.completion_tokens > 0
+    names = User.select(User.id).where(User.id.in_(people) | User.owner_id.in_(people))
+    query = in_scope(DailyUsage.select(person, DailyUsage.day, fn.SUM(DailyUsage.calls)), scope)
+    query = query.join(User).where(DailyUsage.user.in_(names), used)
+    days: dict[int, dict[date, int]] = {}
+    for user, day, calls in query.group_by(person, DailyUsage.day).tuples():
+        days.setdefault(user, {})[day] = int(calls)
+    return days
+
+
+def _span(window: Window, days: dict[int, dict[date, int]]) -> list[date]:
+    """The days of a trend: the window's, or of a window of centuries those that were used."""
+    used = [day for calls in days.values() for day in calls]
+    if window.length <= MOST_DAYS:
+        return window.days() if used else []
+    return Window(min(used), max(used), window.timezone).days() if used else []
