@@ -179,7 +179,7 @@ def bytes_of_a_view(board: Board) -> tuple[int, int, int]:
         del page.headers["HX-Request"]
         response, body = page.get("/leaderboard")
         text = text_of(response, body).decode()
-        loaded = set(re.findall(r'<(?:script|link)[^>]+(?:src|href)="(/static/[^"]+)"', text))
+        loaded = set(re.findall(r'<(?:script|link)[^>]+(?:src|href)="(/[^"]+)"', text))
         sizes = [len(page.get(path)[1]) for path in loaded]
         page.connection.close()
     return len(body) + sum(sizes), 1 + len(loaded), fragment
