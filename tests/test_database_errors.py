@@ -15,11 +15,17 @@ JSON = {"Content-Type": "application/json"}
 @contextmanager
 def unmigrated(change, undo):
     """The database as older code left it."""
-    db.execute_sql(change)
+    _alter(change)
     try:
         yield
     finally:
-        db.execute_sql(undo)
+        _alter(undo)
+
+
+def _alter(statement):
+    # SQLite alters what this connection last saw: another of the pool may have changed it since.
+    db.execute_sql("SELECT count(*) FROM users").fetchone()
+    db.execute_sql(statement)
 
 
 def without(table):

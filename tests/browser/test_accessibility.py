@@ -241,8 +241,8 @@ def test_the_keyboard_goes_through_the_page_in_its_order(page):
         seen.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
 
     assert seen[0] == "tb-skip"
-    assert seen[-11:] == [
-        *("prompt_cost", "completion_cost", "by-last", "q", "filters-button"),
+    assert seen[-12:] == [
+        *("prompt_cost", "completion_cost", "cost-rates", "by-last", "q", "filters-button"),
         *("sort-activity", "sort-calls", "sort-prompt_tokens", "sort-completion_tokens"),
         *("sort-cost", "details-amara.okafor"),
     ]
