@@ -13,10 +13,11 @@ from usage import accounts, naming
 from usage.counts import Counts, Standing, Totals
 from usage.daily import Uncosted, cost_of, in_scope, sums, within_locks
 from usage.horizon import NotVisible
-from usage.leaderboard import rank_of, totals_of, veiled
+from usage.leaderboard import rank_of, totals_of
+from usage.names import named
 from usage.rollups import COUNTERS
 from usage.scope import Scope
-from usage.window import MOST_DAYS, Window
+from usage.window import Window
 
 
 class Part(NamedTuple):
@@ -92,18 +93,12 @@ def analysis(scope: Scope, username: str) -> Analysis:
 def every_day(by_day: Iterable[Part], window: Window) -> list[tuple[date, int, int, int]]:
     """Calls, prompt and completion tokens of every day in a window, zeros where there are none."""
     used = {part.key: part.counts for part in by_day}
-    # A range may begin centuries before anyone used AI: those days say nothing.
-    shown = window.days() if window.length <= MOST_DAYS else _between(used)
     return [
         (day, one.calls, one.prompt_tokens, one.completion_tokens)
         if (one := used.get(day))
         else (day, 0, 0, 0)
-        for day in shown
+        for day in window.span(used)
     ]
-
-
-def _between(used: Iterable[date]) -> list[date]:
-    return Window(min(used), max(used), "UTC").days() if used else []
 
 
 def _visible_user(scope: Scope, username: str) -> tuple[User, list[int]]:
@@ -171,8 +166,7 @@ def uncosted(rows: Iterable[tuple], scope: Scope) -> list[Uncosted]:
 def _standing(user: User, counts: Counts, rank: int | None, scope: Scope) -> Standing:
     # From the breakdowns' own rows: what is ingested meanwhile can't set them at odds.
     values = [getattr(counts, name) for name in Counts.__dataclass_fields__]
-    names = user.username, user.display_name, user.email
-    row = Standing(*values, rank, *names, user.id)
-    if naming.policy(scope) != naming.PSEUDONYMS or user.id == scope.horizon.person:
-        return row
-    return veiled(row, naming.numbers(scope, [user.id])[user.id])
+    name = named(user.username, user.display_name, user.email)
+    if naming.policy(scope) == naming.PSEUDONYMS and user.id != scope.horizon.person:
+        name = naming.pseudonym(naming.numbers(scope, [user.id])[user.id])
+    return Standing(*values, rank, name.username, name.display_name, name.email, user.id)

@@ -1,7 +1,7 @@
 """What the columns that a viewer adds to the table say of the people in it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -10,11 +10,11 @@ from peewee import fn
 from models import DailyUsage, User
 from usage import naming
 from usage.counts import Counts, Standing, Totals
-from usage.daily import in_scope
+from usage.daily import active, in_scope
 from usage.leaderboard import rows_of
 from usage.movement import Change, change
 from usage.scope import Scope
-from usage.window import MOST_DAYS, Window
+from usage.window import Window
 
 DAILY = ("trend", "active_days")
 
@@ -85,10 +85,9 @@ def cached_share(counts: Counts) -> float | None:
 
 def _before(scope: Scope, people: list[int]) -> tuple[dict[int, Standing], Totals | None]:
     """Their rows in the equal window before; None for the totals where nothing may be told."""
-    window = scope.window.before()
-    if not window:
+    past = scope.before()
+    if not past:
         return {}, None
-    past = replace(scope.plain(), window=window, days=None)
     rows, totals = rows_of(past, people)
     return rows, totals if totals.users or not naming.least_users(past) else None
 
@@ -96,10 +95,9 @@ def _before(scope: Scope, people: list[int]) -> tuple[dict[int, Standing], Total
 def _days(scope: Scope, people: list[int]) -> dict[int, dict[date, int]]:
     """Per person the calls of each day on which they used AI, under whichever name."""
     person = fn.COALESCE(User.owner_id, User.id)
-    used = DailyUsage.calls + DailyUsage.prompt_tokens + DailyUsage.completion_tokens > 0
     names = User.select(User.id).where(User.id.in_(people) | User.owner_id.in_(people))
     query = in_scope(DailyUsage.select(person, DailyUsage.day, fn.SUM(DailyUsage.calls)), scope)
-    query = query.join(User).where(DailyUsage.user.in_(names), used)
+    query = query.join(User).where(DailyUsage.user.in_(names), active())
     days: dict[int, dict[date, int]] = {}
     for user, day, calls in query.group_by(person, DailyUsage.day).tuples():
         days.setdefault(user, {})[day] = int(calls)
@@ -108,7 +106,5 @@ def _days(scope: Scope, people: list[int]) -> dict[int, dict[date, int]]:
 
 def _span(window: Window, days: dict[int, dict[date, int]]) -> list[date]:
     """The days of a trend: the window's, or of a window of centuries those that were used."""
-    used = [day for calls in days.values() for day in calls]
-    if window.length <= MOST_DAYS:
-        return window.days() if used else []
-    return Window(min(used), max(used), window.timezone).days() if used else []
+    used = {day for calls in days.values() for day in calls}
+    return window.span(used) if used else []

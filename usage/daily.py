@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from peewee import ModelSelect, fn
+from peewee import Expression, ModelSelect, fn
 
 from models import DailyUsage
 from usage.horizon import ALL
@@ -20,20 +20,20 @@ class Uncosted(NamedTuple):
     calls: int
 
 
-PLACE = {name: place for place, name in enumerate(COUNTERS)}
-COSTS = {
-    LIST: (PLACE["list_nanodollars"], PLACE["unpriced_calls"]),
-    REPORTED: (PLACE["reported_nanodollars"], PLACE["unreported_calls"]),
+CALLS, PROMPT, COMPLETION = map(COUNTERS.index, ("calls", "prompt_tokens", "completion_tokens"))
+BY_BASIS = {
+    LIST: ("list_nanodollars", "unpriced_calls"),
+    REPORTED: ("reported_nanodollars", "unreported_calls"),
 }
-TOKENS = PLACE["prompt_tokens"], PLACE["completion_tokens"]
+"""Per basis that is recorded the counter of its costs, and the one of calls that have none."""
+PLACES = {basis: tuple(map(COUNTERS.index, names)) for basis, names in BY_BASIS.items()}
 
 
 def cost_of(counters: Sequence[int], scope: Scope) -> tuple[int, int]:
     """What these COUNTERS cost in 10⁻¹² dollars, and how many calls have no cost on that basis."""
     if scope.basis == RATES:
-        prompt, completion = TOKENS
-        return scope.rates.picodollars(counters[prompt], counters[completion]), 0
-    nanodollars, missing = COSTS[scope.basis]
+        return scope.rates.picodollars(counters[PROMPT], counters[COMPLETION]), 0
+    nanodollars, missing = PLACES[scope.basis]
     return counters[nanodollars] * 1000, counters[missing]
 
 
@@ -44,7 +44,7 @@ def is_unknown(calls: int, picodollars: int, uncosted: int) -> bool:
 
 def uncosted(scope: Scope) -> list[Uncosted]:
     """The models whose calls have no cost on the scope's basis, the most calls first."""
-    missing = fn.SUM(getattr(DailyUsage, COUNTERS[COSTS[scope.basis][1]]))
+    missing = fn.SUM(getattr(DailyUsage, BY_BASIS[scope.basis][1]))
     query = DailyUsage.select(DailyUsage.provider, DailyUsage.model, missing.alias("calls"))
     query = in_scope(query, scope).group_by(DailyUsage.provider, DailyUsage.model)
     found = [Uncosted(*names, int(calls)) for *names, calls in query.having(missing > 0).tuples()]
@@ -57,6 +57,11 @@ def any_usage(project_id: int | None = None) -> bool:
     return (
         query if project_id is None else query.where(DailyUsage.project_id == project_id)
     ).exists()
+
+
+def active() -> Expression:
+    """The daily rows of use: a vendor's sum may tell tokens without saying over how many calls."""
+    return DailyUsage.calls + DailyUsage.prompt_tokens + DailyUsage.completion_tokens > 0
 
 
 def in_scope(query: ModelSelect, scope: Scope, of_few: bool = False) -> ModelSelect:

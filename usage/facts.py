@@ -1,4 +1,4 @@
-"""What every screen says besides its table: what there is to choose from in the filters."""
+"""What there is to choose from in the filters, and what tells that a screen is still the same."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -69,7 +69,7 @@ def content(scope: Scope) -> Content:
             # Not even that something changed is told of so few.
             return Content((), by_source, facts(), None)
         numbers = tally.digest(warm.store.names.content)
-        newest = DailyUsage.last_time.python_value(tally.facts.newest)
+        newest = DailyUsage.last_time.python_value(tally.summary.newest)
         return Content(numbers, by_source, facts(), newest)
 
 
@@ -85,7 +85,7 @@ def calls_by_source(scope: Scope, users: Collection[int] = ()) -> dict[str, int]
         rows = query.group_by(DailyUsage.source).tuples()
         return {source: int(calls) for source, calls in rows}
     with warm.store.tally(scope) as tally:
-        found = tally.facts.by_source.items()
+        found = tally.summary.by_source.items()
         return {
             source: calls for source, (calls, people) in found if not naming.too_few(scope, people)
         }

@@ -8,12 +8,12 @@ from unicodedata import normalize
 from models import DailyUsage
 from usage import naming, warm
 from usage.counts import Standing, Totals
-from usage.daily import Uncosted, cost_of, is_unknown, uncosted
+from usage.daily import CALLS, COMPLETION, PROMPT, Uncosted, cost_of, is_unknown, uncosted
 from usage.names import Name
 from usage.ranking import Key, Order
 from usage.rollups import COUNTERS
 from usage.scope import Scope
-from usage.tally import CALLS, COMPLETION, LAST, PROMPT, Tally
+from usage.tally import LAST, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class _Ranking:
     def most_tokens(self) -> int:
         """The most that anyone used whom the viewer sees."""
         if len(self.people) == len(self.order):
-            return self.tally.facts.most_tokens if self.people else 0
+            return self.tally.summary.most_tokens if self.people else 0
         rows = (self.tally.people[one] for one in self.people)
         return max((row[PROMPT] + row[COMPLETION] for row in rows), default=0)
 
@@ -154,7 +154,7 @@ class _Ranking:
         )
 
     def _totals(self) -> Totals:
-        sums, newest = self.tally.totals, self.tally.facts.newest
+        sums, newest = self.tally.totals, self.tally.summary.newest
         as_of = DailyUsage.last_time.python_value(newest)
         cost = cost_of(sums, self.scope)
         return Totals(*sums, *cost, users=len(self.order), as_of=as_of)
@@ -195,9 +195,3 @@ def _others(tally: Tally) -> Mapping[int, str]:
     for user, person in tally.owners.items():
         folded[person] += f"\n{tally.names[user].folded}"
     return folded
-
-
-def veiled(row: Standing, number: int) -> Standing:
-    """A row under a pseudonym."""
-    names = {"username": naming.username(number), "display_name": naming.display_name(number)}
-    return replace(row, email="", **names)

@@ -10,7 +10,7 @@ from models import DailyUsage, User
 from usage import naming
 from usage.analysis import Part, every_day, parts, uncosted
 from usage.counts import Counts, Standing, Totals
-from usage.daily import Uncosted, in_scope, sums
+from usage.daily import Uncosted, active, in_scope, sums
 from usage.horizon import UNASSIGNED, VisibleProject
 from usage.leaderboard import standings
 from usage.scope import ACTIVITY, Scope
@@ -85,12 +85,6 @@ def overview(scope: Scope) -> Overview:
     )
 
 
-def before(scope: Scope) -> Scope | None:
-    """The same question about the equal window before; None where the calendar begins."""
-    window = scope.window.before()
-    return replace(scope.plain(), window=window, days=None) if window else None
-
-
 def on(scope: Scope, first: date, last: date) -> Scope:
     """The same question about some of the days."""
     window = Window(first, last, scope.window.timezone)
@@ -130,7 +124,7 @@ def _last(scope: Scope, project: VisibleProject) -> Window:
 
 
 def _before(scope: Scope) -> tuple[list[Standing], Totals | None]:
-    past = before(scope)
+    past = scope.before()
     people, totals = standings(past) if past else ([], None)
     return people, None if not people and past and naming.least_users(past) else totals
 
@@ -180,10 +174,9 @@ def _least(scope: Scope, column: Field, key: object) -> int:
 
 def _people(scope: Scope, column: Field) -> dict[object, int]:
     """How many used AI, per part of a breakdown, whatever number of names they have."""
-    used = DailyUsage.calls + DailyUsage.prompt_tokens + DailyUsage.completion_tokens > 0
     person = fn.COUNT(fn.DISTINCT(fn.COALESCE(User.owner_id, User.id)))
     query = in_scope(DailyUsage.select(column, person).join(User), scope)
-    return dict(query.where(used).group_by(column).tuples())
+    return dict(query.where(active()).group_by(column).tuples())
 
 
 def _blank(scope: Scope, withheld: set[date]) -> frozenset[date]:

@@ -200,6 +200,11 @@ class Scope:
         """The same days, rates and order, from the first page and without the search."""
         return replace(self, q="", page=1)
 
+    def before(self) -> "Scope | None":
+        """The same question about the equal window before; None where the calendar begins."""
+        window = self.window.before()
+        return replace(self.plain(), window=window, days=None) if window else None
+
     def whole(self) -> "Scope":
         """The same question with all of its answer on one page."""
         return replace(self, page=1, per_page=sys.maxsize)

@@ -11,7 +11,7 @@ from peewee import Case, fn
 from models import DailyUsage, db
 from usage import changes
 from usage.changes import NAMES, NEVER, NOTHING, State
-from usage.daily import in_scope, projects_of, sums
+from usage.daily import CALLS, COMPLETION, PROMPT, in_scope, projects_of, sums
 from usage.horizon import ALL
 from usage.names import Name, Names
 from usage.ranking import Key, Order
@@ -19,7 +19,6 @@ from usage.rollups import COUNTERS
 from usage.scope import Scope
 
 SOURCES = ("", "ui", "cli", "ide", "api")
-CALLS, PROMPT, COMPLETION = map(COUNTERS.index, ("calls", "prompt_tokens", "completion_tokens"))
 LAST = len(COUNTERS)
 BY_SOURCE = LAST + 1
 AT_ONCE = 500
@@ -32,7 +31,7 @@ Row = Sequence[int]
 calls by source: ABSENT where there was no event from that source."""
 
 
-class Facts(NamedTuple):
+class Summary(NamedTuple):
     """The most that anyone used, the newest event, and calls and people by source."""
 
     most_tokens: int
@@ -56,7 +55,7 @@ class Tally:
         # By user: somebody may have several names.
         self._rows: dict[int, Row] = {}
         self._orders: OrderedDict[object, Order] = OrderedDict()
-        self._facts: Facts | None = None
+        self._summary: Summary | None = None
         self._rows_digest = 0
         self._names_digest: tuple[object, int] = None, 0
 
@@ -89,7 +88,7 @@ class Tally:
         elif users:
             self._put(self._people_of(users))
         if users is None or users:
-            self.content, self._facts = now, None
+            self.content, self._summary = now, None
         self._state = now
 
     def order(self, kind: Hashable, key: Key) -> Order:
@@ -103,11 +102,11 @@ class Tally:
         return self._orders[kind]
 
     @property
-    def facts(self) -> Facts:
+    def summary(self) -> Summary:
         """What the rows say of everyone together."""
-        if not self._facts:
-            self._facts = _told_by(self.people.values())
-        return self._facts
+        if not self._summary:
+            self._summary = _summary_of(self.people.values())
+        return self._summary
 
     def digest(self, names: State) -> tuple[int, int]:
         """What tells these rows and names from others, alike in every process.
@@ -196,13 +195,13 @@ def _digest(person: int, row: Row | None) -> int:
     return hash((person, *row)) if row else 0
 
 
-def _told_by(rows: Collection[Row]) -> Facts:
+def _summary_of(rows: Collection[Row]) -> Summary:
     by_source = {}
     for place, source in enumerate(SOURCES, start=BY_SOURCE):
         calls = [row[place] for row in rows if len(row) > place and row[place] != ABSENT]
         if calls:
             by_source[source] = sum(calls), len(calls)
-    return Facts(
+    return Summary(
         most_tokens=max((row[PROMPT] + row[COMPLETION] for row in rows), default=0),
         newest=max((row[LAST] for row in rows), default=None),
         by_source=by_source,

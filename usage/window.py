@@ -1,6 +1,7 @@
 """Days, zones and "last N days": the calendar arithmetic of the board."""
 
 from calendar import monthrange
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -33,6 +34,13 @@ class Window:
     def days(self) -> list[date]:
         """Every day of the window, oldest first."""
         return [self.first + timedelta(days=n) for n in range(self.length)]
+
+    def span(self, used: Collection[date]) -> list[date]:
+        """Every day of the window; of a very long one those from first to last use."""
+        # A range may begin centuries before anyone used AI: those days say nothing.
+        if self.length <= MOST_DAYS:
+            return self.days()
+        return Window(min(used), max(used), self.timezone).days() if used else []
 
 
 @lru_cache(maxsize=1024)

@@ -9,23 +9,17 @@ from flask import Blueprint, make_response
 from usage import columns, prices
 from usage.analysis import Analysis, Part, analysis
 from usage.counts import Counts, Standing, Totals
+from usage.daily import BY_BASIS
 from usage.horizon import ALL
 from usage.leaderboard import board
-from usage.pricing import LIST, RATES, REPORTED, plain
+from usage.pricing import LIST, RATES, plain
+from usage.rollups import TOKENS
 from usage.scope import Scope
 from views import fresh
 from views.guards import one_look, require_key, strict_scope
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 AT_ONCE = 200
-TOKENS = (
-    "prompt_tokens",
-    "completion_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-)
-UNCOSTED = {LIST: "unpriced_calls", REPORTED: "unreported_calls"}
 
 
 @bp.get("/leaderboard")
@@ -152,7 +146,7 @@ def counts(values: Counts, scope: Scope) -> dict:
     """
     unknown = {"unknown_calls": values.unknown_calls} if values.unknown_calls else {}
     if values.uncosted_calls:
-        unknown[UNCOSTED[scope.basis]] = values.uncosted_calls
+        unknown[BY_BASIS[scope.basis][1]] = values.uncosted_calls
     tokens = {name: getattr(values, name) for name in TOKENS}
     called = {"calls": values.calls, "failed_calls": values.failed_calls}
     cost = None if values.cost is None else plain(values.cost)

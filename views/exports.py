@@ -12,6 +12,7 @@ from usage.counts import Counts, Standing, Totals
 from usage.horizon import UNASSIGNED
 from usage.leaderboard import board
 from usage.overview import Overview
+from usage.rollups import TOKENS
 from usage.scope import Scope
 from views import api
 from views.format import address
@@ -20,7 +21,7 @@ from views.guards import note, require_board, require_session, scope
 bp = Blueprint("exports", __name__)
 FORM = "<any(csv, json, tsv):form>"
 TYPES = {"csv": "text/csv", "json": "application/json", "tsv": "text/tab-separated-values"}
-COUNTERS = ("calls", "failed_calls", "unknown_calls", *api.TOKENS, "cost", "uncosted_calls")
+COUNTERS = ("calls", "failed_calls", "unknown_calls", *TOKENS, "cost", "uncosted_calls")
 STANDING = ("rank", "username", "display_name", *COUNTERS)
 LISTS = ("source", "provider", "model", "test_type", "day")
 PEOPLE = ("most_active", "newcomers", "quiet")

@@ -40,7 +40,7 @@ def show():
         overview=found,
         changes=_changes(found),
         least_calls=LEAST_CALLS,
-        before=whole.before(asked),
+        before=asked.before(),
         breakdowns=_breakdowns(asked, found),
         days=days,
         day_links=_day_links(asked, days),
