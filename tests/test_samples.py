@@ -1,11 +1,12 @@
 """flask demo - sample data on an empty board, and off it again."""
 
 import pytest
-from conftest import NOW
+from conftest import NOW, settings
 from reading import names
 
-from models import DailyUsage, Event, Project, User
-from usage import demo
+from models import DailyUsage, Event, Project, ProjectAdmin, Pseudonym, User
+from usage import accounts, demo, grants, naming, webhooks
+from usage.scope import Scope
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +51,45 @@ def test_own_usage_in_a_sample_project_survives_the_removal(run, make_usage):
 
     assert [project.slug for project in Project] == ["checkout"]
     assert Event.select().count() == 1
+
+
+def test_nothing_said_of_sample_projects_holds_for_those_that_come_after(
+    run, ada, make_grant, make_project
+):
+    run("demo")
+    accounts.create_user("max", NOW)
+    accounts.set_role("max", "project_admin", [project.slug for project in Project])
+    make_grant()
+    webhooks.add("https://chat.example.com/hook", "checkout", (), "a secret", NOW)
+
+    run("demo", "--remove")
+    for name in ("alpha", "beta", "gamma", "delta", "epsilon"):
+        make_project(name)
+
+    # SQLite gives these the ids of those that are gone.
+    assert accounts.role_of(accounts.person("max")) == accounts.MEMBER
+    assert grants.permission(grants.live("portal")).projects == ()
+    assert grants.words(grants.live("portal")).startswith("no project;")
+    assert webhooks.everyone() == []
+
+
+def test_nothing_said_of_sample_people_holds_for_those_who_come_after(run, ada):
+    run("demo")
+    sample = User.get(User.sample)
+    accounts.set_role(sample.username, "project_admin", ["checkout"])
+    horizon = accounts.whole(settings().rates, "UTC", NOW)
+    naming.numbers(Scope.from_args({}, horizon), [sample.id])
+
+    run("demo", "--remove")
+
+    assert not ProjectAdmin.select().exists()
+    assert not Pseudonym.select().exists()
+
+
+def test_a_key_of_a_sample_project_keeps_it(run, ada, make_key):
+    run("demo")
+    make_key("read", project="checkout")
+
+    assert run("demo", "--remove")[0] == 0
+
+    assert [(project.slug, project.sample) for project in Project] == [("checkout", False)]

@@ -91,7 +91,8 @@ def words(grant: Grant) -> str:
     """What is granted, in words."""
     ids = projects_of(grant)
     rows = Project.select(Project.slug).where(Project.id.in_(ids)).order_by(Project.slug)
-    slugs = ", ".join(slug for (slug,) in rows.tuples()) if ids else "all projects"
+    slugs = ", ".join(slug for (slug,) in rows.tuples()) or "no project"
+    slugs = "all projects" if grant.all_projects else slugs
     told = [slugs, grant.columns.replace(" ", ", "), f"names: {grant.identity}"]
     told += ["with details"] * grant.details + [unquote_plus(grant.locked)] * bool(grant.locked)
     return "; ".join(told)
