@@ -131,7 +131,7 @@ def _move(project, timezone):
 def test_whatever_happens_every_process_answers_as_if_it_had_just_read_everything(ask, steps):
     for table in reversed(models.TABLES):
         table.delete().execute()
-    often, seldom = Store(), Store(most_rows=6)
+    often, seldom = Store(), Store(most_rows=6 + 2 * warm.LEAST_ROWS)
     for step, both in steps:
         take(*step)
         for args in QUESTIONS:
@@ -272,12 +272,22 @@ def test_a_change_of_very_many_people_is_told_as_one_of_everybody(ask, monkeypat
 
 def test_the_scope_that_was_asked_for_least_lately_goes_first(ask, make_crowd):
     make_crowd(4, project="checkout")
-    store = Store(most_rows=10)
+    store = Store(most_rows=10 + 2 * warm.LEAST_ROWS)
     for days in ("1", "2", "3", "1", "4"):
         ask(store, days=days)
 
     kept = [key[1] for key in store.kept()]
     assert [(NOW.date() - first).days + 1 for first in kept] == [1, 4]
+
+
+@ON_ONE_DATABASE
+def test_scopes_in_which_nobody_did_anything_are_let_go_as_well(ask):
+    store = Store(most_rows=3 * warm.LEAST_ROWS)
+
+    for days in range(1, 10):
+        ask(store, days=str(days))
+
+    assert len(store.kept()) == 3
 
 
 @ON_ONE_DATABASE

@@ -13,6 +13,8 @@ from usage.scope import Scope
 from usage.tally import Tally
 
 DEFAULT_ROWS = 250_000
+# What a scope takes even where nobody used anything: there are days without end to ask for.
+LEAST_ROWS = 20
 
 
 class Store:
@@ -57,13 +59,17 @@ class Store:
 
     def _let_go(self) -> None:
         with self._lock:
-            rows = sum(map(len, self._tallies.values()))
+            rows = sum(map(_weight, self._tallies.values()))
             while rows > self.most_rows and len(self._tallies) > 1:
-                rows -= len(self._tallies.popitem(last=False)[1])
+                rows -= _weight(self._tallies.popitem(last=False)[1])
 
 
 store = Store()
 """This process's own."""
+
+
+def _weight(tally: Tally) -> int:
+    return LEAST_ROWS + len(tally)
 
 
 def _snapshot() -> AbstractContextManager:
