@@ -314,6 +314,8 @@ def test_an_address_that_can_not_be_is_refused(url):
         "fd00::1",
         "::ffff:10.0.0.1",
         "64:ff9b::a00:1",
+        "::10.0.0.1",
+        "fec0::1",
         "2002:a00:1::",
     ],
 )

@@ -14,7 +14,8 @@ from usage.accounts import Refused
 LONGEST = 2000
 SECONDS = 10
 """How long a whole request may take, however slowly the other side answers."""
-TRANSLATED = IPv6Network("64:ff9b::/96")
+GLOBAL = IPv6Network("2000::/3")
+"""All that is routed; what stands for addresses of IPv4 or of one site lies elsewhere."""
 
 
 class PrivateAddress(OSError):
@@ -115,11 +116,10 @@ def _resolve(host: str, port: int, allowed: bool) -> tuple[str, int]:
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or address.teredo
-        if inner or address in TRANSLATED:
-            return False
-    return address.is_global and not address.is_multicast
+    if isinstance(address, IPv6Address) and (address.sixtofour or address.teredo):
+        return False
+    routed = address.version == 4 or address in GLOBAL
+    return routed and address.is_global and not address.is_multicast
 
 
 def _reason(error: Exception, late: bool) -> str:
