@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, redirect, request, url_for
 
-from usage.scope import InvalidScope
+from usage.arguments import whole
 from views.guards import now, require_admin, settings
 from views.responses import respond
 
@@ -64,7 +64,4 @@ def given(name: str) -> str:
 
 def page_number() -> int:
     """Which page was asked for. Raises InvalidScope."""
-    said = asked("page") or "1"
-    if not (said.isascii() and said.isdigit() and 1 <= int(said[:9]) <= MOST_PAGES):
-        raise InvalidScope("page", f"must be a whole number from 1 to {MOST_PAGES:,}")
-    return int(said)
+    return whole("page", {"page": asked("page")}, 1, MOST_PAGES, 1)
