@@ -201,7 +201,9 @@ def test_a_lock_may_not_widen_the_grant(usage, make_grant, mint, lock):
     [
         ({"grant": ""}, "grant"),
         ({"grant": 7}, "grant"),
+        ({"grant": "\ud800"}, "grant"),
         ({"subject": ["vera"]}, "subject"),
+        ({"subject": "\ud800"}, "subject"),
         ({"lock": "project"}, "lock"),
         ({"lock": {"q": "x"}}, "q"),
         ({"lock": {"days": 30}}, "days"),
