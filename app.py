@@ -5,7 +5,7 @@ from pathlib import Path
 from flask import Flask
 from flask_compress import Compress
 from jinja2 import StrictUndefined
-from peewee import DataError, InterfaceError, OperationalError, ProgrammingError
+from peewee import DataError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from playhouse.pool import MaxConnectionsExceeded
 
 import models
@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_error_handler(error, responses.unavailable)
     app.register_error_handler(ProgrammingError, responses.unmigrated)
     app.register_error_handler(DataError, responses.unstorable)
+    app.register_error_handler(IntegrityError, responses.taken)
     app.url_map.merge_slashes = False
     app.url_map.converters["username"] = Username
     for blueprint in BLUEPRINTS:

@@ -4,9 +4,10 @@ from contextlib import contextmanager
 
 import pytest
 from conftest import ON_ONE_DATABASE, native
-from peewee import DataError, ProgrammingError
+from peewee import DataError, IntegrityError, ProgrammingError
 
-from models import db
+from models import Grant, db
+from usage import grants
 from views import ingest
 
 JSON = {"Content-Type": "application/json"}
@@ -93,3 +94,37 @@ def test_a_mistake_of_ours_stays_one(anonymous, make_key, monkeypatch):
 
     with pytest.raises(ProgrammingError):
         anonymous.post("/api/v1/events", data=b"{}", headers=make_key("ingest") | JSON)
+
+
+def test_who_makes_the_same_at_the_same_moment_is_told_so(
+    client, make_project, make_grant, monkeypatch
+):
+    make_project("checkout")
+    make_grant("intranet")
+    # Neither saw the other's when they looked.
+    monkeypatch.setattr(grants, "live", lambda portal: None)
+    form = {
+        "do": "create",
+        "portal": "intranet",
+        "origins": "https://a.example",
+        "projects": "checkout",
+        "columns": "calls",
+        "identity": "named",
+    }
+
+    response = client.post("/grants", data=form, headers={"Sec-Fetch-Site": "same-origin"})
+
+    assert response.status_code == 409
+    assert "Somebody made that at the same moment" in response.text
+    assert Grant.select().count() == 1
+
+
+@ON_ONE_DATABASE
+def test_another_broken_rule_of_the_tables_is_a_mistake_of_ours(client, monkeypatch):
+    def mistake(_portal):
+        raise IntegrityError("NOT NULL constraint failed: grants.columns")
+
+    monkeypatch.setattr(grants, "live", mistake)
+
+    with pytest.raises(IntegrityError):
+        client.get("/embed/frame?grant=intranet")

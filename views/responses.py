@@ -33,7 +33,7 @@ EMBEDS = "/embed/"
 RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 3, 415: 3, 422: 3, 500: 13, 503: 14}
 # How SQLite tells that a table or column isn't there; PostgreSQL has codes, in any language.
 NO_SUCH = re.compile(r"\bno such (table|column)\b|\bhas no column\b")
-UNDEFINED_TABLE, UNDEFINED_COLUMN = "42P01", "42703"
+UNDEFINED_TABLE, UNDEFINED_COLUMN, UNIQUE = "42P01", "42703", "23505"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -158,6 +158,16 @@ def unmigrated(error: Exception) -> Response:
     message = "The database's tables are missing or out of date: run flask --app app migrate."
     current_app.logger.error("%s %s", message, error)
     return _later(message)
+
+
+def taken(error: Exception) -> Response:
+    """Somebody made the same at the same moment: only the table's key could tell."""
+    code = getattr(getattr(error, "orig", None), "sqlstate", None)
+    unique = code == UNIQUE or "UNIQUE constraint failed" in str(error)
+    # What senders hand over meets no such key: that would be a mistake of ours.
+    if not unique or request.path.startswith((*MACHINES, "/v1/")):
+        raise error
+    return refuse(409, "Somebody made that at the same moment: look at what is there now.")
 
 
 def unstorable(error: Exception) -> Response:
