@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import HTMX, NOW, browser_of, settings
+from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of, settings
 from portals import FILTER, ORIGIN, VIEW, places
 from reading import names, rows, text, totals
 
@@ -354,3 +354,16 @@ def test_a_frame_is_empty_and_framed_by_the_grants_pages_alone(client, make_gran
     assert not rows(response)
     assert client.get("/embed/frame?grant=other").status_code == 404
     assert client.get("/embed/frame").status_code == 404
+
+
+@ON_ONE_DATABASE
+def test_costs_without_calls_tell_no_number_of_calls_either(usage, make_grant, portal):
+    fields = {"locked": {"cost": "reported"}, "details": False}
+    make_grant("costs", columns=("cost",), **fields)
+    make_grant("both", columns=("calls", "cost"), **fields)
+
+    costs, both = (text(portal(one).get("/embed/leaderboard").text) for one in ("costs", "both"))
+
+    assert "5 calls have no reported cost" in both
+    assert "Some calls have no reported cost" in costs
+    assert "5 calls" not in costs
