@@ -33,6 +33,8 @@ def tags(asked: Scope) -> tuple[str, str]:
     are the older ones.
     """
     content = facts.content(asked)
+    # Of few people not even that somebody was at work is told.
+    latest = changes.latest() if content.numbers else None
     told = (
         # Nobody shall try out what numbers would give such a tag.
         current_app.extensions["settings"].secret_key,
@@ -43,11 +45,11 @@ def tags(asked: Scope) -> tuple[str, str]:
         replace(asked, horizon=replace(asked.horizon, now=EPOCH)),
         prices.version() if asked.basis == LIST else None,
         # Which models have no cost may change though nobody's numbers do.
-        changes.latest() if asked.basis != BASES[0] else None,
+        latest if asked.basis != BASES[0] else None,
         content,
         content.newest and ago(content.newest, asked.horizon.now),
         # Added columns tell of other days too, and how long ago each person was there.
-        asked.columns and (changes.latest(), f"{asked.horizon.now:%F %R}"),
+        asked.columns and (latest, f"{asked.horizon.now:%F %R}"),
     )
     same = hashlib.sha256(repr(told).encode(errors="surrogatepass"))
     forms = [POLLED if is_polled() else negotiated(), POLLED]
