@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 import time_machine
-from conftest import HTMX, NOW, ON_ONE_DATABASE, TODAY, browser_of, days_ago
+from conftest import HTMX, NOW, ON_ONE_DATABASE, TODAY, browser_of, days_ago, settings
 from reading import (
     breakdown,
     chart,
@@ -24,6 +24,8 @@ from reading import (
 from usage import accounts, people, projects
 from usage.ingest.event import Event
 from usage.ingest.record import record
+from usage.overview import overview
+from usage.scope import Scope
 
 HOURS = (0, 4, 12, 19, 23)
 BREAKDOWNS = ("project", "source", "provider", "model", "test_type")
@@ -376,3 +378,14 @@ def test_the_chart_says_in_words_what_it_shows(client, make_usage):
 
     assert title == "Activity by Day"
     assert description.startswith("21 Nov 2026 to 22 Nov 2026: 3 calls")
+
+
+@ON_ONE_DATABASE
+def test_a_project_that_comes_up_meanwhile_is_in_the_next_answer(ada, make_usage):
+    make_usage("vera", project="checkout")
+    before = Scope.from_args({}, accounts.horizon(ada, settings().rates, "UTC", NOW))
+    make_usage("otto", project="mobile", calls=2)
+
+    found = overview(before)
+
+    assert [part.counts.calls for part in found.by_project] == [1]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from peewee import Field, fn
 
+from models import UNASSIGNED as NO_PROJECT
 from models import DailyUsage, User
 from usage import naming
 from usage.analysis import Part, every_day, parts, uncosted
@@ -138,7 +139,9 @@ def _rows(scope: Scope) -> list[tuple]:
     """As analysis.parts() reads them, without days, and with the project at the end."""
     dimensions = (*DIMENSIONS, DailyUsage.project_id)
     query = in_scope(DailyUsage.select(*dimensions, *sums()), scope).group_by(*dimensions)
-    return [(None, *row[:4], *row[5:], row[4]) for row in query.tuples()]
+    # A project may have come up since this question was asked: it is in the next answer.
+    known = {NO_PROJECT, *(project.id for project in scope.horizon.projects)}
+    return [(None, *row[:4], *row[5:], row[4]) for row in query.tuples() if row[4] in known]
 
 
 def _days(scope: Scope) -> list[tuple]:
