@@ -215,6 +215,8 @@ def test_whom_a_sharer_searched_for_stays_with_them_where_people_are_not_named(b
             "can't be shared",
         ),
         ({"days": "0"}, "days must be a whole number"),
+        ({"screen": "person", "username": " "}, "needs the username"),
+        ({"screen": "person", "username": "x" * 201}, "needs the username"),
     ],
 )
 def test_what_can_not_be_saved_is_said_in_a_sentence(client, world, form, sentence):

@@ -10,7 +10,7 @@ from models import SavedView, User, db
 from usage import naming
 from usage.accounts import SUPER_ADMIN, Refused
 from usage.horizon import ALL, Horizon, NotVisible
-from usage.ingest.event import InvalidEvent, plain_text
+from usage.ingest.event import MOST_USER_CHARACTERS, InvalidEvent, plain_text
 from usage.scope import InvalidScope, Scope
 
 SCREENS = ("leaderboard", "overview", "users", "person")
@@ -55,7 +55,7 @@ def save(
         "project_id": scope.project.id if shared else None,
         "name": _name(name),
         "screen": screen,
-        "username": username if screen == "person" else "",
+        "username": _person(username) if screen == "person" else "",
         "query": urlencode(_said(scope)),
         "created_at": now,
     }
@@ -174,6 +174,12 @@ def _name(text: str) -> str:
     if not name:
         raise Refused("A view needs a name.")
     return name
+
+
+def _person(username: str) -> str:
+    if not username.strip() or "\0" in username or len(username) > MOST_USER_CHARACTERS:
+        raise Refused("A view of a person needs the username.")
+    return username
 
 
 def _taken(name: str) -> Refused:
