@@ -8,10 +8,11 @@ from datetime import datetime
 
 from peewee import ModelSelect, fn
 
-from models import DailyUsage, Key, Project, ProjectAdmin, Session, SignInLink, User, db
-from usage.horizon import Horizon, Permission, VisibleProject
+from models import Key, Project, ProjectAdmin, Session, SignInLink, User, db
+from usage import visible
+from usage.horizon import Horizon, Permission
 from usage.ingest.event import InvalidEvent, canonical_user
-from usage.pricing import Rates, read_rate
+from usage.pricing import Rates
 
 SUPER_ADMIN, PROJECT_ADMIN, MEMBER = "super_admin", "project_admin", "member"
 REIGNS = (User.role == SUPER_ADMIN) & User.disabled_at.is_null()
@@ -25,35 +26,30 @@ def horizon(viewer: User | Key | Permission, rates: Rates, timezone: str, now: d
     """What a signed-in person, a key or a portal may see: closed unless their role opens it."""
     if isinstance(viewer, Permission):
         return _granted(viewer, rates, timezone, now)
-    rows = Project.select().order_by(Project.name, Project.slug)
-    person, only_self = 0, False
     if isinstance(viewer, Key):
-        sees_all = not viewer.project_id
-        rows = rows if sees_all else rows.where(Project.id == viewer.project_id)
+        id = viewer.project_id
+        seen = visible.only(id, rates) if id else visible.every(rates)
+        return Horizon(seen, not id, timezone, rates, now)
+    person, role = viewer.id, role_of(viewer)
+    if role == SUPER_ADMIN:
+        seen = visible.every(rates)
+    elif role == PROJECT_ADMIN:
+        seen = visible.run_by(person, rates)
     else:
-        person, role = viewer.id, role_of(viewer)
-        sees_all, only_self = role == SUPER_ADMIN, role == MEMBER
-        if role == PROJECT_ADMIN:
-            mine = ProjectAdmin.select(ProjectAdmin.project_id)
-            rows = rows.where(Project.id.in_(mine.where(ProjectAdmin.user_id == person)))
-        elif only_self:
-            used = DailyUsage.select(DailyUsage.project_id)
-            rows = rows.where(Project.id.in_(used.where(DailyUsage.user.in_(names(person)))))
-    seen = tuple(_visible(row, rates) for row in rows)
-    return Horizon(seen, sees_all, timezone, rates, now, person, only_self)
+        seen = visible.used_by(names(person), rates)
+    return Horizon(seen, role == SUPER_ADMIN, timezone, rates, now, person, role == MEMBER)
 
 
 def whole(rates: Rates, timezone: str, now: datetime) -> Horizon:
     """What whoever runs the board sees: all of it."""
-    rows = Project.select().order_by(Project.name, Project.slug)
-    return Horizon(tuple(_visible(row, rates) for row in rows), True, timezone, rates, now)
+    return Horizon(visible.every(rates), True, timezone, rates, now)
 
 
 def _granted(viewer: Permission, rates: Rates, timezone: str, now: datetime) -> Horizon:
-    rows = Project.select().order_by(Project.name, Project.slug)
-    rows = rows if viewer.all_projects else rows.where(Project.id.in_(viewer.projects))
+    all_of_them = viewer.all_projects
+    found = visible.every(rates) if all_of_them else visible.among(viewer.projects, rates)
     # However many projects a portal shows, how they name their people binds it.
-    seen = tuple(replace(_visible(row, rates), binds_all=True) for row in rows)
+    seen = tuple(replace(one, binds_all=True) for one in found)
     return Horizon(
         seen,
         viewer.all_projects,
@@ -71,17 +67,14 @@ def _granted(viewer: Permission, rates: Rates, timezone: str, now: datetime) -> 
 
 def everything(rates: Rates, timezone: str, now: datetime, free: bool = False) -> Horizon:
     """What a program with a key of all projects may see; or, with `free`, every super admin."""
-    rows = Project.select().order_by(Project.name, Project.slug)
-    seen = tuple(_visible(row, rates) for row in rows)
-    return Horizon(seen, True, timezone, rates, now, person=-1 if free else 0)
+    return Horizon(visible.every(rates), True, timezone, rates, now, person=-1 if free else 0)
 
 
 def role_of(user: User) -> str:
     """Super admin, project admin of one or more projects, or member."""
     if user.role == SUPER_ADMIN:
         return SUPER_ADMIN
-    runs = ProjectAdmin.select().where(ProjectAdmin.user_id == user.id)
-    return PROJECT_ADMIN if runs.exists() else MEMBER
+    return PROJECT_ADMIN if visible.runs_any(user.id) else MEMBER
 
 
 def names(person: int) -> list[int]:
@@ -199,15 +192,6 @@ def keyed_hash(token: str, secret: str, purpose: str) -> str:
 def holds_sample_data() -> bool:
     """True while the invented people of the demo are on the board."""
     return User.select().where(User.sample).exists()
-
-
-def _visible(row: Project, rates: Rates) -> VisibleProject:
-    own = Rates(
-        read_rate(row.prompt_cost) if row.prompt_cost else rates.prompt,
-        read_rate(row.completion_cost) if row.completion_cost else rates.completion,
-    )
-    policy = row.identity, row.least_users, row.binds_all
-    return VisibleProject(row.id, row.slug, row.name, row.timezone, own, *policy)
 
 
 def _keep_a_super_admin(user: User) -> None:

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from peewee import fn
+from peewee import ModelSelect, Value, fn
 
 from models import Session, SignInLink, User, db
-from usage import throttle
+from usage import prepared, throttle
 from usage.accounts import Refused, find_person, keyed_hash
 from usage.ingest.event import canonical_user
 
@@ -123,17 +123,17 @@ def start_session(
 
 def session(token: str, secret: str, now: datetime) -> Session | None:
     """The live session of that token, with its person."""
-    return (
-        Session.select(Session, User)
-        .join(User)
-        .where(
-            Session.token_hash == keyed_hash(token, secret, "session"),
-            Session.expires_at > now,
-            User.disabled_at.is_null(),
-            User.owner_id.is_null(),
-        )
-        .first()
-    )
+    hashed, at = keyed_hash(token, secret, "session"), Session.expires_at.db_value(now)
+    for row in prepared.rows(_live_session, hashed, at):
+        session, session.user = prepared.models(row, Session, User)
+        return session
+    return None
+
+
+def _live_session(hashed: Value, at: Value) -> ModelSelect:
+    live = (Session.token_hash == hashed) & (Session.expires_at > at)
+    person = User.disabled_at.is_null() & User.owner_id.is_null()
+    return Session.select(Session, User).join(User).where(live, person)
 
 
 def sessions(user: User, now: datetime) -> list[Session]:

@@ -1,0 +1,87 @@
+"""Projects as far as a scope needs them: all, or those that somebody runs, used or may show."""
+
+from collections.abc import Collection, Iterable
+
+from peewee import Expression, ModelSelect, Value
+
+from models import DailyUsage, Project, ProjectAdmin
+from usage import prepared
+from usage.horizon import VisibleProject
+from usage.pricing import Rates, read_rate
+
+SEEN = (
+    Project.id,
+    Project.slug,
+    Project.name,
+    Project.timezone,
+    Project.prompt_cost,
+    Project.completion_cost,
+    Project.identity,
+    Project.least_users,
+    Project.binds_all,
+)
+Visible = tuple[VisibleProject, ...]
+
+
+def every(rates: Rates) -> Visible:
+    """All there are."""
+    return _made(prepared.rows(_all), rates)
+
+
+def only(project_id: int, rates: Rates) -> Visible:
+    """That one, if it is there."""
+    return _made(prepared.rows(_one, project_id), rates)
+
+
+def run_by(person: int, rates: Rates) -> Visible:
+    """Those that a person administers."""
+    return _made(prepared.rows(_run_by, person), rates)
+
+
+def used_by(users: Collection[int], rates: Rates) -> Visible:
+    """Those that any of these users has usage in."""
+    used = DailyUsage.select(DailyUsage.project_id).where(DailyUsage.user.in_(users))
+    return _made(_where(Project.id.in_(used)).tuples(), rates)
+
+
+def among(ids: Collection[int], rates: Rates) -> Visible:
+    """Those of these that are there."""
+    return _made(_where(Project.id.in_(ids)).tuples(), rates)
+
+
+def runs_any(person: int) -> bool:
+    """True for who administers any project."""
+    return bool(prepared.rows(_administered, person))
+
+
+def _administered(person: Value) -> ModelSelect:
+    return ProjectAdmin.select(ProjectAdmin.project_id).where(ProjectAdmin.user_id == person)
+
+
+def _all() -> ModelSelect:
+    return Project.select(*SEEN).order_by(Project.name, Project.slug)
+
+
+def _where(which: Expression) -> ModelSelect:
+    return _all().where(which)
+
+
+def _one(id: Value) -> ModelSelect:
+    return _where(Project.id == id)
+
+
+def _run_by(person: Value) -> ModelSelect:
+    return _where(Project.id.in_(_administered(person)))
+
+
+def _made(rows: Iterable[tuple], rates: Rates) -> Visible:
+    return tuple(_visible(row, rates) for row in rows)
+
+
+def _visible(row: tuple, rates: Rates) -> VisibleProject:
+    *named, prompt, completion, identity, least_users, binds_all = row
+    own = Rates(
+        read_rate(prompt) if prompt else rates.prompt,
+        read_rate(completion) if completion else rates.completion,
+    )
+    return VisibleProject(*named, own, identity, least_users, bool(binds_all))
