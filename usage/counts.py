@@ -14,6 +14,7 @@ class Counts:
     """Calls, tokens and their cost; prompt and completion hold their parts already.
 
     picodollars are the cost on the scope's basis, uncosted_calls those that it tells none of.
+    In standings on the basis of rates what other bases are made of isn't added up, and is 0.
     """
 
     calls: int

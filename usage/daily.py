@@ -1,9 +1,9 @@
 """The daily rows that every number comes from: narrowed to a scope, and added up."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from peewee import Expression, ModelSelect, fn
+from peewee import SQL, Expression, ModelSelect, fn
 
 from models import DailyUsage
 from usage.horizon import ALL
@@ -106,6 +106,9 @@ def stored(source: str) -> str:
     return "" if source == "unassigned" else source
 
 
-def sums() -> list:
-    """The counters of daily rows, added up."""
-    return [fn.SUM(getattr(DailyUsage, name)).alias(name) for name in COUNTERS]
+def sums(but: Collection[str] = ()) -> list:
+    """The counters of daily rows, added up; 0 in the place of those that nobody asks for."""
+    return [
+        fn.SUM(getattr(DailyUsage, name)).alias(name) if name not in but else SQL("0")
+        for name in COUNTERS
+    ]

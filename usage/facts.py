@@ -13,8 +13,8 @@ from usage import accounts, changes, naming, warm
 from usage.changes import NOTHING, State
 from usage.daily import any_usage, in_scope
 from usage.horizon import ALL
+from usage.rows import is_active
 from usage.scope import Scope
-from usage.tally import is_active
 
 
 class Facts(NamedTuple):
@@ -69,7 +69,7 @@ def content(scope: Scope) -> Content:
             # Not even that something changed is told of so few.
             return Content((), by_source, facts(), None)
         numbers = tally.digest(warm.store.names.content)
-        newest = DailyUsage.last_time.python_value(tally.summary.newest)
+        newest = DailyUsage.last_time.python_value(tally.together.newest)
         return Content(numbers, by_source, facts(), newest)
 
 
@@ -85,7 +85,7 @@ def calls_by_source(scope: Scope, users: Collection[int] = ()) -> dict[str, int]
         rows = query.group_by(DailyUsage.source).tuples()
         return {source: int(calls) for source, calls in rows}
     with warm.store.tally(scope) as tally:
-        found = tally.summary.by_source.items()
+        found = tally.together.by_source.items()
         return {
             source: calls for source, (calls, people) in found if not naming.too_few(scope, people)
         }

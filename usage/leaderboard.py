@@ -12,8 +12,9 @@ from usage.daily import CALLS, COMPLETION, PROMPT, Uncosted, cost_of, is_unknown
 from usage.names import Name
 from usage.ranking import Key, Order
 from usage.rollups import COUNTERS
+from usage.rows import LAST
 from usage.scope import Scope
-from usage.tally import LAST, Tally
+from usage.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class _Ranking:
     def most_tokens(self) -> int:
         """The most that anyone used whom the viewer sees."""
         if len(self.people) == len(self.order):
-            return self.tally.summary.most_tokens if self.people else 0
+            return self.tally.together.most_tokens if self.people else 0
         rows = (self.tally.people[one] for one in self.people)
         return max((row[PROMPT] + row[COMPLETION] for row in rows), default=0)
 
@@ -154,7 +155,7 @@ class _Ranking:
         )
 
     def _totals(self) -> Totals:
-        sums, newest = self.tally.totals, self.tally.summary.newest
+        sums, newest = self.tally.together.totals, self.tally.together.newest
         as_of = DailyUsage.last_time.python_value(newest)
         cost = cost_of(sums, self.scope)
         return Totals(*sums, *cost, users=len(self.order), as_of=as_of)

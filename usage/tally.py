@@ -1,51 +1,38 @@
 """What everyone used in one scope: read once, then only what changed is read again."""
 
-from array import array
 from collections import OrderedDict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from threading import Lock
-from typing import NamedTuple
 
 from peewee import Case, fn
 
 from models import DailyUsage, db
 from usage import changes
 from usage.changes import NAMES, NEVER, NOTHING, State
-from usage.daily import CALLS, COMPLETION, PROMPT, in_scope, projects_of, sums
+from usage.daily import in_scope, projects_of, sums
 from usage.horizon import ALL
 from usage.names import Name, Names
+from usage.pricing import RATES
 from usage.ranking import Key, Order
-from usage.rollups import COUNTERS
+from usage.rollups import COSTS
+from usage.rows import ABSENT, SOURCES, Row, Together, added, digest, is_active, packed
 from usage.scope import Scope
 
-SOURCES = ("", "ui", "cli", "ide", "api")
-LAST = len(COUNTERS)
-BY_SOURCE = LAST + 1
 AT_ONCE = 500
 # Each is another column to sort by, or another pair of rates.
 MOST_ORDERS = 6
 
-ABSENT = -1
-Row = Sequence[int]
-"""The counters, the time of the newest event and, unless the scope is of one source only, the
-calls by source: ABSENT where there was no event from that source."""
-
-
-class Summary(NamedTuple):
-    """The most that anyone used, the newest event, and calls and people by source."""
-
-    most_tokens: int
-    newest: int | None
-    by_source: Mapping[str, tuple[int, int]]
-
 
 class Tally:
-    """The people of one scope with their rows; whoever uses it holds its lock."""
+    """The people of one scope with their rows; whoever uses it holds its lock.
+
+    What calls cost on other bases is not added up for rates: that would take a fifth longer.
+    """
 
     def __init__(self, scope: Scope):
         self.lock = Lock()
         self.people: dict[int, Row] = {}
-        self.totals = [0] * len(COUNTERS)
+        self.together = Together(self.people)
         self.content = NOTHING
         """When any of it last changed."""
         self.names: Mapping[int, Name] = {}
@@ -55,9 +42,9 @@ class Tally:
         # By user: somebody may have several names.
         self._rows: dict[int, Row] = {}
         self._orders: OrderedDict[object, Order] = OrderedDict()
-        self._summary: Summary | None = None
         self._rows_digest = 0
-        self._names_digest: tuple[object, int] = None, 0
+        # Of the names known at a time, None once others are here.
+        self._names_digest: tuple[State | None, int] = None, 0
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -81,14 +68,12 @@ class Tally:
         # They may be newer than the snapshot: no row is lost or doubled by who owns it.
         owners, self.names = names.owners, names.known
         if users is None or owners is not self.owners:
-            self.owners, self.people = owners, {}
-            self.totals, self._rows_digest = [0] * len(COUNTERS), 0
-            self._orders.clear()
-            self._put(_added_up(self._rows, owners))
+            self.owners = owners
+            self._put_all(_added_up(self._rows, owners))
         elif users:
             self._put(self._people_of(users))
         if users is None or users:
-            self.content, self._summary = now, None
+            self.content = now
         self._state = now
 
     def order(self, kind: Hashable, key: Key) -> Order:
@@ -101,22 +86,14 @@ class Tally:
             self._orders.popitem(last=False)
         return self._orders[kind]
 
-    @property
-    def summary(self) -> Summary:
-        """What the rows say of everyone together."""
-        if not self._summary:
-            self._summary = _summary_of(self.people.values())
-        return self._summary
-
     def digest(self, names: State) -> tuple[int, int]:
         """What tells these rows and names from others, alike in every process.
 
         `names` is when a name last changed.
         """
-        told = self.content, names
-        if self._names_digest[0] != told:
+        if self._names_digest[0] != names:
             whose = (*self.people, *self.owners)
-            self._names_digest = told, sum(self.names[one].digest for one in whose)
+            self._names_digest = names, sum(self.names[one].digest for one in whose)
         return self._rows_digest, self._names_digest[1]
 
     def _changed(self, now: State) -> set[int] | None:
@@ -150,67 +127,43 @@ class Tally:
         rows = {name: self._rows[name] for name in names if name in self._rows}
         return people | _added_up(rows, self.owners)
 
+    def _put_all(self, people: dict[int, Row]) -> None:
+        """These are the people, with their rows."""
+        self.people, self.together = people, Together(people)
+        self._rows_digest = sum(map(digest, people, people.values()))
+        self._names_digest = None, 0
+        self._orders.clear()
+
     def _put(self, people: Mapping[int, Row | None]) -> None:
-        """Give people their new rows, and bring totals and orders up to date."""
+        """Give some people their new rows, and bring totals and orders up to date."""
         for person, row in people.items():
             before = self.people.pop(person, None)
             if row:
                 self.people[person] = row
-            self._rows_digest += _digest(person, row) - _digest(person, before)
-            for place in range(len(COUNTERS)):
-                self.totals[place] += (row[place] if row else 0) - (before[place] if before else 0)
+                self._rows_digest += digest(person, row)
+            if before:
+                self._rows_digest -= digest(person, before)
+            if not (row and before):
+                self._names_digest = None, 0
+            self.together.replace(before, row)
         present = [person for person, row in people.items() if row and is_active(row)]
         for order in self._orders.values():
             order.mend(people.keys(), present)
 
     def _read(self, users: Collection[int] = ()) -> dict[int, Row]:
         """The rows of everyone, or of some users."""
-        columns = [DailyUsage.user, *sums(), fn.MAX(DailyUsage.last_time)]
+        counted = sums() if self._scope.basis != RATES else sums(but=COSTS)
+        columns = [DailyUsage.user, *counted, fn.MAX(DailyUsage.last_time)]
         if self._scope.source == ALL:
             columns += [
-                fn.SUM(Case(None, [(DailyUsage.source == one, DailyUsage.calls)]))
+                fn.COALESCE(fn.SUM(Case(DailyUsage.source, [(one, DailyUsage.calls)])), ABSENT)
                 for one in SOURCES
             ]
         query = in_scope(DailyUsage.select(*columns), self._scope, of_few=bool(users))
         query = query.group_by(DailyUsage.user)
         if users:
             query = query.where(DailyUsage.user.in_(users))
-        # PostgreSQL adds bigints up to a numeric, SQLite to an integer: callers see int.
-        return {
-            user: _packed([ABSENT if value is None else int(value) for value in values])
-            for user, *values in db.execute(query)
-        }
-
-
-def _packed(values: list[int]) -> Row:
-    """A row in a third of the memory, unless PostgreSQL's sums are beyond 64 bits."""
-    try:
-        return array("q", values)
-    except OverflowError:
-        return tuple(values)
-
-
-def _digest(person: int, row: Row | None) -> int:
-    """A number that tells rows apart; hashes of numbers are the same in every process."""
-    return hash((person, *row)) if row else 0
-
-
-def _summary_of(rows: Collection[Row]) -> Summary:
-    by_source = {}
-    for place, source in enumerate(SOURCES, start=BY_SOURCE):
-        calls = [row[place] for row in rows if len(row) > place and row[place] != ABSENT]
-        if calls:
-            by_source[source] = sum(calls), len(calls)
-    return Summary(
-        most_tokens=max((row[PROMPT] + row[COMPLETION] for row in rows), default=0),
-        newest=max((row[LAST] for row in rows), default=None),
-        by_source=by_source,
-    )
-
-
-def is_active(row: Row) -> bool:
-    """True for who is ranked: a vendor's sum may tell tokens without saying over how many calls."""
-    return bool(row[CALLS] or row[PROMPT] or row[COMPLETION])
+        return {user: packed(values) for user, *values in db.execute(query)}
 
 
 def _added_up(rows: Mapping[int, Row], owners: Mapping[int, int]) -> dict[int, Row]:
@@ -219,12 +172,5 @@ def _added_up(rows: Mapping[int, Row], owners: Mapping[int, int]) -> dict[int, R
     for user, row in rows.items():
         person = owners.get(user, user)
         before = people.get(person)
-        people[person] = _sum(before, row) if before else row
+        people[person] = added(before, row) if before else row
     return people
-
-
-def _sum(one: Row, other: Row) -> Row:
-    added = [a + b for a, b in zip(one[:LAST], other[:LAST], strict=True)]
-    sources = zip(one[BY_SOURCE:], other[BY_SOURCE:], strict=True)
-    calls = [b if a == ABSENT else a if b == ABSENT else a + b for a, b in sources]
-    return _packed([*added, max(one[LAST], other[LAST]), *calls])

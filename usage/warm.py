@@ -9,6 +9,7 @@ from models import db
 from usage import changes
 from usage.daily import projects_of
 from usage.names import Names
+from usage.pricing import RATES
 from usage.scope import Scope
 from usage.tally import Tally
 
@@ -51,7 +52,8 @@ class Store:
         return list(self._tallies)
 
     def _kept(self, scope: Scope) -> Tally:
-        key = projects_of(scope), scope.window.first, scope.window.last, scope.source
+        days, costs = (scope.window.first, scope.window.last), scope.basis != RATES
+        key = projects_of(scope), *days, scope.source, costs
         with self._lock:
             tally = self._tallies.setdefault(key, Tally(scope))
             self._tallies.move_to_end(key)

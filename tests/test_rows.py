@@ -1,0 +1,35 @@
+"""usage/rows.py - what all rows come to, kept right while single rows come, change and go."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from usage.rollups import COUNTERS
+from usage.rows import ABSENT, LAST, SOURCES, Together, packed
+
+NUMBERS = st.integers(0, 3)
+ROWS = st.tuples(
+    *[NUMBERS] * (LAST + 1), *[st.sampled_from([ABSENT, 0, 1, 2]) for _source in SOURCES]
+).map(packed)
+
+
+def told(together):
+    return together.totals, together.by_source, together.most_tokens, together.newest
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), ROWS | st.none()), max_size=12))
+def test_row_by_row_comes_to_what_all_rows_at_once_come_to(steps):
+    people = {}
+    together = Together(people)
+    for person, row in steps:
+        before = people.pop(person, None)
+        if row:
+            people[person] = row
+        together.replace(before, row)
+
+        assert told(together) == told(Together(dict(people)))
+
+
+def test_a_sum_beyond_64_bits_is_kept_all_the_same():
+    row = packed([2**70, *[0] * (len(COUNTERS) - 1), 5])
+
+    assert Together({1: row, 2: row}).totals[0] == 2**71

@@ -1,0 +1,104 @@
+"""One person's row in a scope, and what the rows of everyone come to together."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+
+from usage.daily import CALLS, COMPLETION, PROMPT
+from usage.rollups import COUNTERS
+
+SOURCES = ("", "ui", "cli", "ide", "api")
+LAST = len(COUNTERS)
+BY_SOURCE = LAST + 1
+
+ABSENT = -1
+Row = Sequence[int]
+"""The counters, the time of the newest event and, unless the scope is of one source only, the
+calls by source: ABSENT where there was no event from that source."""
+
+
+def packed(values: Sequence) -> Row:
+    """A row in a third of the memory, unless PostgreSQL's sums are beyond 64 bits."""
+    try:
+        return array("q", values)
+    except TypeError:
+        # PostgreSQL adds bigints up to a numeric, SQLite to an integer.
+        return packed(list(map(int, values)))
+    except OverflowError:
+        return tuple(map(int, values))
+
+
+def digest(person: int, row: Row) -> int:
+    """A number that tells rows apart; hashes of numbers are the same in every process."""
+    return hash((person, *row))
+
+
+def is_active(row: Row) -> bool:
+    """True for who is ranked: a vendor's sum may tell tokens without saying over how many calls."""
+    return bool(row[CALLS] or row[PROMPT] or row[COMPLETION])
+
+
+def added(one: Row, other: Row) -> Row:
+    """The row of somebody who has two."""
+    counters = [a + b for a, b in zip(one[:LAST], other[:LAST], strict=True)]
+    sources = zip(one[BY_SOURCE:], other[BY_SOURCE:], strict=True)
+    calls = [b if a == ABSENT else a if b == ABSENT else a + b for a, b in sources]
+    return packed([*counters, max(one[LAST], other[LAST]), *calls])
+
+
+class Together:
+    """What everyone's rows come to; told of each row that changes, it needs no other again."""
+
+    def __init__(self, people: Mapping[int, Row]):
+        columns = list(zip(*people.values(), strict=True))
+        self.totals = [sum(column) for column in columns[:LAST]] or [0] * LAST
+        self._people = people
+        told = [[calls for calls in column if calls != ABSENT] for column in columns[BY_SOURCE:]]
+        self._calls = [sum(calls) for calls in told] or [0] * len(SOURCES)
+        self._callers = [len(calls) for calls in told] or [0] * len(SOURCES)
+        self._most: int | None = None
+        self._newest: int | None = None
+
+    @property
+    def by_source(self) -> Mapping[str, tuple[int, int]]:
+        """Calls and people by source, of sources with any event."""
+        counts = zip(SOURCES, self._calls, self._callers, strict=True)
+        return {source: (calls, people) for source, calls, people in counts if people}
+
+    @property
+    def most_tokens(self) -> int:
+        """The most that anyone used."""
+        if self._most is None:
+            self._most = max(map(_tokens, self._people.values()), default=None)
+        return self._most or 0
+
+    @property
+    def newest(self) -> int | None:
+        """When the newest event happened."""
+        if self._newest is None:
+            self._newest = max((row[LAST] for row in self._people.values()), default=None)
+        return self._newest
+
+    def replace(self, before: Row | None, row: Row | None) -> None:
+        """Count somebody's row in the place of the one they had; either may be missing."""
+        for sign, one in ((-1, before), (1, row)):
+            if one is None:
+                continue
+            for place in range(LAST):
+                self.totals[place] += sign * one[place]
+            for place, calls in enumerate(one[BY_SOURCE:]):
+                if calls != ABSENT:
+                    self._calls[place] += sign * calls
+                    self._callers[place] += sign
+        self._most = _greatest(self._most, before and _tokens(before), row and _tokens(row))
+        self._newest = _greatest(self._newest, before and before[LAST], row and row[LAST])
+
+
+def _tokens(row: Row) -> int:
+    return row[PROMPT] + row[COMPLETION]
+
+
+def _greatest(known: int | None, before: int | None, now: int | None) -> int | None:
+    """The greatest of some numbers of which one changed; None where it has to be looked for."""
+    if known is None or now is None:
+        return None if known == before else known
+    return None if before == known > now else max(known, now)
