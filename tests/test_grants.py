@@ -55,6 +55,7 @@ def test_an_origin_is_kept_as_browsers_write_it(world, make_grant, given, told):
         "https://a.example; script-src *",
         "https://a.example https://b.example",
         "javascript:x",
+        f"https://{'a' * 270}.example",
     ],
 )
 def test_what_is_no_origin_is_refused(world, make_grant, origin):
@@ -69,6 +70,7 @@ def test_what_is_no_origin_is_refused(world, make_grant, origin):
         {"portal": " "},
         {"portal": "x" * 101},
         {"origins": ()},
+        {"origins": [f"https://{number}.example" for number in range(21)]},
         {"columns": ()},
         {"columns": ("email",)},
         {"columns": ("cost",), "details": True},

@@ -16,6 +16,8 @@ from usage.scope import InvalidScope, Scope
 LOCKABLE = ("project", "source", *DATES, *RATES)
 IDENTITIES = (naming.NAMED, naming.PSEUDONYMS, naming.OWN)
 MOST_TEXT = 100
+# All of them stand in one header.
+MOST_ORIGINS, MOST_ORIGIN = 20, 270
 # A page of details tells all of them.
 DETAILED = ("calls", *TOKENS)
 ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?/?")
@@ -208,13 +210,15 @@ def _sites(origins: Iterable[str]) -> list[str]:
     sites = list(dict.fromkeys(_origin(one) for one in origins))
     if not sites:
         raise Refused("A grant needs the origin of the portal's pages.")
+    if len(sites) > MOST_ORIGINS:
+        raise Refused(f"A grant is for at most {MOST_ORIGINS} origins.")
     return sites
 
 
 def _origin(text: str) -> str:
     """An origin as browsers write it. Raises Refused."""
     found = ORIGIN.fullmatch(text.strip().lower())
-    if not found:
+    if not found or len(text) > MOST_ORIGIN:
         example = "https://portal.example.com"
         raise Refused(f'"{text.strip()[:MOST_TEXT]}" is no origin such as {example}.')
     scheme, host, port = found.groups()
