@@ -9,7 +9,7 @@ from conftest import NOW, ON_ONE_DATABASE, browser_of
 from reading import persons, text, totals
 
 from models import AuditEntry, Budget, Project, User
-from usage import accounts, budgets, people, projects, samples
+from usage import accounts, budgets, merging, projects, samples
 from usage.pricing import Rates
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
@@ -179,7 +179,7 @@ def test_a_member_sees_their_own_budget_and_sets_none(browse, client):
 def test_the_usage_of_another_name_counts_for_its_person(client, world, make_usage):
     make_usage("v.m", project="mobile", **CALL)
     put(client, user="v.m")
-    people.merge("v.m", "vera", NOW)
+    merging.merge("v.m", "vera", NOW)
 
     assert "$13.50 of" in seen(client)[0]
 

@@ -6,7 +6,7 @@ import pytest
 from conftest import HTMX, NOW, ON_ONE_DATABASE, assert_query_count, browser_of, days_ago
 from reading import CELL, ROW, element, file_rows, names, text
 
-from usage import accounts, people, projects
+from usage import accounts, merging, projects
 from usage.charts import spark
 from usage.scope import MORE_COLUMNS
 
@@ -99,7 +99,7 @@ def test_the_days_of_a_person_are_those_of_all_their_names(client, make_usage):
         make_usage(user, day=days_ago(3 + number), project="checkout", source="ide")
     make_usage("vera", day=days_ago(6), source="cli")
     make_usage("vera", day=days_ago(7), failed=True, source="ide")
-    people.merge("vera-2", "vera", NOW)
+    merging.merge("vera-2", "vera", NOW)
 
     row = told(client, "columns=active_days,trend&source=ide&days=10")["vera"]
 

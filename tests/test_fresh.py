@@ -7,7 +7,7 @@ import time_machine
 from conftest import HTMX, NOW, ON_ONE_DATABASE, assert_query_count, browser_of, settings
 from reading import element, names
 
-from usage import accounts, people, projects, samples, warm
+from usage import accounts, merging, projects, samples, warm
 
 BOARD = "/leaderboard?sort=cost"
 API = "/api/v1/leaderboard"
@@ -53,7 +53,7 @@ def test_it_costs_few_questions_and_no_bytes(client, had):
         lambda send: send("vera", project="atlas"),
         lambda send: send("vera", failed=True),
         lambda send: send("newcomer", project="unheard-of"),
-        lambda send: people.merge("vera", "max", NOW),
+        lambda send: merging.merge("vera", "max", NOW),
         lambda send: projects.set_identity(projects.find("atlas"), "pseudonyms", 0, True),
         lambda send: projects.set_rates(projects.find("atlas"), "1", "2"),
         lambda send: accounts.set_role("ada", "project_admin", ["atlas"]),

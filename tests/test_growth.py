@@ -10,7 +10,7 @@ from playhouse import migrations
 import models
 from models import Event as Stored
 from models import User
-from usage import accounts, copying, distribution, people, pruning
+from usage import accounts, copying, distribution, merging, pruning
 from usage.ingest.event import Event
 from usage.ingest.record import Outcome, record
 from usage.rollups import verify
@@ -58,7 +58,7 @@ def fill():
     accounts.create_user("ada", NOW, role="super_admin")
     some = [call(n, project="Café ☕", also=(f"req-{n}",), failed=n % 3 == 0) for n in range(6)]
     record([*some, call(7, "vm"), call(8, "max", bucket=True, calls=4)], "UTC", NOW)
-    people.merge("vm", "vera", NOW)
+    merging.merge("vm", "vera", NOW)
     pruning.begin(NOW.date() - timedelta(days=9), NOW)
 
 
@@ -108,8 +108,8 @@ def test_interrupted_it_goes_on_and_follows_what_changed_meanwhile(
     assert run("copy-to", target)[0] == 1
     monkeypatch.setattr(copying, "_insert", insert)
     record([call(0, project="other"), call(30)], "UTC", NOW)
-    people.part("vm")
-    people.merge("max", "vera", NOW)
+    merging.part("vm")
+    merging.merge("max", "vera", NOW)
     Stored.delete().where(Stored.event_id == "call-1").execute()
 
     copied(run, target)

@@ -11,7 +11,7 @@ import pytest
 from conftest import NOW, TODAY
 from reading import chart, facts, file_rows, rows, totals
 
-from usage import people
+from usage import merging
 
 ZONES = {
     "": "UTC",
@@ -79,7 +79,7 @@ def sent(client, make_key, make_project):
         told += Counter({name: answer[name] for name in ("received", "accepted", "duplicates")})
     assert told == {"received": 3600, "accepted": 3000, "duplicates": 600}
     for name, into in MERGED.items():
-        people.merge(name, into, NOW)
+        merging.merge(name, into, NOW)
     return events
 
 

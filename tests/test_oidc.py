@@ -10,7 +10,7 @@ from provider import CLIENT, SECRET, Provider
 from werkzeug.wrappers import Response
 
 import models
-from usage import accounts, people
+from usage import accounts, merging
 
 CALLBACK = "/sign-in/oidc/callback"
 LATER = NOW.timestamp()
@@ -70,7 +70,7 @@ def test_somebody_new_is_made_and_signed_in(sign_in, anonymous):
 @pytest.mark.parametrize("claimed", ["ada@home.example", "Ada@Home.EXAMPLE"])
 def test_somebody_known_is_found_by_any_of_their_names(sign_in, provider, ada, claimed):
     accounts.create_user("ada@home.example", NOW)
-    people.merge("ada@home.example", "ada", NOW)
+    merging.merge("ada@home.example", "ada", NOW)
     provider.person |= {"email": claimed, "name": "Ada King"}
 
     assert sign_in().location == "/leaderboard"

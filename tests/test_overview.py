@@ -21,7 +21,7 @@ from reading import (
     totals,
 )
 
-from usage import accounts, people, projects
+from usage import accounts, merging, projects
 from usage.ingest.event import Event
 from usage.ingest.record import record
 from usage.overview import overview
@@ -75,7 +75,7 @@ def everywhere(make_usage, make_project):
     ]
     record(events, "UTC", NOW)
     make_usage("vera", project="checkout", failed=True)
-    people.merge("kim", "mia", NOW)
+    merging.merge("kim", "mia", NOW)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_what_too_few_used_is_told_without_its_name(app, make_usage):
         make_usage(user, project="checkout", source="ide", model="usual", day=days_ago(1))
     make_usage("vera", project="checkout", source="cli", model="rare", calls=2, day=days_ago(2))
     make_usage("otto-2", project="checkout", source="ide", model="rare", failed=True)
-    people.merge("otto-2", "otto", NOW)
+    merging.merge("otto-2", "otto", NOW)
     client = admin_of(app, "checkout", "hidden", 2)
 
     page, told = client.get("/overview"), client.get("/overview.json").get_json()

@@ -12,7 +12,7 @@ import pytest
 from conftest import NOW, ON_ONE_DATABASE, ROOT, SECRET, browser_of, settings
 
 import models
-from usage import accounts, people
+from usage import accounts, merging
 from views.proxies import client_address, is_trusted
 
 PROXY, SHARED = "10.0.0.1", "between proxy and board"
@@ -79,7 +79,7 @@ def visit(app, ada, monkeypatch):
 @pytest.mark.parametrize("name", ["ada", " ada ", "ada@home.example", "ADA@Home.Example"])
 def test_a_trusted_proxy_names_a_person_by_any_of_their_usernames(visit, ada, name):
     accounts.create_user("ada@home.example", NOW)
-    people.merge("ada@home.example", "ada", NOW)
+    merging.merge("ada@home.example", "ada", NOW)
 
     assert visit(X_Forwarded_User=name).status_code == 200
     assert not models.Session.select().exists()

@@ -12,7 +12,7 @@ from ledger import Ledger, daily_rows
 import models
 from models import AuditEntry, CallId, DailyUsage, Project, Retention, User
 from models import Event as Stored
-from usage import accounts, people, projects, pruning, retention, rezoning, rollups
+from usage import accounts, merging, projects, pruning, retention, rezoning, rollups
 from usage.accounts import Refused
 from usage.ingest.event import Event
 from usage.ingest.record import Outcome, record
@@ -117,10 +117,10 @@ def test_what_was_counted_stays_counted_once_whatever_comes(steps):
             prune(step)
             assert not Stored.select().where(Stored.day < since).exists()
         elif step == "merge" and "vm" not in ledger.into:
-            people.merge("vm", "vera", NOW)
+            merging.merge("vm", "vera", NOW)
             ledger.merge("vm", "vera")
         elif step == "part" and "vm" in ledger.into:
-            people.part("vm")
+            merging.part("vm")
             ledger.part("vm")
         assert daily_rows() == due()
         assert verify() == []
@@ -259,19 +259,19 @@ def test_a_sum_does_not_count_once_the_single_calls_of_its_day_are_dropped():
     next(pruning.drop())
     assert Stored.get(Stored.bucket)
 
-    people.merge("vm", "vera", NOW)
-    people.part("vm")
+    merging.merge("vm", "vera", NOW)
+    merging.part("vm")
 
     assert daily_rows() == before
 
 
 def test_merged_and_parted_names_keep_what_counts_on_closed_days():
     send(call(1, "vera"), call(1, "vm"), call(2, "vm", time=NOW), call(2, "vera", time=NOW))
-    people.merge("vm", "vera", NOW)
+    merging.merge("vm", "vera", NOW)
     assert counted() == 2
     prune(days_ago(20))
 
-    people.part("vm")
+    merging.part("vm")
 
     assert counted() == 3
     assert verify() == []

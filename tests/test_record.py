@@ -14,7 +14,7 @@ from peewee import OperationalError
 
 import models
 from models import DailyUsage, Project, User
-from usage import accounts, people, projects
+from usage import accounts, merging, projects
 from usage.ingest import identity
 from usage.ingest.event import SOURCES, TEXT_LIMITS, Event, plain_text
 from usage.ingest.record import Outcome, record
@@ -128,7 +128,7 @@ def test_the_same_id_of_another_user_is_another_call():
 
 def test_a_merged_name_is_the_person_it_stands_for():
     send(call(user="v.m@example.com"), call(2, user="vera"))
-    people.merge("v.m@example.com", "vera", NOW)
+    merging.merge("v.m@example.com", "vera", NOW)
 
     assert send(call(user="vera"), call(2, user="V.M@Example.com"), call(3, user="vera")) == [
         DUPLICATE,
@@ -498,10 +498,10 @@ def start_over():
 def merge_or_part(ledger, name, into):
     """Part a name that is merged; merge any other that may be."""
     if name in ledger.into:
-        people.part(name)
+        merging.part(name)
         ledger.part(name)
     elif ledger.person(into) != name:
-        people.merge(name, into, NOW)
+        merging.merge(name, into, NOW)
         ledger.merge(name, into)
 
 

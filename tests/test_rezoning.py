@@ -11,7 +11,7 @@ from ledger import daily_rows
 import models
 from models import Event as Stored
 from models import Project
-from usage import accounts, people, projects, rezoning
+from usage import accounts, merging, projects, rezoning
 from usage.accounts import Refused
 from usage.ingest.event import NOBODY, Event
 from usage.ingest.record import record
@@ -95,7 +95,7 @@ def test_the_board_is_right_after_every_slice_and_as_if_it_had_always_been_so(
         projects.create("checkout", zone, NOW)
         for name in NAMES:
             accounts.create_user(name, NOW)
-        people.merge("vm", "vera", NOW)
+        merging.merge("vm", "vera", NOW)
 
     arriving = iter(later)
     start(zones[0])

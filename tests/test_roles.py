@@ -6,7 +6,7 @@ import pytest
 from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of
 from reading import facts, names, totals
 
-from usage import accounts, people, projects
+from usage import accounts, merging, projects
 
 READS = ("/leaderboard", "/users")
 
@@ -153,7 +153,7 @@ def test_a_member_without_usage_is_told_so(app, world):
 @ON_ONE_DATABASE
 def test_a_member_with_several_names_sees_them_as_one(app, world, make_usage):
     make_usage("v.m", project="mobile-app", calls=2)
-    people.merge("v.m", "vera", NOW)
+    merging.merge("v.m", "vera", NOW)
 
     page = browser_of(app, accounts.person("vera")).get("/users/vera")
 

@@ -17,7 +17,7 @@ from usage import (
     changes,
     facts,
     leaderboard,
-    people,
+    merging,
     projects,
     rezoning,
     rollups,
@@ -107,9 +107,9 @@ def take(action, value):
         if action == "record":
             send(*value)
         elif action == "merge":
-            people.merge(*value, NOW)
+            merging.merge(*value, NOW)
         elif action == "part":
-            people.part(value)
+            merging.part(value)
         elif action == "zone":
             _move(projects.find("checkout"), value)
         elif action == "sample":
@@ -319,7 +319,7 @@ def test_only_few_modules_write_daily_rows_or_what_people_are_called():
         if any(word in (text := file.read_text()) for word in writes)
     }
 
-    assert sorted(found) == ["identity", "oidc", "people", "rollups", "samples"]
+    assert sorted(found) == ["identity", "merging", "oidc", "rollups", "samples"]
     assert all("changes.touch" in text for text in found.values())
 
 

@@ -3,7 +3,7 @@
 import click
 
 from models import User, db
-from usage import accounts, audit, directory, people, sign_in
+from usage import accounts, audit, directory, merging, sign_in
 from usage.accounts import PROJECT_ADMIN
 from usage.cli_import import now, plainly, visible
 from usage.settings import Settings
@@ -89,12 +89,12 @@ def merge_user(name: str, into: str | None, undo: bool) -> None:
     if undo == bool(into):
         raise click.UsageError("Say NAME and INTO, or --undo and NAME.")
     if undo:
-        people.part(name)
+        merging.part(name)
         audit.note("identity parted", now(), "", name)
         click.echo(f'"{name}" has a row of its own again.')
         return
-    found = people.preview(name, into)
-    people.merge(name, into, now())
+    found = merging.preview(name, into)
+    merging.merge(name, into, now())
     audit.note("identity merged", now(), "", found.name.username, f"into {found.into.username}")
     moved, aside = found.name.usage.calls, found.set_aside
     click.echo(f'"{found.name.username}" is "{found.into.username}" from now on.')

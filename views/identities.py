@@ -2,7 +2,7 @@
 
 from flask import Blueprint, redirect, request, url_for
 
-from usage import accounts, people, unmapped
+from usage import accounts, merging, unmapped
 from usage.scope import InvalidScope
 from views.admin import asked, frame, listing
 from views.guards import note, now, require_admin
@@ -15,7 +15,7 @@ bp = Blueprint("identities", __name__, url_prefix="/admin/identities")
 @require_admin
 def index():
     """Unmapped names with their usage, and the names that were mapped."""
-    merged = people.merged()
+    merged = merging.merged()
     done = next((one for one in merged if one.name == asked("done")), None)
     return listing("identities.index", unmapped.identities, merged=merged, done=done)
 
@@ -29,9 +29,9 @@ def choose(name: str):
     return respond(
         "identities/choice",
         url_for("identities.choose", name=name, q=q or None, into=into or None),
-        identity=people.side(name),
+        identity=merging.side(name),
         people=[one for one in found if one.username != name],
-        preview=people.preview(name, into) if into else None,
+        preview=merging.preview(name, into) if into else None,
         q=q,
         **frame("identities.index"),
     )
@@ -44,13 +44,13 @@ def decide(name: str):
     into = request.form.get("into", "").strip()
     match request.form.get("do"):
         case "merge":
-            people.merge(name, into, now())
+            merging.merge(name, into, now())
             note("identity merged", name, f"into {into}")
         case "part":
-            people.part(name)
+            merging.part(name)
             note("identity parted", name)
         case "confirm":
-            people.confirm(name)
+            merging.confirm(name)
         case "create":
             display_name = request.form.get("display_name", "").strip()
             into = accounts.create_user(into, now(), display_name=display_name).username

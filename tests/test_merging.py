@@ -1,4 +1,4 @@
-"""usage/people.py, usage/unmapped.py - names that senders used, and the people they stand for."""
+"""usage/merging.py, usage/unmapped.py - names that senders used, and the people they stand for."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -12,7 +12,7 @@ from ledger import daily_rows
 
 import models
 from models import User
-from usage import accounts, people
+from usage import accounts, merging
 from usage.accounts import Refused
 from usage.analysis import analysis
 from usage.ingest.event import NOBODY, Event
@@ -48,12 +48,12 @@ def send(*events):
 
 
 def merge(name, into):
-    people.merge(name, into, NOW)
+    merging.merge(name, into, NOW)
     assert verify() == []
 
 
 def part(name):
-    people.part(name)
+    merging.part(name)
     assert verify() == []
 
 
@@ -173,14 +173,18 @@ def test_names_merged_in_a_chain_part_with_what_came_before():
     merge("d", "c")
     merge("a", "d")
     assert shown() == [("c", 1, 100)]
-    assert [(one.name, one.into) for one in people.merged()] == [("a", "c"), ("b", "a"), ("d", "c")]
+    assert [(one.name, one.into) for one in merging.merged()] == [
+        ("a", "c"),
+        ("b", "a"),
+        ("d", "c"),
+    ]
 
     part("a")
     assert shown() == [("a", 1, 100), ("c", 1, 100)]
     part("b")
     part("d")
     assert [row[0] for row in shown()] == ["a", "b", "c", "d"]
-    assert people.merged() == []
+    assert merging.merged() == []
 
 
 def test_a_vendors_sum_never_counts_beside_calls_of_the_same_person():
@@ -238,7 +242,7 @@ def test_what_can_not_be_merged_is_refused_with_a_sentence(ada, name, into, sent
     merge("vm@example.com", "vm")
     before = daily_rows()
 
-    for act in (people.preview, merge):
+    for act in (merging.preview, merge):
         with pytest.raises(Refused) as refused:
             act(name, into)
         assert str(refused.value).startswith(sentence)
@@ -249,7 +253,7 @@ def test_parting_what_is_not_merged_is_refused():
     send(call(1, "vera"))
 
     with pytest.raises(Refused, match='"vera" is not merged into anyone'):
-        people.part("vera")
+        merging.part("vera")
 
 
 def test_whoever_was_signed_in_with_a_merged_name_no_longer_is():
@@ -269,7 +273,7 @@ def test_a_preview_says_what_a_merge_comes_to_and_changes_nothing():
     send(call(1, "vm", tokens=90), call(3, "vm", tokens=7), call(4, "vm", failed=True))
     before = daily_rows()
 
-    found = people.preview("vm", "vera")
+    found = merging.preview("vm", "vera")
 
     assert daily_rows() == before
     assert (found.name.username, found.name.usage.calls, found.name.usage.days) == ("vm", 2, 1)
@@ -279,8 +283,8 @@ def test_a_preview_says_what_a_merge_comes_to_and_changes_nothing():
     merge("vm", "vera")
     assert shown() == [("vera", found.after.calls, found.after.prompt_tokens)]
     accounts.create_user("zoé", NOW)
-    assert people.preview("zoé", "vera").name.usage.last_time is None
-    assert people.preview("zoé", "vera").into.names == ("vm",)
+    assert merging.preview("zoé", "vera").name.usage.last_time is None
+    assert merging.preview("zoé", "vera").into.names == ("vm",)
 
 
 def test_commands_merge_and_part(run):
@@ -331,12 +335,12 @@ def test_names_that_say_nothing_of_a_person_are_listed_with_whose_they_might_be(
 def test_whoever_is_confirmed_or_mapped_is_no_longer_listed():
     send(*(call(1, name) for name in ("ada", "vera", "vm", "zoé")))
 
-    people.confirm("ada")
+    merging.confirm("ada")
     merge("vm", "vera")
 
     assert [one.username for one in identities()[0]] == ["zoé"]
     with pytest.raises(Refused):
-        people.confirm("max")
+        merging.confirm("max")
 
 
 NAMES = ("vera", "max", "vm")
@@ -468,9 +472,9 @@ def test_a_merge_while_calls_arrive_counts_them_once():
         with models.db.connection_context():
             start.wait()
             for _ in range(3):
-                people.merge("vm", "vera", NOW)
-                people.part("vm")
-            people.merge("vm", "vera", NOW)
+                merging.merge("vm", "vera", NOW)
+                merging.part("vm")
+            merging.merge("vm", "vera", NOW)
 
     threads = [Thread(target=deliver, args=(name,)) for name in ("vera", "vm")]
     threads.append(Thread(target=change))
