@@ -171,9 +171,10 @@ def spark(values: Sequence[int], most: int = 30) -> str:
     step = -(-len(values) // most) or 1
     sums = [sum(values[n : n + step]) for n in range(0, len(values), step)]
     peak, width = max(sums, default=0), most / max(len(sums), 1)
+    bar = f"{width * 0.8:.3g}"
     heights = (max(round(20 * value / peak), 1) if value else 0 for value in sums)
     return "".join(
-        f"M{place * width:.4g} 20v-{height}h{width * 0.8:.3g}v{height}"
+        f"M{place * width:.4g} 20v-{height}h{bar}v{height}"
         for place, height in enumerate(heights)
         if height
     )

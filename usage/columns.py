@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 
 from peewee import fn
 
-from models import DailyUsage, User
+from models import DailyUsage, User, db
 from usage import naming
 from usage.counts import Counts, Standing, Totals
 from usage.daily import active, in_scope
@@ -94,13 +95,17 @@ def _before(scope: Scope, people: list[int]) -> tuple[dict[int, Standing], Total
 
 def _days(scope: Scope, people: list[int]) -> dict[int, dict[date, int]]:
     """Per person the calls of each day on which they used AI, under whichever name."""
-    person = fn.COALESCE(User.owner_id, User.id)
-    names = User.select(User.id).where(User.id.in_(people) | User.owner_id.in_(people))
-    query = in_scope(DailyUsage.select(person, DailyUsage.day, fn.SUM(DailyUsage.calls)), scope)
-    query = query.join(User).where(DailyUsage.user.in_(names), active())
-    days: dict[int, dict[date, int]] = {}
-    for user, day, calls in query.group_by(person, DailyUsage.day).tuples():
-        days.setdefault(user, {})[day] = int(calls)
+    others = User.select(User.id, User.owner_id).where(User.owner_id.in_(people))
+    owners = {person: person for person in people} | dict(others.tuples())
+    columns = (DailyUsage.user, DailyUsage.day, fn.SUM(DailyUsage.calls))
+    query = in_scope(DailyUsage.select(*columns), scope, of_few=True)
+    query = query.where(DailyUsage.user.in_(list(owners)), active())
+    # Row by row, Peewee would read the same few days over and over.
+    day_of = cache(DailyUsage.day.python_value)
+    days: dict[int, dict[date, int]] = {person: {} for person in people}
+    for user, day, calls in db.execute(query.group_by(DailyUsage.user, DailyUsage.day)):
+        mine, day = days[owners[user]], day_of(day)
+        mine[day] = mine.get(day, 0) + int(calls)
     return days
 
 

@@ -1,7 +1,7 @@
 """Standings in a scope: who used how much, ranked, with the totals of the whole scope."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from unicodedata import normalize
 
@@ -67,14 +67,25 @@ def board(scope: Scope) -> Board:
     return replace(shown, uncosted=uncosted(scope)) if told else shown
 
 
-def standings(scope: Scope) -> tuple[list[Standing], Totals]:
+def standings(
+    scope: Scope, but: Collection[int] = (), first: int = 0
+) -> tuple[list[Standing], Totals]:
     """Everyone with an answered call, ranked in the scope's order; and the scope's totals.
 
-    Only those whom the viewer may see are listed, under the names that the viewer may know.
+    Only those whom the viewer may see are listed, under the names that the viewer may know. Some
+    may be left out unless they are among so many first.
     """
     with warm.store.tally(scope) as tally:
         ranking = _Ranking(tally, scope)
-        return list(ranking.rows(ranking.people)), ranking.totals
+        later = [one for one in ranking.people[first:] if one not in but]
+        return list(ranking.rows([*ranking.people[:first], *later])), ranking.totals
+
+
+def people_of(scope: Scope) -> tuple[frozenset[int], Totals]:
+    """The ids of everyone that standings() lists; and the scope's totals."""
+    with warm.store.tally(scope) as tally:
+        ranking = _Ranking(tally, scope)
+        return frozenset(ranking.people), ranking.totals
 
 
 def rows_of(scope: Scope, people: Iterable[int]) -> tuple[dict[int, Standing], Totals]:

@@ -20,5 +20,6 @@ def change(now: int | Decimal, before: int | Decimal, calls_before: int) -> Chan
     """From one number to the other, in a scope that had so many calls before."""
     percent = None
     if before and calls_before >= LEAST_CALLS:
-        percent = round(100 * Fraction(now - before) / Fraction(before))
+        (part, of), (whole, of_whole) = (now - before).as_integer_ratio(), before.as_integer_ratio()
+        percent = round(Fraction(100 * part * of_whole, of * whole))
     return Change(now - before, percent)

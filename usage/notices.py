@@ -14,7 +14,7 @@ from usage import accounts, budgets, naming
 from usage.budgets import Pace
 from usage.daily import in_scope
 from usage.horizon import Horizon, VisibleProject
-from usage.leaderboard import standings
+from usage.leaderboard import totals_of
 from usage.pricing import dollars, plain
 from usage.scope import Scope
 
@@ -78,7 +78,7 @@ def may_see(notice: Notice, horizon: Horizon, viewer: User | None = None) -> boo
     if not slugs or horizon.only_self:
         return False
     scope = Scope.from_args(dict(parse_qsl(notice.query)), horizon)
-    return not naming.least_users(scope) or standings(scope)[1].total_tokens > 0
+    return not naming.least_users(scope) or totals_of(scope).total_tokens > 0
 
 
 def told(notice: Notice, horizon: Horizon) -> Told:
@@ -140,7 +140,7 @@ def _unusual(horizon: Horizon, project: VisibleProject, day: date, floor: Decima
     if used < USED or costs.get(day, 0) <= max(TIMES * usual, floor):
         return None
     scope = _days(horizon, project, day, day)
-    cost = standings(scope)[1].cost
+    cost = totals_of(scope).cost
     # What too few people used is not told, here either.
     if cost is None or cost <= floor:
         return None

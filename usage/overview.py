@@ -1,5 +1,6 @@
 """The scope as a whole: totals beside the window before, breakdowns, and who came and went."""
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -10,10 +11,12 @@ from models import UNASSIGNED as NO_PROJECT
 from models import DailyUsage, User
 from usage import naming
 from usage.analysis import Part, every_day, parts, uncosted
+from usage.answers import answers
 from usage.counts import Counts, Standing, Totals
 from usage.daily import Uncosted, active, in_scope, sums
 from usage.horizon import UNASSIGNED, VisibleProject
-from usage.leaderboard import standings
+from usage.leaderboard import people_of, standings
+from usage.rollups import COUNTERS
 from usage.scope import ACTIVITY, Scope
 from usage.window import MOST_DAYS, Window, last_days
 
@@ -59,11 +62,15 @@ class Overview:
 def overview(scope: Scope) -> Overview:
     """What everyone in a scope used together, and what that was in the equal window before."""
     scope = replace(scope.plain(), sort=ACTIVITY, columns=())
-    people, totals = standings(scope)
+    past = scope.before()
+    earlier, totals_before = _before(past)
+    people, totals = standings(scope, but=earlier, first=MOST_ACTIVE)
     hidden = 0 if totals.users else naming.least_users(scope)
-    earlier, totals_before = _before(scope)
-    rows, days = ([], []) if hidden else (_rows(scope), _days(scope))
-    by_day = sorted(parts(days, 0, scope))
+    used = () if hidden else answers.to(_added_up, scope)
+    # A project may have come up since this question was asked: it is in the next answer.
+    known = {NO_PROJECT, *(project.id for project in scope.horizon.projects)}
+    rows = [row for row in used if row[0] is None and row[-1] in known]
+    by_day = sorted(parts([row for row in used if row[0]], 0, scope))
     told = [part for part in _told(by_day, DailyUsage.day, scope) if not isinstance(part.key, Rest)]
     named = naming.policy(scope) != naming.OWN
     compared = named and totals_before is not None
@@ -78,8 +85,8 @@ def overview(scope: Scope) -> Overview:
         by_day=told,
         blank=_blank(scope, {part.key for part in by_day} - {part.key for part in told}),
         most_active=people[:MOST_ACTIVE] if named else None,
-        newcomers=_only(people, earlier) if compared else None,
-        quiet=_only(earlier, people) if compared else None,
+        newcomers=[one for one in people if one.user_id not in earlier] if compared else None,
+        quiet=_quiet(scope, past) if compared else None,
         least_users=hidden,
         # Of models of few people nothing is told either.
         uncosted=[] if naming.least_users(scope) else uncosted(rows, scope),
@@ -124,31 +131,29 @@ def _last(scope: Scope, project: VisibleProject) -> Window:
     return last_days(scope.days, scope.horizon.now, project.timezone)
 
 
-def _before(scope: Scope) -> tuple[list[Standing], Totals | None]:
-    past = scope.before()
-    people, totals = standings(past) if past else ([], None)
+def _before(past: Scope | None) -> tuple[frozenset[int], Totals | None]:
+    people, totals = people_of(past) if past else (frozenset(), None)
     return people, None if not people and past and naming.least_users(past) else totals
 
 
-def _only(some: list[Standing], others: list[Standing]) -> list[Standing]:
-    known = {one.user_id for one in others}
-    return [one for one in some if one.user_id not in known]
+def _quiet(scope: Scope, past: Scope | None) -> list[Standing]:
+    return standings(past, but=people_of(scope)[0])[0] if past else []
 
 
-def _rows(scope: Scope) -> list[tuple]:
-    """As analysis.parts() reads them, without days, and with the project at the end."""
-    dimensions = (*DIMENSIONS, DailyUsage.project_id)
+def _added_up(scope: Scope) -> tuple[tuple, ...]:
+    """The scope's usage as analysis.parts() reads it, in one pass over the daily rows.
+
+    Without days, with the project at the end; and once more with nothing but the day.
+    """
+    dimensions = (DailyUsage.day, *DIMENSIONS, DailyUsage.project_id)
     query = in_scope(DailyUsage.select(*dimensions, *sums()), scope).group_by(*dimensions)
-    # A project may have come up since this question was asked: it is in the next answer.
-    known = {NO_PROJECT, *(project.id for project in scope.horizon.projects)}
-    return [(None, *row[:4], *row[5:], row[4]) for row in query.tuples() if row[4] in known]
-
-
-def _days(scope: Scope) -> list[tuple]:
-    """As analysis.parts() reads them, with nothing but the day."""
-    query = in_scope(DailyUsage.select(DailyUsage.day, *sums()), scope)
-    rows = query.group_by(DailyUsage.day).tuples()
-    return [(day, None, None, None, None, *counters) for day, *counters in rows]
+    groups: dict[tuple, list[int]] = defaultdict(lambda: [0] * len(COUNTERS))
+    for day, *values in query.tuples().iterator():
+        what, counters = values[: len(dimensions) - 1], values[len(dimensions) - 1 :]
+        for key in (None, *what), (day, *[None] * len(what)):
+            both = zip(groups[key], counters, strict=True)
+            groups[key] = [one + int(more) for one, more in both]
+    return tuple((*key[:-1], *counters, key[-1]) for key, counters in groups.items())
 
 
 def _told(found: list[Part], column: Field, scope: Scope) -> list[Part]:
@@ -156,7 +161,7 @@ def _told(found: list[Part], column: Field, scope: Scope) -> list[Part]:
     least = {part.key: _least(scope, column, part.key) for part in found}
     if not any(least.values()):
         return found
-    people = _people(scope, column)
+    people = dict(answers.to(_people, scope, column.name))
     told = [part for part in found if people.get(part.key, 0) >= least[part.key]]
     few = [part.counts for part in found if people.get(part.key, 0) < least[part.key]]
     return [*told, Part(Rest(len(few), few=True), _sum(few))] if few else told
@@ -175,16 +180,21 @@ def _least(scope: Scope, column: Field, key: object) -> int:
     return naming.least_users(scope)
 
 
-def _people(scope: Scope, column: Field) -> dict[object, int]:
+def _people(scope: Scope, name: str) -> tuple[tuple[object, int], ...]:
     """How many used AI, per part of a breakdown, whatever number of names they have."""
+    column = getattr(DailyUsage, name)
     person = fn.COUNT(fn.DISTINCT(fn.COALESCE(User.owner_id, User.id)))
     query = in_scope(DailyUsage.select(column, person).join(User), scope)
-    return dict(query.where(active()).group_by(column).tuples())
+    return tuple(query.where(active()).group_by(column).tuples())
 
 
 def _blank(scope: Scope, withheld: set[date]) -> frozenset[date]:
     """The days of the window without any data: before the first, after today, or not told."""
     ever = replace(scope, window=Window(date.min, date.max, scope.window.timezone))
-    since = in_scope(DailyUsage.select(fn.MIN(DailyUsage.day)), ever).scalar() or date.max
+    since = answers.to(_first_day, ever)[0] or date.max
     days = scope.window.days() if scope.window.length <= MOST_DAYS else ()
     return frozenset(day for day in days if not since <= day <= scope.today) | withheld
+
+
+def _first_day(scope: Scope) -> tuple[date | None]:
+    return (in_scope(DailyUsage.select(fn.MIN(DailyUsage.day)), scope).scalar(),)

@@ -35,7 +35,9 @@ class Order:
         place = bisect_left(self.people, key, key=self.key)
         if self.people[place : place + 1] != [person]:
             return None
-        return bisect_left(self.people, key[:-1], key=self.key) + 1
+        if place and self.key(self.people[place - 1])[:-1] == key[:-1]:
+            place = bisect_left(self.people, key[:-1], hi=place, key=self.key)
+        return place + 1
 
     def ranks(self, people: Iterable[int]) -> Iterator[int]:
         """The ranks of people who are there, given in this order: 1, 2, 2, 4."""

@@ -40,7 +40,7 @@ class Store:
         tally = self._kept(scope)
         with tally.lock:
             if not tally.is_right(changes.latest()):
-                with _snapshot():
+                with snapshot():
                     now = changes.state()
                     self.names.refresh(now)
                     tally.refresh(now, self.names)
@@ -74,6 +74,6 @@ def _weight(tally: Tally) -> int:
     return LEAST_ROWS + len(tally)
 
 
-def _snapshot() -> AbstractContextManager:
+def snapshot() -> AbstractContextManager:
     """A transaction that sees one state of the board throughout, and locks nothing."""
     return db.atomic("repeatable read" if db.for_update else "deferred")

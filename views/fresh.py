@@ -26,11 +26,11 @@ def register(app: Flask) -> None:
     app.extensions["release"] = told.hexdigest()
 
 
-def tags(asked: Scope) -> tuple[str, str]:
+def tags(asked: Scope, *also: object) -> tuple[str, str]:
     """What decides the answer to this request for a scope, hashed; and to the next live one.
 
-    For this viewer alone. Taken before the numbers are read: if they change in between, the tags
-    are the older ones.
+    For this viewer alone; `also` is whatever else the answer tells. Taken before the numbers are
+    read: if they change in between, the tags are the older ones.
     """
     content = facts.content(asked)
     # Of few people not even that somebody was at work is told.
@@ -50,6 +50,7 @@ def tags(asked: Scope) -> tuple[str, str]:
         content.newest and ago(content.newest, asked.horizon.now),
         # Added columns tell of other days too, and how long ago each person was there.
         asked.columns and (latest, f"{asked.horizon.now:%F %R}"),
+        also,
     )
     same = hashlib.sha256(repr(told).encode(errors="surrogatepass"))
     forms = [POLLED if is_polled() else negotiated(), POLLED]

@@ -4,14 +4,15 @@ from dataclasses import replace
 
 from flask import Blueprint, url_for
 
-from usage import budgets
+from usage import budgets, changes, naming
 from usage import overview as whole
 from usage.movement import LEAST_CALLS, Change, change
 from usage.overview import Overview, Rest
 from usage.scope import Scope
 from usage.timeline import Daily, daily
+from views import fresh
 from views.format import address, source
-from views.guards import require_board, scope, viewer
+from views.guards import one_look, require_board, scope, viewer
 from views.leaderboard import surroundings
 from views.responses import respond
 
@@ -29,12 +30,19 @@ NUMBERS = ("users", "calls", "prompt_tokens", "completion_tokens", "cost")
 
 @bp.get("/overview")
 @require_board
+@one_look
 def show():
     """What everyone used together, and how that moved."""
     asked = scope()
+    paces = budgets.within(viewer(), asked, PACES)
+    # Other days than the scope's are told of too. Of few people not even that they change is.
+    also = changes.latest(), asked.today, paces
+    tag = "" if naming.least_users(asked) else fresh.tags(asked, *also)[0]
+    if tag and fresh.is_known(tag):
+        return fresh.unchanged(tag)
     found = whole.overview(asked)
     days = daily(found.days(asked.window), asked.today, found.blank)
-    return respond(
+    response = respond(
         "overview",
         url_for("overview.show", **asked.to_args()),
         overview=found,
@@ -44,10 +52,11 @@ def show():
         breakdowns=_breakdowns(asked, found),
         days=days,
         day_links=_day_links(asked, days),
-        paces=budgets.within(viewer(), asked, PACES),
+        paces=paces,
         screen="overview.show",
         **surroundings(asked),
     )
+    return fresh.marked(response, tag) if tag else response
 
 
 def leaderboard_of(asked: Scope | None) -> str:

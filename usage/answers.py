@@ -1,0 +1,88 @@
+"""Answers kept in this process while nothing changes in their scope; the least used go first."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+
+from models import db
+from usage import changes
+from usage.changes import NAMES, NOTHING, State
+from usage.daily import projects_of
+from usage.scope import Scope
+from usage.warm import snapshot
+
+MOST_ROWS = 20_000
+# What an answer takes even where there is nothing to tell.
+LEAST_ROWS = 20
+
+
+class _Answer:
+    """Rows, and the state of the board that they are true of."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.state: State = NOTHING
+        self.rows: tuple = ()
+
+    def __len__(self) -> int:
+        return LEAST_ROWS + len(self.rows)
+
+
+class Answers:
+    """What was read of some scopes, up to `most_rows` rows in all.
+
+    Rates, cost basis and policies are none of their business: an answer holds what daily rows say,
+    whoever asks, and a viewer is shown what is made of it.
+    """
+
+    def __init__(self, most_rows: int = MOST_ROWS):
+        self.most_rows = most_rows
+        self._kept: OrderedDict[tuple, _Answer] = OrderedDict()
+        self._lock = Lock()
+
+    def to(self, question: Callable[..., tuple], scope: Scope, *about: str) -> tuple:
+        """The rows that answer a question about a scope's project, days and source, as of now."""
+        if db.in_transaction():
+            # What this transaction did isn't true for others, and may never be.
+            return question(scope, *about)
+        answer = self._of(question, scope, about)
+        with answer.lock:
+            now = changes.latest()
+            if not _changed(scope, answer.state, now):
+                answer.state = max(answer.state, now, key=lambda state: state.version)
+            else:
+                with snapshot():
+                    answer.state, answer.rows = changes.state(), question(scope, *about)
+            rows = answer.rows
+        self._let_go()
+        return rows
+
+    def __len__(self) -> int:
+        return sum(map(len, self._kept.values()))
+
+    def _of(self, question: Callable, scope: Scope, about: tuple[str, ...]) -> _Answer:
+        window = scope.window
+        key = question, about, projects_of(scope), window.first, window.last, scope.source
+        with self._lock:
+            answer = self._kept.setdefault(key, _Answer())
+            self._kept.move_to_end(key)
+            return answer
+
+    def _let_go(self) -> None:
+        with self._lock:
+            rows = len(self)
+            while rows > self.most_rows and len(self._kept) > 1:
+                rows -= len(self._kept.popitem(last=False)[1])
+
+
+def _changed(scope: Scope, known: State, now: State) -> bool:
+    """True unless it's known that nobody in the scope has other numbers or names since."""
+    changed = changes.since(known, now)
+    if not changed:
+        return changed is None
+    projects = projects_of(scope)
+    return projects is None or not changed.keys().isdisjoint({*projects, NAMES})
+
+
+answers = Answers()
+"""This process's own."""
