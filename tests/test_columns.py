@@ -136,7 +136,7 @@ def test_the_default_table_asks_and_shows_nothing_of_it(client, moving):
     assert "tb-extra" not in page.text
 
 
-@pytest.mark.parametrize(("columns", "more"), [("cached,failed,last_seen", 0), (ALL, 1)])
+@pytest.mark.parametrize(("columns", "more"), [("cached,failed,last_seen", 0), (ALL, 2)])
 def test_columns_ask_few_questions_more(client, moving, columns, more):
     client.get(f"/leaderboard?columns={columns}")
 
