@@ -9,8 +9,8 @@ import models
 from models import Project, User
 from usage import (
     accounts,
+    merging,
     overview,
-    people,
     prices,
     projects,
     pruning,
@@ -76,7 +76,7 @@ CHANGES = {
     "call elsewhere": lambda send: send("vera", project="atlas"),
     "earlier day": lambda send: send("vera", project="checkout", day=days_ago(50)),
     "name": lambda send: send("vera", project="atlas", display_name="Vera K."),
-    "merge": lambda send: people.merge("vm", "vera", NOW),
+    "merge": lambda send: merging.merge("vm", "vera", NOW),
     "zone": lambda send: move(),
     "prices": lambda send: price(),
     "prune": lambda send: prune(),
