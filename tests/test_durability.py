@@ -344,7 +344,7 @@ def test_16_writers_of_the_same_10_rows_add_up(app, make_key):
     first = NOW - timedelta(minutes=159)
     found = daily_rows()
     assert {(key[2], key[5]) for key in found} == set(rows)
-    assert set(found.values()) == {(160, 0, 0, prompt, 160, 0, 0, 0, first, NOW)}
+    assert set(found.values()) == {(160, 0, 0, prompt, 160, 0, 0, 0, 0, 160, 0, 160, first, NOW)}
     assert verify() == []
     assert not models.db.for_update or not busy
 
