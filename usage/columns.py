@@ -1,6 +1,6 @@
 """What the columns that a viewer adds to the table say of the people in it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,11 +10,12 @@ from peewee import fn
 
 from models import DailyUsage, User, db
 from usage import naming
+from usage.answers import answers
 from usage.counts import Counts, Standing, Totals
 from usage.daily import active, in_scope
 from usage.leaderboard import rows_of
 from usage.movement import Change, change
-from usage.scope import Scope
+from usage.scope import PAGE_SIZES, Scope
 from usage.window import Window
 
 DAILY = ("trend", "active_days")
@@ -95,18 +96,32 @@ def _before(scope: Scope, people: list[int]) -> tuple[dict[int, Standing], Total
 
 def _days(scope: Scope, people: list[int]) -> dict[int, dict[date, int]]:
     """Per person the calls of each day on which they used AI, under whichever name."""
-    others = User.select(User.id, User.owner_id).where(User.owner_id.in_(people))
-    owners = {person: person for person in people} | dict(others.tuples())
+    # Pages are asked for again and again; an export would push everything else out.
+    ask = answers.to if len(people) <= PAGE_SIZES[-1] else _asked
+    days: dict[int, dict[date, int]] = {person: {} for person in people}
+    for person, day, calls in ask(_calls_by_day, scope, *map(str, people)):
+        days[person][day] = days[person].get(day, 0) + calls
+    return days
+
+
+def _asked(question: Callable[..., tuple], scope: Scope, *about: str) -> tuple:
+    return question(scope, *about)
+
+
+def _calls_by_day(scope: Scope, *people: str) -> tuple:
+    """A person's id, a day and their calls on it, once for each of their names."""
+    ids = [int(person) for person in people]
+    others = User.select(User.id, User.owner_id).where(User.owner_id.in_(ids))
+    owners = {person: person for person in ids} | dict(others.tuples())
     columns = (DailyUsage.user, DailyUsage.day, fn.SUM(DailyUsage.calls))
     query = in_scope(DailyUsage.select(*columns), scope, of_few=True)
     query = query.where(DailyUsage.user.in_(list(owners)), active())
     # Row by row, Peewee would read the same few days over and over.
     day_of = cache(DailyUsage.day.python_value)
-    days: dict[int, dict[date, int]] = {person: {} for person in people}
-    for user, day, calls in db.execute(query.group_by(DailyUsage.user, DailyUsage.day)):
-        mine, day = days[owners[user]], day_of(day)
-        mine[day] = mine.get(day, 0) + int(calls)
-    return days
+    return tuple(
+        (owners[user], day_of(day), int(calls))
+        for user, day, calls in db.execute(query.group_by(DailyUsage.user, DailyUsage.day))
+    )
 
 
 def _span(window: Window, days: dict[int, dict[date, int]]) -> list[date]:
