@@ -11,7 +11,18 @@ from playhouse.pool import MaxConnectionsExceeded
 import models
 from usage import cli, warm
 from usage.settings import Settings
-from views import BLUEPRINTS, Username, assets, format, fresh, guards, places, proxies, responses
+from views import (
+    BLUEPRINTS,
+    Username,
+    assets,
+    format,
+    fresh,
+    guards,
+    health,
+    places,
+    proxies,
+    responses,
+)
 
 ROOT = Path(__file__).parent
 
@@ -31,6 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     warm.store.most_rows = settings.warm_rows
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    health.register(app)
     format.register(app)
     fresh.register(app)
     places.register(app)

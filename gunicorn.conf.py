@@ -1,8 +1,19 @@
 """How the server runs: the address and size come from the settings."""
 
+import os
+import shutil
 import sys
+from tempfile import mkdtemp
 
 from usage.settings import Settings
+
+# What the processes count stands in files there, so that any of them can add it up.
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+made = "" if os.environ.get(SHARED) else mkdtemp(prefix="tallyboard-")
+os.environ[SHARED] = made or os.environ[SHARED]
+
+# Where they are, it wants to know when it is imported.
+from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
 
 settings = Settings.from_env()
 wsgi_app = "app:create_app()"
@@ -20,3 +31,14 @@ control_socket_disable = True
 # X_Forwarded_User is not X-Forwarded-User, whoever sends it.
 header_map = "drop"
 forwarder_headers = ""
+
+
+def child_exit(server, worker):
+    """A process that ended keeps no scopes warm any more."""
+    mark_process_dead(worker.pid)
+
+
+def on_exit(server):
+    """The next start counts from nothing."""
+    if made and not server.reexec_pid:
+        shutil.rmtree(made, ignore_errors=True)

@@ -113,6 +113,7 @@ ROUTES = {
     ("GET", "/admin/audit"): ("/admin/audit", ADMIN),
     ("GET", "/healthz"): ("/healthz", OPEN),
     ("GET", "/readyz"): ("/readyz", OPEN),
+    ("GET", "/metrics"): ("/metrics", READ | {"read key of A": 403}),
     ("GET", "/assets/<version>/<name>"): ("/assets/old/board.css", CLOSED),
 }
 BODIES = {"/api/v1/events": [native(1, user="vera", project="checkout")], "/v1/traces": {}}

@@ -27,7 +27,7 @@ WHOLE_VIEW = "main"
 LIVE = "region"
 # Inputs that people type in: each keystroke rewrites the address instead of adding history.
 TYPED = ("prompt_cost", "completion_cost", "by-last", "q")
-MACHINES = ("/api/", "/ingest/")
+MACHINES = ("/api/", "/ingest/", "/metrics")
 EMBEDS = "/embed/"
 # google.rpc.Code: what OTLP's senders read in a refusal.
 RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 3, 415: 3, 422: 3, 500: 13, 503: 14}
