@@ -131,7 +131,7 @@ def test_large_numbers_are_short_on_sight_and_exact_on_demand(client, make_usage
 
     response = client.get("/leaderboard")
 
-    assert '<span aria-hidden="true">12.3M</span>' in response.text
+    assert '<span title="12,345,678" aria-hidden="true">12.3M</span>' in response.text
     assert rows(response)[0]["prompt_tokens"] == 12_345_678
     assert "9,999,999" in text(response.text)
 

@@ -7,6 +7,7 @@ from math import cos, pi, sin, sqrt, tau
 
 OTHER = "Other"
 SLICES, GROUPS = 5, 8
+SPARK = 7
 RADIUS, GAP, LEAST_SWEEP = 80, 0.02, 0.04
 LABEL_RADIUS, LABEL_HEIGHT, LABEL_LIMIT = 106, 45, 114
 MAGNITUDES = ("", "K", "M", "B", "T", "Q", "Qi")
@@ -166,15 +167,14 @@ def _beside(angles: list[float]) -> list[tuple[int, int]]:
     return [places[angle] for angle in angles]
 
 
-def spark(values: Sequence[int], most: int = 30) -> str:
-    """Bars for a line of text, as one path in a box of `most` by 20: no more bars than that."""
+def spark(values: Sequence[int], most: int = 15) -> str:
+    """Bars for a line of text, as one path in a box of `most` by SPARK: no more bars than that."""
     step = -(-len(values) // most) or 1
     sums = [sum(values[n : n + step]) for n in range(0, len(values), step)]
-    peak, width = max(sums, default=0), most / max(len(sums), 1)
-    bar = f"{width * 0.8:.3g}"
-    heights = (max(round(20 * value / peak), 1) if value else 0 for value in sums)
-    return "".join(
-        f"M{place * width:.4g} 20v-{height}h{bar}v{height}"
-        for place, height in enumerate(heights)
-        if height
-    )
+    peak = max(sums, default=0)
+    if not peak:
+        return ""
+    # A page has dozens of these: four letters a bar, whatever its height.
+    across = f"h{most / len(sums):.3g}"
+    tops = (SPARK - max(round(SPARK * value / peak), 1) if value else SPARK for value in sums)
+    return f"M0 {SPARK}" + "".join(f"V{top}{across}" for top in tops) + f"V{SPARK}"

@@ -1,5 +1,6 @@
 """How numbers, money and moments are written on the page."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -7,6 +8,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import Flask
+from jinja2.ext import Extension
 
 from usage.charts import spark
 from usage.columns import cost_per_call
@@ -29,10 +31,18 @@ SOURCES = {
 BASES = {RATES: "Rates", LIST: "List", REPORTED: "Reported"}
 
 
+class Unindented(Extension):
+    """Leaves out the indentation of templates: it is for those who read them."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """The source of a template without it."""
+        return re.sub(r"\n[ \t]+", "\n", source)
+
+
 def register(app: Flask) -> None:
     """Offer the formats to templates."""
     numbers = (exact, compact, money, plain, change, share, percent, cost_per_call, spark)
-    for function in (*numbers, day, dates, moment, ago, source, basis, initials):
+    for function in (*numbers, day, dates, moment, lately, ago, source, basis, initials):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["address"] = address
 
@@ -40,7 +50,7 @@ def register(app: Flask) -> None:
 def address(url: str, args: Mapping[str, str]) -> str:
     """An address with its arguments, after those it has already."""
     joint = "&" if "?" in url else "?"
-    return f"{url}{joint}{urlencode(args)}" if args else url
+    return url + joint + urlencode(args, safe=",") if args else url
 
 
 def exact(number: int) -> str:
@@ -59,10 +69,10 @@ def compact(number: int) -> str:
     return exact(number)
 
 
-def money(amount: Decimal) -> str:
+def money(amount: Decimal, places: int = 2) -> str:
     """Dollars with two places, four below one cent; something is never written as nothing."""
-    places = Decimal("0.0001") if 0 < amount < CENT else CENT
-    rounded = amount.quantize(places, ROUND_HALF_EVEN)
+    places = 4 if 0 < amount < CENT else places
+    rounded = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
     return f"${rounded:,}" if rounded or not amount else "< $0.01"
 
 
@@ -99,6 +109,14 @@ def moment(value: datetime, timezone: str) -> str:
     return f"{day(local)}, {local:%H:%M}"
 
 
+def lately(value: datetime, now: datetime, timezone: str) -> str:
+    """When, in few words: 11:02 today, 20 Nov, 11:02 this year, 20 Nov 2025 before that."""
+    local, today = (one.astimezone(ZoneInfo(timezone)) for one in (value, now))
+    if local.date() == today.date():
+        return f"{local:%H:%M}"
+    return f"{day(local, False)}, {local:%H:%M}" if local.year == today.year else day(local)
+
+
 def ago(value: datetime, now: datetime) -> str:
     """How long ago: just now, 2 min ago, 3 hours ago, 4 days ago."""
     minutes = int((now - value).total_seconds() // 60)
@@ -119,9 +137,9 @@ def basis(value: str) -> str:
     return BASES[value]
 
 
-def share(part: int, whole: int) -> float:
-    """Percent of a whole, with two places, for the length of a bar."""
-    return round(100 * part / whole, 2) if whole else 0
+def share(part: int, whole: int) -> int:
+    """Whole percents of a whole, for the length of a bar."""
+    return round(100 * part / whole) if whole else 0
 
 
 def percent(part: int, whole: int) -> str:

@@ -121,7 +121,9 @@ def horizon(viewer=None) -> Horizon:
 
 def scope() -> Scope:
     """The scope that the request asks for, within what its sender may see."""
-    return Scope.from_args(request.args, horizon())
+    # A form names each of several columns by itself.
+    columns = {"columns": ",".join(request.args.getlist("columns"))}
+    return Scope.from_args(request.args.to_dict() | columns, horizon())
 
 
 def strict_scope(*more: str, within: Horizon | None = None) -> Scope:

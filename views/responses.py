@@ -21,12 +21,15 @@ NEGOTIATED_ON = (
     "HX-Target",
     "HX-Trigger",
     "HX-Source",
+    "Filters-Untouched",
 )
 WHOLE_VIEW = "main"
 # What asks for itself every few seconds.
 LIVE = "region"
 # Inputs that people type in: each keystroke rewrites the address instead of adding history.
 TYPED = ("prompt_cost", "completion_cost", "by-last", "q")
+# Controls of the table that change no filter, by the first word of their id.
+WITHIN = ("sort", "page", "rows", "choose")
 MACHINES = ("/api/", "/ingest/", "/metrics")
 EMBEDS = "/embed/"
 # google.rpc.Code: what OTLP's senders read in a refusal.
@@ -73,6 +76,12 @@ def target() -> str:
     return _id(htmx.target)
 
 
+def keeps_filters() -> bool:
+    """True when the browser's filters are as they ought to be after this answer already."""
+    untouched = "Filters-Untouched" in request.headers
+    return untouched and trigger().partition("-")[0] in WITHIN
+
+
 def is_polled() -> bool:
     """True when a live table asks for itself."""
     return wants_fragment() and trigger() == LIVE and target() == LIVE
@@ -100,6 +109,7 @@ def respond(name: str, address: str, status: int = 200, **context: object) -> Re
         fragment=wants_fragment(),
         trigger=trigger(),
         typing=typing,
+        keeps_filters=keeps_filters(),
         **context,
     )
     response = make_response(page, status)

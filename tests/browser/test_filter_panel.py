@@ -174,3 +174,38 @@ def test_many_projects_are_narrowed_by_typing(visit):
 
     field.fill("")
     expect(options).to_have_count(everything)
+
+
+def test_a_click_in_the_table_replaces_filters_only_when_somebody_touched_them(visit):
+    page = visit("/leaderboard?prompt_cost=1")
+    page.evaluate("for (const id of ['inputs', 'sources']) document.getElementById(id).mark = 1")
+    kept = "['inputs', 'sources'].map((id) => document.getElementById(id).mark === 1)"
+
+    page.locator("#sort-cost").click()
+    expect(page).to_have_url("/leaderboard?sort=cost&prompt_cost=1.00")
+    assert page.evaluate(kept) == [True, True]
+
+    # What was typed and not asked for yet is not what the table shows.
+    page.evaluate("document.getElementById('q').value = 'nobody'")
+    page.locator("#sort-calls").click()
+
+    expect(page.locator("#q")).to_have_value("")
+    assert page.evaluate(kept) == [False, False]
+    assert page.locator(".tb-row").count() > 1
+
+
+def test_columns_are_chosen_one_after_the_other(visit):
+    page = visit("/leaderboard?sort=cost")
+    page.locator("#columns-button").click()
+
+    for column in ("failed", "trend"):
+        page.locator(f"#column-{column}").check()
+        expect(page.locator(f"#column-{column}")).to_be_focused()
+    expect(page).to_have_url("/leaderboard?sort=cost&columns=trend,failed")
+    page.locator("#by-last").fill("7")
+    expect(page).to_have_url("/leaderboard?days=7&sort=cost&columns=trend,failed")
+    for column in ("failed", "trend"):
+        page.locator(f"#column-{column}").uncheck()
+
+    expect(page).to_have_url("/leaderboard?days=7&sort=cost")
+    expect(page.locator("#column-trend")).to_be_visible()
