@@ -24,10 +24,15 @@ def call(id, *also, tokens=100, user="vera", **fields):
     return Event(id=id, also=also, user=user, time=NOW, **fields)
 
 
-def span(id, parent="", tokens=100, **fields):
-    """A call as the span of a trace."""
-    fields |= {"span": f"trace:{id}", "parent_span": parent and f"trace:{parent}"}
-    return call(f"trace:{id}", tokens=tokens, **fields)
+def at(name):
+    """The place of a span in its trace."""
+    return f"{'0' * 32}:{name.encode().hex():0>16}"
+
+
+def span(name, parent="", tokens=100, id="", **fields):
+    """A call as the span of a trace, with the id of its answer if it is known."""
+    fields |= {"span": at(name), "parent_span": parent and at(parent)}
+    return call(id or at(name), *[at(name)] if id else (), tokens=tokens, **fields)
 
 
 def send(*events):
@@ -83,9 +88,9 @@ def test_a_span_inside_a_span_of_equal_tokens_is_the_same_call(order, together):
 def test_a_call_that_three_instrumentations_tell_counts_once(order, together):
     # OTel's own around OpenInference, which knows no id, around that of the provider's library.
     tellings = [
-        call("message", "trace:a", span="trace:a", replaces=True),
+        span("a", id="message", replaces=True),
         span("b", parent="a", replaces=True),
-        call("message", "trace:c", "request", span="trace:c", parent_span="trace:b", replaces=True),
+        span("c", parent="b", id="message", replaces=True),
     ]
     told = [tellings[place] for place in order]
 
@@ -101,6 +106,80 @@ def test_spans_side_by_side_or_of_other_tokens_are_calls_of_their_own():
     )
 
     assert counted() == {"vera": (3, 0, 600)}
+
+
+FAMILIES = {
+    "two calls beside each other": (2, [span("a", "agent"), span("b", "agent")]),
+    "two calls in one of the same size": (2, [span("o"), span("a", "o"), span("b", "o")]),
+    "and one of them told again inside": (
+        2,
+        [span("o"), span("a", "o"), span("b", "o"), span("c", "a")],
+    ),
+    "two answers in a span that has one of them": (
+        2,
+        [span("o", id="m1"), span("a", "o", id="m1"), span("b", "o", id="m2")],
+    ),
+    "one answer told by two beside each other": (
+        1,
+        [span("o"), span("a", "o", id="m1"), span("b", "o", id="m1")],
+    ),
+    "another answer inside is another call": (2, [span("o", id="m1"), span("a", "o", id="m2")]),
+    "a failure inside a stream of unknown usage": (
+        0,
+        [span("o", tokens=0), span("a", "o", tokens=0, failed=True)],
+    ),
+}
+
+
+def start_over():
+    for table in reversed(models.TABLES):
+        table.delete().execute()
+
+
+def in_batches(data, events):
+    """The events in any order and batches, all of it twice."""
+    told = data.draw(st.permutations(events * 2))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(told)), max_size=3)))
+    for start, end in itertools.pairwise([0, *cuts, len(told)]):
+        send(*told[start:end])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_spans_around_each_other_come_to_the_same_calls_in_any_order_and_batches(name, data):
+    start_over()
+    calls, spans = FAMILIES[name]
+
+    in_batches(data, spans)
+
+    unknown = sum(not (one.usage_known or one.failed) for one in spans)
+    assert counted() == {"vera": (calls, unknown, 100 * calls)}
+
+
+@st.composite
+def towers(draw):
+    """Calls of equal tokens side by side, each told by a span in a span in a span."""
+    layers = draw(st.lists(st.booleans(), min_size=1, max_size=3))
+    user, told = draw(st.integers(0, len(layers) - 1)), []
+    for call in range(draw(st.integers(1, 3))):
+        parent = "agent"
+        for layer, knows_its_id in enumerate(layers):
+            name, id = f"{call}-{layer}", f"answer-{call}" if knows_its_id else ""
+            told.append(span(name, parent, id=id, user="vera" if layer == user else NOBODY))
+            parent = name
+    return told
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(towers(), st.data())
+def test_calls_that_several_instrumentations_tell_each_count_once_for_whom_one_names(told, data):
+    start_over()
+
+    in_batches(data, told)
+
+    calls = sum(one.parent_span == at("agent") for one in told)
+    assert counted() == {"vera": (calls, 0, 100 * calls)}
 
 
 def test_a_call_is_known_again_in_the_same_batch():
@@ -268,8 +347,7 @@ def due(told):
 )
 @given(st.data())
 def test_calls_told_in_any_way_order_and_batches_count_once(unknown, data):
-    for table in reversed(models.TABLES):
-        table.delete().execute()
+    start_over()
     batch = st.lists(tellings(unknown), min_size=1, max_size=4)
     batches = data.draw(st.lists(batch, min_size=1, max_size=4))
 

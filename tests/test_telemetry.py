@@ -110,6 +110,23 @@ def test_what_one_record_gives_to_nobody_belongs_to_whom_another_names(send, nam
     assert verify() == []
 
 
+@pytest.mark.parametrize("named_first", [True, False])
+@pytest.mark.parametrize("together", [True, False])
+def test_whom_a_key_stands_in_for_gives_way_to_whom_a_record_names(
+    anonymous, make_key, named_first, together
+):
+    key = make_key("ingest", user="robot")
+    spans = [span(1, **{"user.email": "vera@corp.com"}), span(2, parent=f"{1:016x}")]
+    spans = spans if named_first else spans[::-1]
+
+    for some in [spans] if together else [[one] for one in spans]:
+        assert anonymous.post("/v1/traces", json=traces(*some), headers=key).status_code == 200
+    anonymous.post("/v1/traces", json=traces(span(3)), headers=key)
+
+    assert [user for user, _, _ in sorted(counted())] == ["robot", "vera@corp.com"]
+    assert verify() == []
+
+
 def test_two_people_with_the_same_native_id_stay_two(send, anonymous, make_key):
     key = make_key("ingest")
     event = {

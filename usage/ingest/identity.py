@@ -56,8 +56,10 @@ def surplus_projects(names: Iterable[str]) -> set[str]:
     return {name for name, key in slugs.items() if key in surplus}
 
 
-def users(events: Iterable[Event], now: datetime) -> Mapping[str, Person]:
-    """The user of every name in the events, and of NOBODY if there is one; new names become users.
+def users(
+    events: Iterable[Event], now: datetime, others: Iterable[str] = (NOBODY,)
+) -> Mapping[str, Person]:
+    """The user of every name in the events, and of others if there are such; new ones are made.
 
     What is said of a user fills what was left out before, and changes nothing.
     """
@@ -68,7 +70,7 @@ def users(events: Iterable[Event], now: datetime) -> Mapping[str, Person]:
             profile.setdefault("display_name", event.display_name)
         if event.email:
             profile.setdefault("email", event.email)
-    known = _known_users({*said, NOBODY})
+    known = _known_users({*said, *others})
     if missing := sorted(said.keys() - known.keys()):
         blank = {"created_at": now, "display_name": "", "email": ""}
         for some in _slices(missing):

@@ -9,7 +9,7 @@ from models import db
 from usage import arrivals, retention
 from usage.ingest import turns
 from usage.ingest.body import Unreadable
-from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent
+from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent, canonical_user
 from usage.ingest.fields import OPAQUE
 from usage.ingest.identity import slug, surplus_projects
 from usage.ingest.record import Outcome, record
@@ -44,6 +44,12 @@ class Sender(NamedTuple):
     user: str = ""
     source: str = ""
     key_id: int = arrivals.FILES
+
+    @property
+    def stand_in(self) -> str:
+        """Who is taken for the user of a key's calls until somebody is named; "" for files."""
+        # Whoever imports a file says whose it is.
+        return canonical_user(self.user) if self.key_id != arrivals.FILES else ""
 
 
 class Found(NamedTuple):
@@ -132,7 +138,7 @@ def take(
 
     def store() -> Receipt:
         with db.atomic() as transaction:
-            outcomes = record([one.event for one in found], timezone, now)
+            outcomes = record([one.event for one in found], timezone, now, sender.stand_in)
             _account(receipt, found, outcomes)
             counts = {n: getattr(receipt, n) for n in arrivals.COUNTERS if n in COUNTERS}
             reasons = ((str(one.error), one.place) for one in receipt.refusals)

@@ -47,28 +47,41 @@ class Stored(NamedTuple):
     gone_into: set[Identity]
 
 
-def record(events: Sequence[Event], timezone: str, now: datetime) -> list[Outcome]:
+class Terms(NamedTuple):
+    """What goes for all events of a batch: the zone, the moment, and who stands in for nobody."""
+
+    timezone: str
+    now: datetime
+    stand_in: str
+
+
+def record(
+    events: Sequence[Event], timezone: str, now: datetime, stand_in: str = ""
+) -> list[Outcome]:
     """Store and count the events; one outcome each, in order. All of it or, on an error, nothing.
 
-    `timezone` is that of usage without a project and of projects seen for the first time.
+    `timezone` is that of usage without a project and of projects seen for the first time. Calls of
+    `stand_in`, whom the sender's key names where the sender names nobody, are as good as nobody's:
+    they belong to whom another record of the same call names.
     """
     if not events:
         return []
+    terms = Terms(timezone, now, stand_in)
     try:
         with changes.noted():
-            return _record(events, timezone, now, turns.needs_to_be_alone(events))
+            return _record(events, terms, turns.needs_to_be_alone(events))
     except turns.NotAlone:
         with changes.noted():
-            return _record(events, timezone, now, alone=True)
+            return _record(events, terms, alone=True)
 
 
-def _record(events: Sequence[Event], timezone: str, now: datetime, alone: bool) -> list[Outcome]:
+def _record(events: Sequence[Event], terms: Terms, alone: bool) -> list[Outcome]:
     alone = turns.take(alone)
-    closed = _closed(events, timezone)
+    closed = _closed(events, terms.timezone)
     if not closed:
-        return _record_open(events, timezone, now, alone)
+        return _record_open(events, terms, alone)
     rest = [event for place, event in enumerate(events) if place not in closed]
-    outcomes = iter(_record_open(rest, timezone, now, alone) if rest else ())
+    outcomes = iter(_record_open(rest, terms, alone) if rest else ())
     return [Outcome.CLOSED if n in closed else next(outcomes) for n in range(len(events))]
 
 
@@ -86,17 +99,15 @@ def _closed(events: Sequence[Event], timezone: str) -> set[int]:
     }
 
 
-def _record_open(
-    events: Sequence[Event], timezone: str, now: datetime, alone: bool
-) -> list[Outcome]:
-    users = identity.users(events, now)
+def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Outcome]:
+    users = identity.users(events, terms.now, {NOBODY, terms.stand_in})
     people = one_person.people({user.owner_id or user.id for user in users.values()})
-    nobody = users[NOBODY].id if NOBODY in users else 0
-    found = same_call.places([(users[event.user].id, event) for event in events], nobody)
+    unnamed = [users[n].id if n in users else 0 for n in (NOBODY, terms.stand_in)]
+    found = same_call.places([(users[event.user].id, event) for event in events], *unnamed)
     if found.one_with and not alone:
         raise turns.NotAlone
     book = prices.book()
-    tellings = _tellings(events, found, timezone, now, book)
+    tellings = _tellings(events, found, terms, book)
     stored = _store(tellings, found, book)
     same_call.claim(found)
     copies = one_person.copies(people, _touched(stored)) if people else []
@@ -104,10 +115,9 @@ def _record_open(
     return _outcomes(found.calls, stored, copies, flipped)
 
 
-def _tellings(
-    events: Sequence[Event], found: Places, timezone: str, now: datetime, book: Book
-) -> list[Telling]:
-    projects = identity.projects({event.project for event in events}, timezone, now)
+def _tellings(events: Sequence[Event], found: Places, terms: Terms, book: Book) -> list[Telling]:
+    timezone = terms.timezone
+    projects = identity.projects({event.project for event in events}, timezone, terms.now)
     tellings = []
     for event, call in zip(events, found.calls, strict=True):
         project = projects.get(event.project)
