@@ -6,6 +6,7 @@ import pytest
 from conftest import ON_ONE_DATABASE, native
 
 from models import Event, Project, User
+from usage.ingest import json_text
 
 HEADER = "id,time,user,prompt_tokens,completion_tokens"
 EVERY_FIELD = native(
@@ -252,3 +253,30 @@ def test_several_files_are_one_account(app, tmp_path):
 
 def test_more_lines_than_one_transaction_takes_are_all_told(take):
     assert take(csv(*(row(number) for number in range(1_200)))) == (0, read("1,200", "1,200"), "")
+
+
+SWARM = json.dumps(native(2))[:-1] + ', "x": [' + "0," * 500 + "0]}"
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize(
+    ("content", "name", "accepted", "refused"),
+    [
+        (lines(native(1), SWARM, native(3)), "usage.jsonl", 2, "line 2: line: holds too many"),
+        (f"[{json.dumps(native(1))},{SWARM}]", "a.json", 1, "line 2: line: holds too many"),
+        (json.dumps([native(n) for n in range(50)], indent=1), "a.json", 50, ""),
+        (json.dumps({"events": [native(n) for n in range(50)]}), "a.json", 50, ""),
+        (json.dumps({"data": [native(n) for n in range(50)]}), "a.json", 0, "too many val"),
+        (f"[{json.dumps(native(1))}, {'[' * 300}", "a.json", 0, "ends too early"),
+    ],
+    ids=["line", "element", "array", "events", "document", "depth"],
+)
+def test_json_is_read_in_pieces_that_may_stand_in_memory(
+    take, monkeypatch, content, name, accepted, refused
+):
+    monkeypatch.setattr(json_text, "MOST_TOKENS", 200)
+
+    _code, _told, errors = take(content, name=name)
+
+    assert Event.select().count() == accepted
+    assert refused in errors

@@ -10,7 +10,7 @@ from playhouse.pool import MaxConnectionsExceeded
 
 import models
 from models import DailyUsage, Event, Project, User
-from usage import keys, rollups
+from usage import accounts, keys, rollups
 
 EVENTS, LITELLM = "/api/v1/events", "/ingest/litellm"
 ROADS = pytest.mark.parametrize("path", [EVENTS, LITELLM])
@@ -240,3 +240,26 @@ def test_one_request_brings_a_limited_number_of_new_projects(anonymous, make_key
         "is one of too many new projects in one request"
     )
     assert account(anonymous.post(EVENTS, json=many, headers=key)) == (200, 3, 100, 0)
+
+
+@pytest.mark.parametrize(("bound", "named"), [("checkout", ""), ("", "Max Mustermann")])
+def test_a_key_of_one_project_names_nobody_who_is_known_outside_of_it(
+    anonymous, make_key, bound, named
+):
+    max_elsewhere = native(1, user="max", project="atlas")
+    anonymous.post(EVENTS, json=max_elsewhere, headers=make_key("ingest"))
+    accounts.create_user("vera", NOW, role="super_admin")
+    key = make_key("ingest", project=bound)
+
+    told = {"project": "checkout", "display_name": "Max Mustermann", "email": "max@evil.example"}
+    for number, user in enumerate(["max", "vera", "otto", "ines"], 2):
+        said = told if user != "ines" else {"project": "checkout"}
+        anonymous.post(EVENTS, json=native(number, user=user) | said, headers=key)
+    anonymous.post(EVENTS, json=native(6, user="ines") | told, headers=key)
+
+    assert {user.username: user.display_name for user in User.select()} == {
+        "max": named,
+        "vera": named,
+        "otto": "Max Mustermann",
+        "ines": "Max Mustermann",
+    }

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 
 from pydantic_core import from_json
@@ -10,6 +11,7 @@ from pydantic_core import from_json
 from usage.ingest import formats
 from usage.ingest.event import TOKEN_FIELDS, WHOLE_NUMBER, InvalidEvent
 from usage.ingest.formats import Format
+from usage.ingest.json_text import elements, fits, is_array
 from usage.ingest.native import FIELDS
 
 REQUIRED = ("id", "time", "prompt_tokens", "completion_tokens")
@@ -75,23 +77,47 @@ def _format(path: Path, name: str, shown: str, samples: list[object]) -> Format:
     return formats.of(name, shown)
 
 
-def _document(path: Path) -> object | None:
-    """The one JSON document of a file; None when it isn't one."""
+def _document(path: Path) -> Iterator[object] | None:
+    """The one JSON document of a file, a long array as its elements; None when it isn't one."""
     if path.stat().st_size > LARGEST_DOCUMENT:
         size = LARGEST_DOCUMENT // 1024**2
         raise UnreadableFile(f"{path} holds one JSON document of over {size} MiB; use JSON lines.")
-    return _parse(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    if fits(text):
+        document = _parse(text)
+        return None if document is None else iter([document])
+    if is_array(text):
+        return _elements(path, text)
+    _first, second, *_more = [*text.split(b"\n", 2), b""]
+    if isinstance(_parse(second), dict):
+        return None
+    raise UnreadableFile(f"{path} holds one JSON document of too many values; use JSON lines.")
+
+
+def _elements(path: Path, text: bytes) -> Iterator[object]:
+    try:
+        for element in elements(text):
+            yield _read(element)
+    except ValueError as error:
+        raise UnreadableFile(f"{path} is not valid JSON: {error}.") from None
 
 
 def _open_document(
-    path: Path, name: str, shown: str, document: object, progress: Callable[[int], None]
+    path: Path, name: str, shown: str, parts: Iterator[object], progress: Callable[[int], None]
 ) -> tuple[Format, Numbered]:
-    listed = document[:SAMPLES] if isinstance(document, list) else []
-    events = document.get("events") if isinstance(document, dict) else None
-    samples = [document, *listed, *(events[:SAMPLES] if isinstance(events, list) else [])]
+    first = list(islice(parts, SAMPLES))
+    listed = [one for part in first if isinstance(part, list) for one in part[:SAMPLES]]
+    events = first[0].get("events") if first and isinstance(first[0], dict) else None
+    samples = [*first, *listed, *(events[:SAMPLES] if isinstance(events, list) else [])]
     form = _format(path, name, shown, samples)
     progress(path.stat().st_size)
-    return form, enumerate(formats.FILES[form.name].records(document), start=1)
+    return form, enumerate(_records(form, chain(first, parts)), start=1)
+
+
+def _records(form: Format, parts: Iterable[object]) -> Iterator[object]:
+    for part in parts:
+        refused = isinstance(part, InvalidEvent)
+        yield from [part] if refused else formats.FILES[form.name].records(part)
 
 
 def _open_csv(
@@ -123,16 +149,22 @@ def _lines(path: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
 
 def _parse(text: bytes) -> object | None:
     try:
-        return from_json(text, allow_inf_nan=False)
+        return from_json(text, allow_inf_nan=False) if fits(text) else None
     except ValueError:
         return None
+
+
+def _read(text: bytes) -> object:
+    record = _parse(text)
+    if record is not None:
+        return record
+    return InvalidEvent("line", "is not valid JSON" if fits(text) else "holds too many values")
 
 
 def _json(lines: Iterable[bytes]) -> Numbered:
     for number, line in enumerate(lines, start=1):
         if text := line.strip():
-            record = _parse(text)
-            yield number, InvalidEvent("line", "is not valid JSON") if record is None else record
+            yield number, _read(text)
 
 
 def _csv(lines: Iterable[bytes], path: Path, record: Callable) -> Numbered:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from peewee import Query
 
-from models import Project, User
+from models import DailyUsage, Project, User
 from usage import bulk, changes
-from usage.ingest.event import NOBODY, TEXT_LIMITS, Event
+from usage.ingest.event import TEXT_LIMITS, Event
 
 RESERVED_SLUGS = ("all", "unassigned")
 MOST_CHARACTERS = TEXT_LIMITS["project"]
@@ -57,11 +57,12 @@ def surplus_projects(names: Iterable[str]) -> set[str]:
 
 
 def users(
-    events: Iterable[Event], now: datetime, others: Iterable[str] = (NOBODY,)
+    events: Iterable[Event], now: datetime, others: Iterable[str], bound: str = ""
 ) -> Mapping[str, Person]:
     """The user of every name in the events, and of others if there are such; new ones are made.
 
-    What is said of a user fills what was left out before, and changes nothing.
+    What is said of a user fills what was left out before, and changes nothing. A sender `bound` to
+    a project says nothing of those who are known outside of it.
     """
     said: dict[str, dict[str, str]] = {}
     for event in events:
@@ -77,12 +78,30 @@ def users(
             rows = [{"username": name} | blank | said[name] for name in some]
             User.insert_many(rows).on_conflict_ignore().execute()
         known |= _known_users(missing)
-    for name in sorted(said):
-        user = known[name]
-        if new := {key: value for key, value in said[name].items() if not getattr(user, key)}:
-            User.update(**new).where(User.id == user.id).execute()
-            changes.touch_names([user.id])
+    fills = {
+        known[name].id: new
+        for name in sorted(said)
+        if (new := {key: text for key, text in said[name].items() if not getattr(known[name], key)})
+    }
+    if fills and bound:
+        fills = {id: fills[id] for id in fills.keys() - _known_elsewhere(fills, bound)}
+    for user_id, new in fills.items():
+        User.update(**new).where(User.id == user_id).execute()
+        changes.touch_names([user_id])
     return known
+
+
+def _known_elsewhere(users: Iterable[int], project: str) -> set[int]:
+    """Those of these users who have usage outside of a project, or whom an admin made."""
+    here = [place.id for place in map(Place._make, _projects([(project,)]).tuples())]
+    found: set[int] = set()
+    for some in _slices(sorted(users)):
+        usage = DailyUsage.select(DailyUsage.user).where(DailyUsage.user.in_(some))
+        usage = usage.where(DailyUsage.project_id.not_in(here)).distinct()
+        made = (User.role != "member") | (User.password_hash != "") | User.confirmed
+        accounts = User.select(User.id).where(User.id.in_(some), made)
+        found |= {id for query in (usage, accounts) for (id,) in query.tuples()}
+    return found
 
 
 def projects(names: Iterable[str], timezone: str, now: datetime) -> Mapping[str, Place]:

@@ -12,7 +12,7 @@ from usage.ingest.body import Unreadable
 from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent, canonical_user
 from usage.ingest.fields import OPAQUE
 from usage.ingest.identity import slug, surplus_projects
-from usage.ingest.record import Outcome, record
+from usage.ingest.record import NO_KEY, Key, Outcome, record
 
 CLOCK_SKEW = timedelta(days=1)
 COUNTERS = (
@@ -46,10 +46,11 @@ class Sender(NamedTuple):
     key_id: int = arrivals.FILES
 
     @property
-    def stand_in(self) -> str:
-        """Who is taken for the user of a key's calls until somebody is named; "" for files."""
-        # Whoever imports a file says whose it is.
-        return canonical_user(self.user) if self.key_id != arrivals.FILES else ""
+    def key(self) -> Key:
+        """What the key comes to; whoever imports a file knows whose it is, and who they are."""
+        if self.key_id == arrivals.FILES:
+            return NO_KEY
+        return Key(canonical_user(self.user), self.project)
 
 
 class Found(NamedTuple):
@@ -138,7 +139,7 @@ def take(
 
     def store() -> Receipt:
         with db.atomic() as transaction:
-            outcomes = record([one.event for one in found], timezone, now, sender.stand_in)
+            outcomes = record([one.event for one in found], timezone, now, sender.key)
             _account(receipt, found, outcomes)
             counts = {n: getattr(receipt, n) for n in arrivals.COUNTERS if n in COUNTERS}
             reasons = ((str(one.error), one.place) for one in receipt.refusals)

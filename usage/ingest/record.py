@@ -47,26 +47,39 @@ class Stored(NamedTuple):
     gone_into: set[Identity]
 
 
+class Key(NamedTuple):
+    """Whom a sender's key names where the sender names nobody, and the one project it is for.
+
+    Calls of who stands in belong to whom another record of them names, as nobody's do. What is
+    said through a key of one project names nobody who is known outside of it.
+    """
+
+    stand_in: str = ""
+    project: str = ""
+
+
+# Files, and whoever isn't held to a key.
+NO_KEY = Key()
+
+
 class Terms(NamedTuple):
-    """What goes for all events of a batch: the zone, the moment, and who stands in for nobody."""
+    """What goes for all events of a batch."""
 
     timezone: str
     now: datetime
-    stand_in: str
+    key: Key
 
 
 def record(
-    events: Sequence[Event], timezone: str, now: datetime, stand_in: str = ""
+    events: Sequence[Event], timezone: str, now: datetime, key: Key = NO_KEY
 ) -> list[Outcome]:
     """Store and count the events; one outcome each, in order. All of it or, on an error, nothing.
 
-    `timezone` is that of usage without a project and of projects seen for the first time. Calls of
-    `stand_in`, whom the sender's key names where the sender names nobody, are as good as nobody's:
-    they belong to whom another record of the same call names.
+    `timezone` is that of usage without a project and of projects seen for the first time.
     """
     if not events:
         return []
-    terms = Terms(timezone, now, stand_in)
+    terms = Terms(timezone, now, key)
     try:
         with changes.noted():
             return _record(events, terms, turns.needs_to_be_alone(events))
@@ -100,9 +113,10 @@ def _closed(events: Sequence[Event], timezone: str) -> set[int]:
 
 
 def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Outcome]:
-    users = identity.users(events, terms.now, {NOBODY, terms.stand_in})
+    stand_ins = (NOBODY, terms.key.stand_in)
+    users = identity.users(events, terms.now, stand_ins, terms.key.project)
     people = one_person.people({user.owner_id or user.id for user in users.values()})
-    unnamed = [users[n].id if n in users else 0 for n in (NOBODY, terms.stand_in)]
+    unnamed = [users[name].id if name in users else 0 for name in stand_ins]
     found = same_call.places([(users[event.user].id, event) for event in events], *unnamed)
     if found.one_with and not alone:
         raise turns.NotAlone
