@@ -123,7 +123,7 @@ def test_an_unspoken_content_type_is_a_415(post, content_type):
     assert refused(post(json.dumps(native(1)), content_type)) == 415
 
 
-@pytest.mark.parametrize("encoding", ["br", "deflate", "zstd", "gzip, gzip"])
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip"])
 def test_an_unspoken_encoding_is_a_415(post, encoding):
     assert refused(post(packed(native(1)), encoding=encoding)) == 415
 

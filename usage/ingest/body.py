@@ -12,7 +12,9 @@ from usage.ingest.json_text import elements, fits, is_array
 
 JSON = "application/json"
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines")
-ENCODINGS = ("", "identity", "gzip", "x-gzip")
+PLAIN = ("", "identity")
+# What zlib calls them; HTTP's deflate is zlib's own.
+PACKED = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 PIECE = 256 * 1024
 MOST_MEMBERS = 64
 
@@ -65,42 +67,42 @@ def refuse_swarm(text: bytes) -> None:
 
 def plain_bytes(body: bytes, encoding: str, limit: int) -> bytes:
     """The body without its content encoding; never holds more than the limit in memory."""
-    if encoding.lower() not in ENCODINGS:
-        raise UnsupportedBody(f"Send the body plain or with gzip, not {encoding}.")
-    if encoding.lower() in ENCODINGS[:2]:
+    if encoding.lower() not in (*PLAIN, *PACKED):
+        raise UnsupportedBody(f"Send the body plain or with gzip or deflate, not {encoding}.")
+    if encoding.lower() in PLAIN:
         if len(body) > limit:
             raise _too_large(limit)
         return body
     # Measured first, a piece at a time: what turns out too large never stands in memory.
-    size = 0
-    for piece in _inflate(body):
+    size, kind = 0, PACKED[encoding.lower()]
+    for piece in _inflate(body, kind):
         size += len(piece)
         if size > limit:
             raise _too_large(limit)
     # Joining the pieces at the end would take the memory twice.
     whole = BytesIO()
-    whole.writelines(_inflate(body))
+    whole.writelines(_inflate(body, kind))
     return whole.getvalue()
 
 
-def _inflate(body: bytes) -> Iterator[bytes]:
+def _inflate(body: bytes, kind: int) -> Iterator[bytes]:
     # A gzip file may have several members, one after the other.
     for _ in range(MOST_MEMBERS):
-        member, start = zlib.decompressobj(wbits=31), 0
+        member, start = zlib.decompressobj(wbits=kind), 0
         while start < len(body) and not member.eof:
             piece, start = body[start : start + PIECE], start + PIECE
             while piece and not member.eof:
                 try:
                     yield member.decompress(piece, PIECE)
                 except zlib.error:
-                    raise UnreadableBody("The body is not valid gzip.") from None
+                    raise UnreadableBody("The body is not valid gzip or deflate.") from None
                 piece = member.unconsumed_tail
         if not member.eof:
-            raise UnreadableBody("The gzip body ends too early.")
+            raise UnreadableBody("The packed body ends too early.")
         body = member.unused_data + body[start:]
         if not body:
             return
-    raise UnreadableBody(f"The gzip body has more than {MOST_MEMBERS} members.")
+    raise UnreadableBody(f"The packed body has more than {MOST_MEMBERS} members.")
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -1,6 +1,7 @@
 """OTLP's messages in both encodings: parse a body, look into what it holds, answer it."""
 
 import json
+from base64 import b64decode
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -132,8 +133,10 @@ def _number(message: dict, name: str) -> int:
 
 
 def _id(message: dict, name: str) -> str:
+    said = _text(message, name)
     try:
-        return _hex(bytes.fromhex(_text(message, name)))
+        # OTLP's JSON has hex here; protobuf's own, which some write, has base64.
+        return _hex(b64decode(said, validate=True) if said[-1:] == "=" else bytes.fromhex(said))
     except ValueError:
         return ""
 
@@ -146,6 +149,8 @@ def _whole(value: object) -> int | None:
     digits = value.removeprefix("-") if isinstance(value, str) else ""
     if digits.isdecimal() and len(digits) <= LONGEST_NUMBER:
         return int(value)
+    if type(value) is float and value.is_integer():
+        value = int(value)
     return value if type(value) is int and abs(value) < 10**LONGEST_NUMBER else None
 
 
