@@ -18,6 +18,7 @@ from usage import (
     rezoning,
     rollups,
     samples,
+    sums,
 )
 from usage.answers import Answers
 from usage.pricing import Rates
@@ -168,6 +169,33 @@ def test_usage_of_another_project_leaves_what_is_kept(client, used, make_usage, 
 
     with assert_query_count(4):
         client.get("/overview?project=checkout")
+
+
+@ON_ONE_DATABASE
+def test_only_days_on_which_somebody_called_are_read_again(used, make_usage):
+    horizon = accounts.horizon(
+        User(role=accounts.SUPER_ADMIN), Rates(Decimal(3), Decimal(15)), "UTC", NOW
+    )
+    scope, answers, asked = Scope.from_args({"days": "9"}, horizon), Answers(), []
+
+    def question(scope, days=()):
+        asked.append(set(days))
+        return sums.by_day(scope, days)
+
+    def due():
+        return sums.by_day(scope)
+
+    assert answers.by_day(question, scope) == due()
+    make_usage("vera", project="checkout", day=days_ago(3))
+    make_usage("kim", project="atlas", day=days_ago(5), failed=True)
+    make_usage("kim", day=days_ago(9))
+    assert answers.by_day(question, scope) == due()
+    merging.merge("vm", "vera", NOW)
+    assert answers.by_day(question, scope) == due()
+    rollups.rebuild()
+    assert answers.by_day(question, scope) == due()
+
+    assert asked == [set(), {days_ago(3), days_ago(5)}, set()]
 
 
 def test_what_a_transaction_did_is_neither_hidden_from_it_nor_kept(app, used, make_usage):

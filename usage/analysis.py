@@ -142,7 +142,11 @@ def parts(rows: Sequence[tuple], column: int, scope: Scope) -> list[Part]:
     groups: dict[str | date, list[tuple]] = {}
     for row in rows:
         groups.setdefault(row[column], []).append(row)
-    found = [Part(key, added(group, scope)) for key, group in groups.items()]
+    return most_first(Part(key, added(group, scope)) for key, group in groups.items())
+
+
+def most_first(found: Iterable[Part]) -> list[Part]:
+    """Entries in order of their calls, then of their tokens, then of what they are called."""
     return sorted(found, key=lambda p: (-p.counts.calls, -p.counts.total_tokens, str(p.key)))
 
 

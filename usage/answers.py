@@ -1,7 +1,8 @@
 """Answers kept in this process while nothing changes in their scope; the least used go first."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date
 from threading import Lock
 
 from models import db
@@ -14,6 +15,11 @@ from usage.warm import snapshot
 MOST_ROWS = 20_000
 # What an answer takes even where there is nothing to tell.
 LEAST_ROWS = 20
+# More days than that are read as fast with all of their window.
+MOST_DAYS = 10
+
+ByDay = Callable[..., Mapping[date, tuple]]
+"""A question about a scope, or about some days of it."""
 
 
 class _Answer:
@@ -23,9 +29,10 @@ class _Answer:
         self.lock = Lock()
         self.state: State = NOTHING
         self.rows: tuple = ()
+        self.by_day: Mapping[date, tuple] = {}
 
     def __len__(self) -> int:
-        return LEAST_ROWS + len(self.rows)
+        return LEAST_ROWS + len(self.rows) + sum(map(len, self.by_day.values()))
 
 
 class Answers:
@@ -57,6 +64,22 @@ class Answers:
         self._let_go()
         return rows
 
+    def by_day(self, question: ByDay, scope: Scope) -> Mapping[date, tuple]:
+        """The same per day of the scope; later only days on which anything changed are read."""
+        if db.in_transaction():
+            return question(scope)
+        answer = self._of(question, scope, ())
+        with answer.lock:
+            now = changes.latest()
+            if not _changed(scope, answer.state, now):
+                answer.state = max(answer.state, now, key=lambda state: state.version)
+            else:
+                with snapshot():
+                    _mend(answer, question, scope, changes.state())
+            found = answer.by_day
+        self._let_go()
+        return found
+
     def __len__(self) -> int:
         return sum(map(len, self._kept.values()))
 
@@ -73,6 +96,18 @@ class Answers:
             rows = len(self)
             while rows > self.most_rows and len(self._kept) > 1:
                 rows -= len(self._kept.popitem(last=False)[1])
+
+
+def _mend(answer: _Answer, question: ByDay, scope: Scope, now: State) -> None:
+    days = changes.days_since(answer.state, now)
+    if days is None or len(days) > MOST_DAYS:
+        answer.by_day = question(scope)
+    else:
+        # Whoever was answered before keeps what they have.
+        here = {day for day in days if scope.window.first <= day <= scope.window.last}
+        kept = {day: rows for day, rows in answer.by_day.items() if day not in here}
+        answer.by_day = kept | question(scope, here) if here else kept
+    answer.state = now
 
 
 def _changed(scope: Scope, known: State, now: State) -> bool:

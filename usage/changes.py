@@ -6,6 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from typing import NamedTuple
 
 from peewee import EXCLUDED
@@ -14,6 +15,8 @@ from models import BoardState, Change, db
 
 NAMES = -1
 """Stands in place of a project where names, not numbers, changed."""
+DAYS = -2
+"""And where days stand in place of users: those on which numbers changed, by their ordinals."""
 # An older state than that has to be read anew, as does a project where more people changed at once.
 KEPT, MOST_PEOPLE = 5000, 1000
 PRUNED_EVERY = 100
@@ -67,16 +70,17 @@ def noted() -> Iterator[None]:
         _open.touched = None
 
 
-def touch(pairs: Iterable[tuple[int, int]]) -> None:
-    """Tell that numbers of these (project, user) pairs change in this transaction."""
+def touch(keys: Iterable[tuple[int, date, int]]) -> None:
+    """Tell that numbers of these projects, days and users change in this transaction."""
     touched = _touched()
-    for project, user in pairs:
+    for project, day, user in keys:
         touched[project].add(user)
+        touched[DAYS].add(day.toordinal())
 
 
 def touch_names(users: Iterable[int]) -> None:
     """Tell that these users get other names, or another person to belong to."""
-    touch((NAMES, user) for user in users)
+    _touched()[NAMES].update(users)
 
 
 def touch_everything() -> None:
@@ -111,6 +115,18 @@ def latest() -> State:
 
 def since(known: State, now: State) -> Mapping[int, set[int] | None] | None:
     """The users who changed by project, where None stands for everyone; None: who can tell."""
+    changed = _read(known, now)
+    return changed and {project: users for project, users in changed.items() if project != DAYS}
+
+
+def days_since(known: State, now: State) -> set[date] | None:
+    """The days on which numbers of anybody changed; None: who can tell."""
+    changed = _read(known, now)
+    days = None if changed is None else changed.get(DAYS, set())
+    return None if days is None else set(map(date.fromordinal, days))
+
+
+def _read(known: State, now: State) -> Mapping[int, set[int] | None] | None:
     if NEVER in (known.epoch, now.epoch) or known.epoch != now.epoch:
         return None
     if known.version >= now.version:
@@ -120,7 +136,11 @@ def since(known: State, now: State) -> Mapping[int, set[int] | None] | None:
     changed: dict[int, set[int] | None] = {}
     count = 0
     for count, (text,) in enumerate(rows, start=1):  # noqa: B007
-        for project, users in json.loads(text).items():
+        told = json.loads(text)
+        if str(DAYS) not in told and told.keys() != {str(NAMES)}:
+            # An older release told none.
+            told[str(DAYS)] = None
+        for project, users in told.items():
             before = changed.get(int(project), set())
             both = None if users is None or before is None else before.union(users)
             changed[int(project)] = both

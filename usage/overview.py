@@ -1,6 +1,5 @@
 """The scope as a whole: totals beside the window before, breakdowns, and who came and went."""
 
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -9,19 +8,18 @@ from peewee import Field, fn
 
 from models import UNASSIGNED as NO_PROJECT
 from models import DailyUsage, User
-from usage import naming
-from usage.analysis import Part, every_day, parts, uncosted
+from usage import naming, sums
+from usage.analysis import Part, every_day, most_first
 from usage.answers import answers
 from usage.counts import Counts, Standing, Totals
-from usage.daily import Uncosted, active, in_scope, sums
+from usage.daily import Uncosted, active, cost_of, in_scope
 from usage.horizon import UNASSIGNED, VisibleProject
 from usage.leaderboard import people_of, standings
-from usage.rollups import COUNTERS
 from usage.scope import ACTIVITY, Scope
+from usage.sums import Sums
 from usage.window import MOST_DAYS, Window, last_days
 
 MOST_ACTIVE = 5
-DIMENSIONS = (DailyUsage.source, DailyUsage.provider, DailyUsage.model, DailyUsage.test_type)
 
 
 class Rest(NamedTuple):
@@ -66,21 +64,22 @@ def overview(scope: Scope) -> Overview:
     earlier, totals_before = _before(past)
     people, totals = standings(scope, but=earlier, first=MOST_ACTIVE)
     hidden = 0 if totals.users else naming.least_users(scope)
-    used = () if hidden else answers.to(_added_up, scope)
+    used = {} if hidden else answers.by_day(sums.by_day, scope)
+    found = sums.whole(used.values())
     # A project may have come up since this question was asked: it is in the next answer.
     known = {NO_PROJECT, *(project.id for project in scope.horizon.projects)}
-    rows = [row for row in used if row[0] is None and row[-1] in known]
-    by_day = sorted(parts([row for row in used if row[0]], 0, scope))
+    by_project = {id: counters for id, counters in found[sums.PROJECT].items() if id in known}
+    by_day = sorted(_parts({day: sums.total(rows) for day, rows in used.items()}, scope))
     told = [part for part in _told(by_day, DailyUsage.day, scope) if not isinstance(part.key, Rest)]
     named = naming.policy(scope) != naming.OWN
     compared = named and totals_before is not None
     return Overview(
         totals=totals,
         before=totals_before,
-        by_project=_told(parts(rows, -1, scope), DailyUsage.project_id, scope),
+        by_project=_told(_parts(by_project, scope), DailyUsage.project_id, scope),
         **{
-            f"by_{column.name}": _told(parts(rows, place, scope), column, scope)
-            for place, column in enumerate(DIMENSIONS, start=1)
+            f"by_{name}": _told(_parts(found[name], scope), getattr(DailyUsage, name), scope)
+            for name in ("source", "provider", "model", "test_type")
         },
         by_day=told,
         blank=_blank(scope, {part.key for part in by_day} - {part.key for part in told}),
@@ -89,7 +88,7 @@ def overview(scope: Scope) -> Overview:
         quiet=_quiet(scope, past) if compared else None,
         least_users=hidden,
         # Of models of few people nothing is told either.
-        uncosted=[] if naming.least_users(scope) else uncosted(rows, scope),
+        uncosted=[] if naming.least_users(scope) else _uncosted(found[sums.SERVED], scope),
     )
 
 
@@ -140,20 +139,18 @@ def _quiet(scope: Scope, past: Scope | None) -> list[Standing]:
     return standings(past, but=people_of(scope)[0])[0] if past else []
 
 
-def _added_up(scope: Scope) -> tuple[tuple, ...]:
-    """The scope's usage as analysis.parts() reads it, in one pass over the daily rows.
+def _parts(found: Sums, scope: Scope) -> list[Part]:
+    """A breakdown, the most calls first."""
+    return most_first(
+        Part(key, Counts(*counters, *cost_of(counters, scope))) for key, counters in found.items()
+    )
 
-    Without days, with the project at the end; and once more with nothing but the day.
-    """
-    dimensions = (DailyUsage.day, *DIMENSIONS, DailyUsage.project_id)
-    query = in_scope(DailyUsage.select(*dimensions, *sums()), scope).group_by(*dimensions)
-    groups: dict[tuple, list[int]] = defaultdict(lambda: [0] * len(COUNTERS))
-    for day, *values in query.tuples().iterator():
-        what, counters = values[: len(dimensions) - 1], values[len(dimensions) - 1 :]
-        for key in (None, *what), (day, *[None] * len(what)):
-            both = zip(groups[key], counters, strict=True)
-            groups[key] = [one + int(more) for one, more in both]
-    return tuple((*key[:-1], *counters, key[-1]) for key, counters in groups.items())
+
+def _uncosted(served: Sums, scope: Scope) -> list[Uncosted]:
+    """The models whose calls have no cost on the scope's basis, the most calls first."""
+    missing = {pair: cost_of(counters, scope)[1] for pair, counters in served.items()}
+    named = [Uncosted(*pair, calls) for pair, calls in missing.items() if calls]
+    return sorted(named, key=lambda one: (-one.calls, one.model, one.provider))
 
 
 def _told(found: list[Part], column: Field, scope: Scope) -> list[Part]:

@@ -116,7 +116,7 @@ def add(deltas: dict[DayKey, Delta]) -> None:
     ]
     bulk.run(_added_up, ROW, rows)
     _settle([key for key in sorted(deltas) if deltas[key].shrinks])
-    changes.touch((key.project_id, key.user_id) for key in deltas)
+    changes.touch((key.project_id, key.day, key.user_id) for key in deltas)
 
 
 def _added_up(rows: Sequence[tuple]) -> Query:
