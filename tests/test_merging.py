@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from itertools import islice
 from threading import Barrier, Thread
 
 import pytest
@@ -12,7 +13,7 @@ from ledger import daily_rows
 
 import models
 from models import User
-from usage import accounts, merging
+from usage import accounts, doubles, merging
 from usage.accounts import Refused
 from usage.analysis import analysis
 from usage.ingest.event import NOBODY, Event
@@ -485,3 +486,32 @@ def test_a_merge_while_calls_arrive_counts_them_once():
 
     assert shown() == [("vera", 60, 6000)]
     assert verify() == []
+
+
+@pytest.mark.parametrize(
+    ("late", "calls"),
+    [
+        ([], 2),
+        ([call(1, "vm")], 2),
+        ([call(2, "vm", "call-1")], 1),
+        ([call(1, "vm"), call(3, "vm")], 3),
+    ],
+    ids=["nothing", "call", "id", "always"],
+)
+def test_what_arrives_while_a_merge_looks_around_is_looked_at_too(monkeypatch, late, calls):
+    send(call(1, "vera"), call(2, "vm"))
+    looks, arriving, plain_look = [], iter(late), doubles.look
+
+    def look(*whose):
+        # Nobody who wants to store has to wait for it.
+        assert not models.db.in_transaction()
+        looks.append(plain_look(*whose))
+        for event in islice(arriving, 1):
+            send(event)
+        return looks[-1]
+
+    monkeypatch.setattr(doubles, "look", look)
+    merge("vm", "vera")
+
+    assert len(looks) == min(len(late) + 1, 2)
+    assert shown() == [("vera", calls, 100 * calls)]

@@ -8,7 +8,7 @@ from datetime import datetime
 from peewee import JOIN, fn
 
 from models import DailyUsage, Event, User
-from usage import changes, naming, retention, rollups, sign_in
+from usage import changes, doubles, naming, retention, rollups, sign_in
 from usage.accounts import MEMBER, Refused, role_of
 from usage.ingest import buckets, calls, one_person, turns
 from usage.ingest.calls import FIELDS, Call
@@ -75,7 +75,7 @@ def preview(name: str, into: str) -> Preview:
     one, person = _pair(name, into)
     mine, theirs = _names(one), _names(person)
     unnamed = naming.unnamed_projects()
-    aside = [c for c in _doubled(person, mine, theirs) if c.project_id not in unnamed]
+    aside = [c for c in doubles.doubled(person.id, mine, theirs) if c.project_id not in unnamed]
     both, less = _usage({*mine, *theirs}), [counters_of(call) for call in aside]
     lost = dict(zip(COUNTERS, map(sum, zip(*less, strict=True)), strict=True)) if less else {}
     numbers = ("calls", "prompt_tokens", "completion_tokens")
@@ -90,16 +90,23 @@ def preview(name: str, into: str) -> Preview:
 
 def merge(name: str, into: str, now: datetime) -> None:
     """Count all usage of a name, past and future, as that of a person. Raises Refused."""
-    with changes.noted():
-        turns.take(alone=True)
+    for last in (False, False, True):
+        # Nobody who wants to store has to wait while a long history is compared.
         one, person = _pair(name, into)
-        mine, theirs = _names(one), _names(person)
-        aside = _doubled(person, mine, theirs)
-        User.update(merged_into=person.id, merged_at=now).where(User.id == one.id).execute()
-        User.update(owner_id=person.id).where(User.id.in_(list(mine))).execute()
-        changes.touch_names(mine)
-        sign_in.end_all(one)
-        _recount([aside])
+        seen = None if last else doubles.look(person.id, _names(one), _names(person))
+        with changes.noted():
+            turns.take(alone=True)
+            one, person = _pair(name, into)
+            mine, theirs = _names(one), _names(person)
+            if seen and not seen.holds(mine, theirs):
+                continue
+            aside = seen.aside if seen else doubles.doubled(person.id, mine, theirs)
+            User.update(merged_into=person.id, merged_at=now).where(User.id == one.id).execute()
+            User.update(owner_id=person.id).where(User.id.in_(list(mine))).execute()
+            changes.touch_names(mine)
+            sign_in.end_all(one)
+            _recount([aside])
+            return
 
 
 def part(name: str) -> None:
@@ -185,14 +192,6 @@ def _subtree(one: User, names: dict[int, User]) -> set[int]:
         found |= more
         more = {row.id for row in names.values() if row.merged_into in more}
     return found
-
-
-def _doubled(person: User, mine: Iterable[int], theirs: Iterable[int]) -> list[Call]:
-    """The calls that would count twice if these names were those of one person."""
-    people = dict.fromkeys([*mine, *theirs], person.id)
-    both = one_person.known_to_both(list(mine), list(theirs))
-    aside = one_person.flips(people, one_person.copies(people, both))
-    return retention.open_to_change(aside + buckets.flips(people, buckets.of(people)))
 
 
 def _apart(people: People) -> Iterable[list[Call]]:

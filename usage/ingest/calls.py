@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from peewee import Query
+from peewee import SQL, BooleanField, DateField, Query
 
 from models import Event as Stored
-from models import db
+from models import InstantField, db
 from usage import bulk
 from usage.bulk import ROWS_AT_ONCE
 from usage.ingest.event import Event
@@ -81,6 +81,12 @@ class Call(NamedTuple):
 
 FIELDS = tuple(Stored._meta.sorted_fields)
 IDENTITY = (Stored.user, Stored.event_id)
+# What the databases keep in another shape than Python has it.
+CONVERTED = [
+    (place, field.python_value)
+    for place, field in enumerate(FIELDS)
+    if isinstance(field, InstantField | DateField | BooleanField)
+]
 
 
 def told(event: Event, call: Identity, project_id: int, day: date, book: Book) -> Call:
@@ -143,13 +149,23 @@ def _filled(call: Call, other: Call) -> Call:
 
 def read(calls: Collection[Identity], lock: bool = False) -> dict[Identity, Call]:
     """The stored ones of these calls; locked until the transaction ends if asked to."""
+    # SQLite has locked the file already; PostgreSQL locks the rows.
+    make = _read_and_lock if lock and db.for_update else _read
     found = {}
-    for some in slices(sorted(calls)):
-        query = Stored.select(*FIELDS).where(among(IDENTITY, some)).order_by(*IDENTITY)
-        # SQLite has locked the file already; PostgreSQL locks the rows.
-        query = query.for_update() if lock and db.for_update else query
-        found |= {call.identity: call for call in map(Call._make, query.tuples())}
+    for row in bulk.run(make, IDENTITY, sorted(calls)):
+        values = list(row)
+        for place, python_value in CONVERTED:
+            values[place] = python_value(values[place])
+        found[row[0], row[1]] = Call._make(values)
     return found
+
+
+def _read(calls: Sequence[tuple]) -> Query:
+    return Stored.select(*FIELDS).where(among(IDENTITY, calls)).order_by(*IDENTITY)
+
+
+def _read_and_lock(calls: Sequence[tuple]) -> Query:
+    return _read(calls).for_update()
 
 
 def insert(calls: Sequence[Call]) -> set[Identity]:
@@ -172,10 +188,16 @@ def remove(calls: Collection[Identity]) -> list[Call]:
 
 def flip(calls: Collection[Call]) -> None:
     """Count these where they were set aside, and set them aside where they counted."""
-    for counted in (True, False):
-        those = [call.identity for call in calls if call.counted is not counted]
-        for some in slices(sorted(those)):
-            Stored.update(counted=counted).where(among(IDENTITY, some)).execute()
+    for change, counted in ((_count, False), (_set_aside, True)):
+        bulk.run(change, IDENTITY, sorted(c.identity for c in calls if c.counted is counted))
+
+
+def _count(calls: Sequence[tuple]) -> Query:
+    return Stored.update(counted=SQL("TRUE")).where(among(IDENTITY, calls))
+
+
+def _set_aside(calls: Sequence[tuple]) -> Query:
+    return Stored.update(counted=SQL("FALSE")).where(among(IDENTITY, calls))
 
 
 def _insert(rows: Sequence[tuple]) -> Query:

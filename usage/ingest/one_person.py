@@ -46,13 +46,12 @@ def copies(people: People, calls: Iterable[Identity]) -> list[Copies]:
         asked_of = {*one, *new}
         one = {call: call for call in new} | one
         found: set[Identity] = set()
-        for some in slices(sorted(new)):
-            asked = _asked(people, some)
-            for name, other in _holders({name for _, name in asked}):
-                for call in asked.get((people.get(other[0]), name), ()):
-                    one.setdefault(other, other)
-                    one[_first(one, call)] = _first(one, other)
-                    found.add(other)
+        asked = _asked(people, new)
+        for name, other in _holders({name for _, name in asked}):
+            for call in asked.get((people.get(other[0]), name), ()):
+                one.setdefault(other, other)
+                one[_first(one, call)] = _first(one, other)
+                found.add(other)
         new = found - asked_of
     groups = defaultdict(set)
     for call in one:
@@ -97,27 +96,37 @@ def known_to_both(some: Collection[int], others: Collection[int]) -> set[Identit
     return found
 
 
-def _asked(people: People, calls: Iterable[Identity]) -> dict[tuple[int, str], list[Identity]]:
+def _asked(people: People, calls: Collection[Identity]) -> dict[tuple[int, str], list[Identity]]:
     """Per owner and name under which others may hold them, these calls."""
     asked = defaultdict(list)
     for user_id, event_id in calls:
         asked[people[user_id], event_id].append((user_id, event_id))
-    held = CallId.select(CallId.call_id, CallId.user_id, CallId.event_id)
-    for name, *call in held.where(among((CallId.user_id, CallId.event_id), calls)).tuples():
+    for name, *call in bulk.run(_names_of, (CallId.user_id, CallId.event_id), sorted(calls)):
         partner = name.replace(IN, AT) if IN in name else name.replace(AT, IN)
         asked[people[call[0]], partner].append(tuple(call))
     return asked
 
 
 def _holders(names: Collection[str]) -> Iterator[tuple[str, Identity]]:
-    for some in slices(sorted(names)):
-        calls = Stored.select(Stored.event_id, Stored.user, Stored.event_id)
-        others = CallId.select(CallId.call_id, CallId.user_id, CallId.event_id)
-        for query in (
-            calls.where(Stored.event_id.in_(some)),
-            others.where(CallId.call_id.in_(some)),
-        ):
-            yield from ((name, (user_id, event_id)) for name, user_id, event_id in query.tuples())
+    asked = [(name,) for name in sorted(names)]
+    for make, field in ((_calls_of, Stored.event_id), (_others_of, CallId.call_id)):
+        for name, user_id, event_id in bulk.run(make, (field,), asked):
+            yield name, (user_id, event_id)
+
+
+def _names_of(calls: Sequence[tuple]) -> Query:
+    held = CallId.select(CallId.call_id, CallId.user_id, CallId.event_id)
+    return held.where(among((CallId.user_id, CallId.event_id), calls))
+
+
+def _calls_of(ids: Sequence[tuple]) -> Query:
+    calls = Stored.select(Stored.event_id, Stored.user, Stored.event_id)
+    return calls.where(Stored.event_id.in_([id for (id,) in ids]))
+
+
+def _others_of(names: Sequence[tuple]) -> Query:
+    others = CallId.select(CallId.call_id, CallId.user_id, CallId.event_id)
+    return others.where(CallId.call_id.in_([name for (name,) in names]))
 
 
 def _first(one: dict[Identity, Identity], call: Identity) -> Identity:

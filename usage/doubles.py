@@ -1,0 +1,50 @@
+"""The calls that would count twice if two people were one, looked for before anyone has to wait."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from models import CallId
+from usage import changes, retention
+from usage.changes import State
+from usage.ingest import buckets, one_person
+from usage.ingest.calls import Call
+
+
+class Look(NamedTuple):
+    """What was found under these names at a time, and what tells whether it still holds."""
+
+    mine: frozenset[int]
+    theirs: frozenset[int]
+    state: State
+    ids: int
+    aside: list[Call]
+
+    def holds(self, mine: Collection[int], theirs: Collection[int]) -> bool:
+        """Whether nothing of these people changed since; asked when nothing can change any more."""
+        if (self.mine, self.theirs) != (frozenset(mine), frozenset(theirs)):
+            return False
+        changed = changes.since(self.state, changes.state())
+        if changed is None or any(users is None for users in changed.values()):
+            return False
+        users = self.mine | self.theirs
+        # A record that only tells another id of a known call changes no number.
+        return users.isdisjoint(set().union(*changed.values())) and self.ids == _ids(users)
+
+
+def look(owner: int, mine: Collection[int], theirs: Collection[int]) -> Look:
+    """Look for the calls that these names have in common, as names of one person."""
+    state, ids = changes.state(), _ids({*mine, *theirs})
+    aside = doubled(owner, mine, theirs)
+    return Look(frozenset(mine), frozenset(theirs), state, ids, aside)
+
+
+def doubled(owner: int, mine: Collection[int], theirs: Collection[int]) -> list[Call]:
+    """The calls that would count twice if these names were those of one person."""
+    people = dict.fromkeys([*mine, *theirs], owner)
+    both = one_person.known_to_both(list(mine), list(theirs))
+    aside = one_person.flips(people, one_person.copies(people, both))
+    return retention.open_to_change(aside + buckets.flips(people, buckets.of(people)))
+
+
+def _ids(users: Collection[int]) -> int:
+    return CallId.select().where(CallId.user_id.in_(sorted(users))).count()
