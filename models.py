@@ -199,6 +199,22 @@ class CallId(Table):
         indexes = ((("user_id", "event_id"), False),)
 
 
+class TraceName(Table):
+    """Whom the spans around calls name, while the rest of their trace may still come.
+
+    One row for each person of a trace, and for each of its calls that came without a person.
+    """
+
+    trace_id = TextField()
+    username = TextField()
+    event_id = TextField()
+    seen_at = InstantField(index=True)
+
+    class Meta:
+        table_name = "trace_names"
+        primary_key = CompositeKey("trace_id", "username", "event_id")
+
+
 class DailyUsage(Table):
     """The roll-up that pages read: one row per day and combination of what events say."""
 
@@ -576,6 +592,7 @@ TABLES = (
     Pseudonym,
     Event,
     CallId,
+    TraceName,
     DailyUsage,
     BoardState,
     Change,

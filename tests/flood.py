@@ -26,6 +26,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (  # noqa: E402
     ExportLogsServiceRequest,
 )
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (  # noqa: E402
+    ExportMetricsServiceRequest,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: E402
     ExportTraceServiceRequest,
 )
@@ -64,6 +67,10 @@ CALL = {
     "metadata": {"user_api_key_user_id": "vera", "usage_object": {"cached_tokens": 3}},
     "request_tags": ["project:docs", "source:cli"],
 }
+POINT = {"attributes": [{"key": "type", "value": {"stringValue": "input"}}], "asInt": "53"}
+TOKENS = {"dataPoints": [POINT], "aggregationTemporality": 2, "isMonotonic": True}
+SCOPE = {"scope": {"name": "some"}, "metrics": [{"name": "token.usage", "sum": TOKENS}]}
+METRICS = {"resourceMetrics": [{"resource": {}, "scopeMetrics": [SCOPE]}]}
 WRONG = (None, True, -1, 0, 7, 2**63, 10**40, 1e308, "", "x", "\0", "-5", "9" * 400, [], {}, [[]])
 
 
@@ -83,7 +90,9 @@ class Samples:
     def __init__(self):
         self.json = {"traces": few(TRACES, "scopeSpans", "spans")}
         self.json["logs"] = few(LOGS, "scopeLogs", "logRecords")
+        self.json["metrics"] = METRICS
         requests = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest}
+        requests["metrics"] = ExportMetricsServiceRequest
         self.protobuf = {
             name: fill(requests[name](), self.json[name]).SerializeToString() for name in requests
         }
@@ -102,7 +111,7 @@ def damaged(random: Random, count: int) -> Iterator[Hostile]:
     """Good bodies with something broken in them, of every kind in turn."""
     samples = Samples()
     for number in range(count):
-        signal = random.choice(("traces", "logs"))
+        signal = random.choice(SIGNALS)
         body, document = samples.protobuf[signal], samples.json[signal]
         text = json.dumps(document).encode()
         path = f"/v1/{signal}"

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from usage.ingest.event import TOKEN_FIELDS, Event, InvalidEvent
+from usage.ingest.event import TOKEN_FIELDS, Event, InvalidEvent, Naming
 from usage.ingest.genai import DETAILS, read
 from usage.ingest.otlp import Record, decode
 
@@ -57,9 +57,14 @@ def tokens(event):
     return tuple(getattr(event, name) for name in TOKEN_FIELDS)
 
 
+def calls_in(record):
+    """The events of a record, without what it says of its trace."""
+    return [one for one in read(record) if isinstance(one, Event)]
+
+
 def told_by(record):
     """The name of a sample's span with what was read of it."""
-    return record.name, [(e.model, e.user, *tokens(e)) for e in read(record)]
+    return record.name, [(e.model, e.user, *tokens(e)) for e in calls_in(record)]
 
 
 def test_the_spans_of_every_dialect_are_read():
@@ -87,6 +92,27 @@ def test_the_spans_of_every_dialect_are_read():
         ("ChatCompletion", [("gpt-4.1-mini", "erin@example.com", 1012, 120, 512, 0, 64)]),
         ("agent", []),
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "user"),
+    [
+        ({"enduser.id": "Vera@corp.com"}, "vera@corp.com"),
+        ({"user.id": "vera"}, "vera"),
+        ({"user.id": "f" * 64}, None),
+        ({"user.id": "x" * 201}, None),
+        ({"user.id": ".."}, None),
+        ({}, None),
+    ],
+)
+def test_a_span_that_is_no_call_says_whose_its_trace_is(said, user):
+    around = dict.fromkeys(ANSWER) | said
+    resource = {"enduser.id": "whose.service@it.is"}
+
+    found = list(read(call(around, name="GET /", resource=resource)))
+
+    assert found == ([Naming(TRACE, user)] if user else [])
+    assert list(read(call(around, signal="logs", name="app.log"))) == []
 
 
 def test_a_span_becomes_one_event():
@@ -370,7 +396,7 @@ def test_captured_traffic_repeated_in_any_order_gives_the_totals_of_the_model_se
     if not folder.is_dir():
         pytest.skip("the captures are not part of the repository")
     expected = json.loads((folder / "expected.json").read_text())
-    events = [event for record in answered(folder) for event in read(record)] * 2
+    events = [event for record in answered(folder) for event in calls_in(record)] * 2
     Random(seed).shuffle(events)
 
     totals = {}

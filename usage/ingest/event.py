@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
+from typing import NamedTuple
 from unicodedata import category, normalize
 
 SOURCES = ("ui", "cli", "ide", "api")
@@ -48,6 +49,13 @@ class InvalidEvent(ValueError):
 
 class ForbiddenProject(InvalidEvent):
     """The event names a project that the key may not send to."""
+
+
+class Naming(NamedTuple):
+    """What a record that tells of no call says of a trace: whose it is."""
+
+    trace: str
+    user: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from usage.ingest.event import SOURCES, Event, InvalidEvent
+from usage.ingest.event import SOURCES, Event, InvalidEvent, Naming
 from usage.ingest.fields import count, in_editor, telling, text, tokens
-from usage.ingest.otlp import Record, kind_of_work, person, project
+from usage.ingest.otlp import Record, kind_of_work, naming, person, project
 
 DETAILS = "gen_ai.client.inference.operation.details"
 # Command lines have adapters of their own.
@@ -47,12 +47,13 @@ def claims(record: Record) -> bool:
     return True
 
 
-def read(record: Record) -> Iterator[Event]:
-    """The call that a span or a log tells of; agents, tools and the rest tell of none.
+def read(record: Record) -> Iterator[Event | Naming]:
+    """The call that a span or a log tells of; of other spans, at most whose their trace is.
 
     Raises InvalidEvent.
     """
     if not _tells_of_a_call(record):
+        yield from naming(record)
         return
     span = _span(record, record.span_id)
     named = [

@@ -7,9 +7,9 @@ from typing import NamedTuple, Protocol
 
 from models import db
 from usage import arrivals, retention
-from usage.ingest import turns
+from usage.ingest import traces, turns
 from usage.ingest.body import Unreadable
-from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent, canonical_user
+from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent, Naming, canonical_user
 from usage.ingest.fields import OPAQUE
 from usage.ingest.identity import slug, surplus_projects
 from usage.ingest.record import NO_KEY, Key, Outcome, record
@@ -48,9 +48,8 @@ class Sender(NamedTuple):
     @property
     def key(self) -> Key:
         """What the key comes to; whoever imports a file knows whose it is, and who they are."""
-        if self.key_id == arrivals.FILES:
-            return NO_KEY
-        return Key(canonical_user(self.user), self.project)
+        signed = self.key_id != arrivals.FILES
+        return Key(canonical_user(self.user), self.project) if signed else NO_KEY
 
 
 class Found(NamedTuple):
@@ -114,9 +113,8 @@ class Receipt:
     @property
     def all_forbidden(self) -> bool:
         """True when every record named a project that the key may not send to."""
-        return self.all_refused and all(
-            isinstance(refusal.error, ForbiddenProject) for refusal in self.refusals
-        )
+        errors = (refusal.error for refusal in self.refusals)
+        return self.all_refused and all(isinstance(one, ForbiddenProject) for one in errors)
 
 
 def take(
@@ -131,7 +129,7 @@ def take(
 
     With `trial` (the ids of calls seen by earlier trials) it only shows what would happen.
     """
-    receipt, found = _translate(adapter, records, sender, now)
+    receipt, found, namings = _translate(adapter, records, sender, now)
     if trial is not None:
         new = [one for one in found if trial.isdisjoint(_names(one.event))]
         trial.update(name for one in new for name in _names(one.event))
@@ -139,8 +137,10 @@ def take(
 
     def store() -> Receipt:
         with db.atomic() as transaction:
-            outcomes = record([one.event for one in found], timezone, now, sender.key)
-            _account(receipt, found, outcomes)
+            unnamed = {NOBODY, sender.key.stand_in}
+            events, more = traces.named([one.event for one in found], namings, unnamed, now)
+            outcomes = record([*events, *more], timezone, now, sender.key)[: len(events)]
+            _account(receipt, list(map(Found, [one.index for one in found], events)), outcomes)
             counts = {n: getattr(receipt, n) for n in arrivals.COUNTERS if n in COUNTERS}
             reasons = ((str(one.error), one.place) for one in receipt.refusals)
             arrivals.note(sender.key_id, adapter.name, counts, reasons, now)
@@ -184,22 +184,24 @@ def _names(event: Event) -> tuple[str, ...]:
 
 def _translate(
     adapter: Adapter, records: Iterable[tuple[int, object]], sender: Sender, now: datetime
-) -> tuple[Receipt, list[Found]]:
-    receipt = Receipt()
-    taken: list[tuple[int, list[Event]]] = []
+) -> tuple[Receipt, list[Found], set[Naming]]:
+    receipt, namings = Receipt(), set()
+    taken = []
     for index, raw in records:
         receipt.received += 1
         try:
             # Read to the end before any is looked at: a session file's adapter counts along.
             found = list(_read(adapter, raw))
-            taken.append((index, [_attribute(event, adapter, sender, now) for event in found]))
+            events = [one for one in found if not isinstance(one, Naming)]
+            taken.append((index, [_attribute(event, adapter, sender, now) for event in events]))
+            namings.update(one for one in found if isinstance(one, Naming))
         except InvalidEvent as error:
             # Its traceback would keep the whole record in memory.
             error.__context__ = None
             receipt.refusals.append(Refusal(index, error.with_traceback(None)))
-    events = _known_well_enough(taken, receipt)
+    known = _known_well_enough(taken, receipt)
     receipt.rejected = len(receipt.refusals)
-    return receipt, events
+    return receipt, known, namings
 
 
 def _known_well_enough(taken: list[tuple[int, list[Event]]], receipt: Receipt) -> list[Found]:
@@ -217,7 +219,7 @@ def _known_well_enough(taken: list[tuple[int, list[Event]]], receipt: Receipt) -
     return events
 
 
-def _read(adapter: Adapter, raw: object) -> Iterable[Event]:
+def _read(adapter: Adapter, raw: object) -> Iterable[Event | Naming]:
     if isinstance(raw, Unreadable):
         raise InvalidEvent("event", raw.message)
     if isinstance(raw, InvalidEvent):

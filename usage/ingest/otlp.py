@@ -5,6 +5,7 @@ What a record tells of is read by the adapter of the client that claims it, see 
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -13,7 +14,7 @@ from math import isfinite
 from typing import Any
 
 from usage.ingest.body import BodyTooLarge
-from usage.ingest.event import MOST_USER_CHARACTERS
+from usage.ingest.event import MOST_USER_CHARACTERS, InvalidEvent, Naming, canonical_user
 from usage.ingest.fields import OPAQUE, email_of, iso, text
 from usage.ingest.otlp_messages import PATHS, Look, parsed
 from usage.ingest.otlp_messages import failure as failure
@@ -90,15 +91,27 @@ def decode(
 
 def person(record: Record) -> tuple[str, str]:
     """(user, e-mail) of whoever made the call, "" when unknown; the nearest and clearest wins."""
-    longest, opaque = MOST_USER_CHARACTERS, ""
+    opaque = ""
     for place, names in ((record.attributes, PERSON), (record.resource, PERSON_AROUND)):
-        for name in names:
-            user = text(place, name)
-            if user and len(user) <= longest and not OPAQUE.fullmatch(user):
-                return email_of(user) or user, email_of(user)
+        if user := _named(place, names):
+            return email_of(user) or user, email_of(user)
     for place in (record.attributes, record.resource):
         opaque = opaque or text(place, *OPAQUE_IDS)
-    return opaque[:longest], ""
+    return opaque[:MOST_USER_CHARACTERS], ""
+
+
+def naming(record: Record) -> Iterator[Naming]:
+    """Whose its trace is by what a span itself says; nobody's by the number of an installation."""
+    user = _named(record.attributes, PERSON) if record.signal == "traces" else ""
+    with suppress(InvalidEvent):
+        if user and record.trace_id:
+            yield Naming(record.trace_id, canonical_user(user))
+
+
+def _named(place: dict[str, object], names: tuple[str, ...]) -> str:
+    found = (text(place, name) for name in names)
+    fit = (user for user in found if user and len(user) <= MOST_USER_CHARACTERS)
+    return next((user for user in fit if not OPAQUE.fullmatch(user)), "")
 
 
 def project(record: Record) -> str:
