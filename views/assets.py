@@ -93,4 +93,6 @@ def _packed(text: bytes) -> tuple[bytes, bytes]:
 
 def _joined(patterns: tuple[str, ...]) -> bytes:
     files = [file for pattern in patterns for file in sorted(STATIC.glob(pattern))]
-    return b"\n".join(file.read_bytes() for file in dict.fromkeys(files))
+    text = b"\n".join(file.read_bytes() for file in dict.fromkeys(files))
+    # Indentation is for those who read the files.
+    return re.sub(rb"\n[ \t]+", b"\n", text)

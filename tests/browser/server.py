@@ -33,6 +33,9 @@ DOORS = {
     "TRUSTED_PROXIES": "127.0.0.1",
     "PROXY_USER_HEADER": "X-Forwarded-User",
     "PROXY_SECRET": SECRET,
+    # Nothing is ever sent there: with it, notices can be subscribed to by mail.
+    "SMTP_URL": "smtp://127.0.0.1:9",
+    "MAIL_FROM": "board@example.com",
 }
 
 

@@ -172,6 +172,7 @@ def test_a_screen_is_for_everyone_in_both_themes_wide_and_narrow(visit, screen):
         ("/account", "doors", named("ada")),
         ("/users/amara.okafor", "doors", named("amara.okafor")),
         ("/leaderboard", "doors", named("mt.hohen")),
+        ("/notices", "doors", named("ada")),
     ],
 )
 def test_the_first_screens_are_for_everyone_too(visit, path, content, options):
