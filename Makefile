@@ -39,10 +39,12 @@ lint: $(VENV)/dev
 bench: $(VENV)/dev chromium
 	$(VENV)/bin/python -m benchmarks
 	$(VENV)/bin/python -m benchmarks.otlp
+	$(VENV)/bin/python -m benchmarks.portals
 
 bench-full: $(VENV)/dev chromium
 	$(VENV)/bin/python -m benchmarks --full
 	$(VENV)/bin/python -m benchmarks.otlp
+	$(VENV)/bin/python -m benchmarks.portals
 
 screenshots: $(VENV)/dev chromium
 	$(VENV)/bin/python tests/browser/screenshots.py

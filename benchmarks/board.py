@@ -25,7 +25,7 @@ class Board:
         self._browser: dict[str, str] = {}
         with socket.create_server((HOST, 0)) as free:
             self.port = free.getsockname()[1]
-        self._env = os.environ | {
+        self.env = os.environ | {
             "DATABASE_URL": self.url,
             "SECRET_KEY": "for measurements only",
             "REPORTING_TIMEZONE": "UTC",
@@ -42,7 +42,7 @@ class Board:
         """Run one of the board's commands; returns what it printed."""
         command = [sys.executable, "-m", "flask", "--app", "app", *arguments]
         done = subprocess.run(
-            command, cwd=ROOT, env=self._env, check=True, stdout=subprocess.PIPE, text=True
+            command, cwd=ROOT, env=self.env, check=True, stdout=subprocess.PIPE, text=True
         )
         return done.stdout
 
@@ -50,7 +50,7 @@ class Board:
     def running(self) -> Iterator[subprocess.Popen]:
         """Serve until the context is left, in a process group that ends at once."""
         command = [sys.executable, "-m", "gunicorn", "--log-level", "error"]
-        with subprocess.Popen(command, cwd=ROOT, env=self._env, start_new_session=True) as process:
+        with subprocess.Popen(command, cwd=ROOT, env=self.env, start_new_session=True) as process:
             try:
                 while not self._ready():
                     if process.poll() is not None:

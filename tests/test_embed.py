@@ -1,6 +1,7 @@
 """GET /embed/* - the board inside portals: what a grant shows, and to whom."""
 
 import re
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of, settings
@@ -99,6 +100,29 @@ def test_details_replace_the_table_and_lead_back_to_the_same_page_of_it(
     assert rows(portal().get(back.replace("&amp;", "&"))) == rows(table)
 
 
+@pytest.mark.parametrize(
+    ("changed", "page"), [({"prompt_cost": 5}, 2), ({"cost": "list"}, 2), ({"days": 7}, 1)]
+)
+def test_what_is_changed_beside_a_person_holds_on_the_way_back(
+    make_crowd, make_grant, portal, changed, page
+):
+    make_crowd(60, project="checkout")
+    make_grant()
+    (name,) = changed
+    person = portal().get("/embed/users/user-030?q=user&page=2&sort=cost&board=b")
+    kept = dict(re.findall(r'name="(\w+)" value="([^"]*)" form="b-filters"', person.text))
+    asked = {"HX-Request": "true", "HX-Target": "b-region", "HX-Trigger": f"b-{name}"}
+
+    part = portal().get(
+        "/embed/users/user-030", headers=asked, query_string={"board": "b"} | kept | changed
+    )
+
+    back = re.search(r'id="b-back"[^>]* hx-swap-oob="true" href="([^"]+)"', part.text)[1]
+    told = dict(parse_qsl(urlsplit(back.replace("&amp;", "&")).query))
+    assert (told["q"], told["sort"], int(told.get("page", 1))) == ("user", "cost", page)
+    assert told[name] == (f"{changed[name]}.00" if name == "prompt_cost" else str(changed[name]))
+
+
 def test_an_embed_links_to_nothing_but_embeds(usage, make_grant, portal):
     make_grant()
     for path in ("/embed/leaderboard", "/embed/users/vera"):
@@ -107,6 +131,18 @@ def test_an_embed_links_to_nothing_but_embeds(usage, make_grant, portal):
         links = re.findall(r'(?:href|action|hx-get|data-copy-from)="([^"]+)"', html)
         assert links
         assert all(re.match("/embed/|/static/embed/", link) for link in links)
+
+
+def test_a_page_that_has_the_styles_is_sent_none(usage, make_grant, portal):
+    make_grant()
+
+    whole = portal().get("/embed/leaderboard?styles=linked")
+    refused = portal().get("/embed/leaderboard?styles=mine")
+
+    assert "stylesheet" in portal().get("/embed/leaderboard").text
+    assert 'class="tb-row"' in whole.text
+    assert "stylesheet" not in whole.text
+    assert (refused.status_code, "styles" in refused.text) == (422, True)
 
 
 def test_what_is_locked_overrules_what_is_asked(usage, make_grant, portal):

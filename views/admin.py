@@ -17,7 +17,7 @@ SECTIONS = {
     "projects.index": "Projects",
     "prices.index": "Prices",
     "keys.index": "Keys",
-    "grants.index": "Embeds",
+    "grants.index": "Grants",
     "webhooks.index": "Webhooks",
     "audit.index": "Audit",
 }

@@ -1,6 +1,7 @@
 """The same table for portals: as a partial, in a frame, and the tokens that open it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from unicodedata import category
 
 from flask import Blueprint, Response, render_template, request, url_for
@@ -20,6 +21,10 @@ from views.responses import EMBEDS, POLICY, TYPED, WHOLE_VIEW, keeps_filters, ta
 
 bp = Blueprint("embed", __name__)
 ASKED = ("grant", "subject", "origin", "lock")
+# A page that has linked the board's styles says so: linked twice, they are worked out twice.
+LINKED = "linked"
+# What the inputs for costs are called, or begin with: they leave the table its pages.
+RATES = ("prompt_cost", "completion_cost", "cost")
 PLACES = {"leaderboard.show": "embed.board", "analysis.show": "embed.person"}
 
 
@@ -39,6 +44,9 @@ def board():
 def person(username: str):
     """One person's usage, where details are granted."""
     asked = _scope()
+    if target() == "region" and trigger().partition("-")[0] not in RATES:
+        # Of other days or another source the table may not have that page.
+        asked = replace(asked, page=1)
     found = analysis(asked, username)
     username = found.standing.username
     users = found.names if asked.horizon.only_self else ()
@@ -89,7 +97,9 @@ def _across_origins(response: Response):
 def _scope() -> Scope:
     if "board" in request.args and not places.is_known():
         raise InvalidScope("board", "must be a letter and at most 15 more or digits")
-    return strict_scope("board", within=portals.horizon())
+    if request.args.get("styles", LINKED) != LINKED:
+        raise InvalidScope("styles", f"must be {LINKED}, or be left out")
+    return strict_scope("board", "styles", within=portals.horizon())
 
 
 def _shown(screen: str, asked: Scope, **context: object) -> str:
@@ -101,6 +111,7 @@ def _shown(screen: str, asked: Scope, **context: object) -> str:
         "embed/_board.html",
         part=part or "whole",
         place=place,
+        linked="styles" in request.args,
         screen=screen,
         trigger=trigger(),
         typing=trigger() in TYPED,

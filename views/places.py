@@ -2,13 +2,14 @@
 
 import re
 import secrets
+from functools import cache
 
 from flask import Flask, request
 from markupsafe import Markup
 
 PLACE = re.compile(r"[a-z][a-z0-9]{0,15}")
 # What templates write between quotes never holds one: Jinja escapes it.
-ONE_ID = re.compile(r' (?:id|for|form)="')
+ONE_ID = (' id="', ' for="', ' form="')
 SOME_IDS = re.compile(r'(?<= aria-)((?:labelledby|describedby)=")([^"]+)')
 SELECTORS = re.compile(r'(?<= hx-)(?:target|sync|include|indicator|trigger)="[^"]+')
 
@@ -36,9 +37,17 @@ def inside(id: str) -> str:
 
 def within(html: str, place: str) -> Markup:
     """A board's HTML with that place before every id and before all that refers to one."""
-    html = ONE_ID.sub(rf"\g<0>{place}-", str(html))
+    html = str(html)
+    for attribute in ONE_ID:
+        html = html.replace(attribute, f"{attribute}{place}-")
     html = SOME_IDS.sub(lambda m: m[1] + re.sub(r"\S+", rf"{place}-\g<0>", m[2]), html)
-    html = SELECTORS.sub(lambda m: re.sub(r"#|\bform=", rf"\g<0>{place}-", m[0]), html)
+
+    @cache
+    def selected(selector: str) -> str:
+        return re.sub(r"#|\bform=", rf"\g<0>{place}-", selector)
+
+    # The same few stand in every row.
+    html = SELECTORS.sub(lambda m: selected(m[0]), html)
     html = html.replace("url(#", f"url(#{place}-")
     # A portal's page stays where its reader has scrolled it.
     return Markup(html.replace(" show:window:top", ""))

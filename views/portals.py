@@ -19,7 +19,7 @@ PERMITTED = "tallyboard.permitted"
 CORS = {
     "Access-Control-Allow-Methods": "GET",
     "Access-Control-Allow-Headers": ", ".join(("Authorization", *NEGOTIATED_ON)),
-    "Access-Control-Max-Age": "600",
+    "Access-Control-Max-Age": "7200",
 }
 
 

@@ -1,9 +1,66 @@
-/* <tally-board src>: the board in a portal's page, with nothing else needed. docs/embedding.md. */
+/* <tally-board src>: the board in a portal's page, with nothing else needed; and the Filters panel of
+   boards that htmx placed in the page. docs/embedding.md. */
 (() => {
   const styles = new URL("tally-board.css", document.currentScript.src).href;
   const policy = window.trustedTypes?.createPolicy("tally-board", { createHTML: (html) => html });
   const PARTS = "scope controls box panel table row button pager title summary chart notice";
   const EARLY = 30_000;
+
+  const choose = (tabs, chosen, focus) => {
+    for (const tab of tabs) {
+      const selected = tab === chosen;
+      tab.setAttribute("aria-selected", selected);
+      tab.tabIndex = selected ? 0 : -1;
+      tab.section.hidden = !selected;
+    }
+    if (focus) chosen.focus();
+  };
+
+  const buildTabs = (panel) => {
+    const list = document.createElement("div");
+    list.className = "tb-tablist";
+    list.role = "tablist";
+    list.ariaLabel = panel.dataset.tabs;
+    const tabs = [...panel.querySelectorAll("[data-tab]")].map((section) => {
+      const tab = Object.assign(document.createElement("button"), { type: "button", role: "tab", section });
+      tab.id = `${section.id}-button`;
+      tab.textContent = section.dataset.tab;
+      tab.setAttribute("aria-controls", section.id);
+      section.role = "tabpanel";
+      section.setAttribute("aria-labelledby", tab.id);
+      tab.addEventListener("click", () => choose(tabs, tab));
+      return tab;
+    });
+    list.append(...tabs);
+    list.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      choose(tabs, tabs.at((tabs.indexOf(event.target) + step) % tabs.length), true);
+    });
+    panel.prepend(list);
+    choose(tabs, tabs[0]);
+  };
+
+  const close = (root, but, focus) => {
+    for (const panel of root.querySelectorAll(".tb-embed details[data-panel][open]")) {
+      if (but.includes(panel)) continue;
+      panel.open = false;
+      if (focus) panel.querySelector("summary").focus();
+    }
+  };
+
+  /* Tabs and Esc in the Filters panels of boards in that root: an element's shadow, or the page. */
+  const tend = (root) => {
+    root.addEventListener("click", ({ target }) => {
+      const panel = target.closest("summary")?.nextElementSibling;
+      if (panel?.matches(".tb-embed [data-tabs]:not(:has([role=tablist]))")) buildTabs(panel);
+    });
+    root.addEventListener("keydown", ({ key, target }) => {
+      const board = target.closest(".tb-embed")?.parentNode;
+      if (key === "Escape" && board) close(board, [], true);
+    });
+  };
 
   class TallyBoard extends HTMLElement {
     static observedAttributes = ["src"];
@@ -80,17 +137,10 @@
         const wait = target.type === "radio" ? 0 : 300;
         this.#timer = setTimeout(() => this.#send(target), wait);
       });
-      root.addEventListener("keydown", (event) => {
-        if (event.key === "Escape") this.#closePanel(event, true);
-      });
+      tend(root);
     }
 
-    #closePanel = (event, focus) => {
-      const panel = this.shadowRoot.querySelector("details[data-panel][open]");
-      if (!panel || (!focus && event.composedPath().includes(panel))) return;
-      panel.open = false;
-      if (focus) panel.querySelector("summary").focus();
-    };
+    #closePanel = (event) => close(this.shadowRoot, event.composedPath());
 
     #again = () => {
       if (this.#failed && document.visibilityState === "visible") this.#load(...this.#failed);
@@ -207,5 +257,8 @@
     }
   }
 
-  customElements.get("tally-board") ?? customElements.define("tally-board", TallyBoard);
+  if (customElements.get("tally-board")) return;
+  customElements.define("tally-board", TallyBoard);
+  tend(document);
+  document.addEventListener("pointerdown", (event) => close(document, event.composedPath()));
 })();

@@ -1,5 +1,8 @@
 /* Inside /embed/frame: takes tokens from the portal's page, and tells it how high the board is. */
 (() => {
+  const COLOURS =
+    "accent accent-tint accent-ink paper raised tint ink muted line line-strong control prompt completion".split(" ");
+  const REFERS = /(var|env|attr|if|url|image|image-set|--[\w-]*)\(/i;
   const origins = document.body.dataset.origins.split(" ");
   const above = location.ancestorOrigins?.[0] ?? (document.referrer && new URL(document.referrer).origin);
   const portal = above ? origins.find((origin) => origin === above) : origins[0];
@@ -7,19 +10,35 @@
   const tell = (message) => window.parent.postMessage(message, portal);
   const board = document.createElement("tally-board");
   const given = new URLSearchParams(location.hash.slice(1));
-  const wear = (theme) => {
-    if (theme === "light" || theme === "dark") document.documentElement.style.colorScheme = theme;
+  const { style } = document.documentElement;
+  const wear = (theme, properties) => {
+    if (theme === "light" || theme === "dark") style.colorScheme = theme;
+    for (const [name, value] of Object.entries(properties)) {
+      const colour = COLOURS.includes(name.slice(8)) && CSS.supports("color", value);
+      const length = name === "--tally-radius" && CSS.supports("border-radius", value);
+      // What refers to something else is supported whatever it says.
+      if (name.startsWith("--tally-") && (colour || length) && !REFERS.test(value)) style.setProperty(name, value);
+    }
   };
   let token = given.get("token");
   let take;
+  let asking;
+  // The portal's page may not be listening yet, or have found no token.
+  const ask = (wait) => {
+    tell({ tally: "token" });
+    asking = setTimeout(ask, wait, Math.min(60_000, wait * 2));
+  };
 
-  wear(given.get("theme"));
+  wear(given.get("theme"), Object.fromEntries(given));
   history.replaceState(null, "", location.pathname + location.search);
 
   addEventListener("message", ({ source, origin, data }) => {
     if (source !== window.parent || origin !== portal) return;
-    if (data?.tally === "token") take?.(data);
-    if (data?.tally === "theme") wear(data.theme);
+    if (data?.tally === "token") {
+      clearTimeout(asking);
+      take?.(data);
+    }
+    if (data?.tally === "theme") wear(data.theme, data.properties ?? {});
   });
 
   board.fetchToken = () => {
@@ -30,7 +49,8 @@
     }
     return new Promise((done) => {
       take = done;
-      tell({ tally: "token" });
+      clearTimeout(asking);
+      ask(500);
     });
   };
 
@@ -47,6 +67,15 @@
   }
   board.setAttribute("src", "/embed/leaderboard");
   document.body.append(board);
-  new ResizeObserver(measure).observe(board);
-  board.shadowRoot.addEventListener("toggle", measure, true);
+  const sizes = new ResizeObserver(measure);
+  sizes.observe(board);
+  board.shadowRoot.addEventListener(
+    "toggle",
+    ({ target }) => {
+      // Its tabs are of different heights.
+      sizes.observe(target.querySelector(".tb-panel") ?? target);
+      measure();
+    },
+    true,
+  );
 })();

@@ -1,5 +1,6 @@
 """The board inside a portal with a reset, an htmx and a policy of its own, in all four ways."""
 
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -100,6 +101,7 @@ def test_the_whole_journey_leaves_the_portal_as_it_was(enter, way, htmx, theme):
         assert names(board) == second
 
         board.locator("summary[id$=filters-button]").click()
+        board.get_by_role("tab", name="Source").click()
         board.locator("label:has([id$=source-ide])").click()
         expect(board.locator("[id$=chip-source]")).to_contain_text("IDE")
         expect(board.locator("[id$=filters-panel]")).to_have_attribute("open", "")
@@ -182,12 +184,73 @@ def test_a_frame_is_as_high_as_what_it_shows(enter):
         board.locator("input[id$=-q]").fill("amara")
         until(page, f"{height} < 400")
         board.locator("summary[id$=filters-button]").click()
-        until(page, f"{height} > 600")
+        until(page, f"{height} > 400")
+        projects = page.evaluate(height)
+        board.get_by_role("tab", name="Source").click()
+        until(page, f"{height} < {projects}")
         board.locator("summary[id$=filters-button]").click()
         until(page, f"{height} < 400")
         board.locator("input[id$=-q]").fill("")
 
         until(page, f"{height} > 1200")
+
+
+@pytest.mark.parametrize(("way", "htmx"), [("blueprint", "4"), ("element", "no")])
+def test_the_filters_panel_is_used_by_keyboard_alone(enter, way, htmx):
+    with enter(way, htmx) as (page, board):
+        button = board.locator("summary[id$=filters-button]")
+        panel = board.locator("[id$=filters-panel]")
+        button.press("Enter")
+        page.keyboard.press("Tab")
+        expect(board.get_by_role("tab", name="Projects")).to_be_focused()
+
+        page.keyboard.press("ArrowLeft")
+        expect(board.get_by_role("tab", name="Date Filter")).to_be_focused()
+        expect(board.get_by_role("tabpanel")).to_have_count(1)
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        expect(board.get_by_role("tabpanel", name="Source")).to_be_visible()
+        board.locator("[id$=source-all]").focus()
+        page.keyboard.press("ArrowRight")
+        expect(board.locator("[id$=chip-source]")).to_be_visible()
+        expect(board.get_by_role("tabpanel", name="Source")).to_be_visible()
+        page.keyboard.press("Escape")
+
+        expect(button).to_be_focused()
+        expect(panel).not_to_have_attribute("open", "")
+        button.click()
+        page.locator("#own-input").click()
+        expect(panel).not_to_have_attribute("open", "")
+
+
+def test_a_frame_takes_colours_and_lengths_and_nothing_else(enter):
+    with enter("framed") as (page, board):
+        arrow = board.locator("[id$=sort-activity] .tb-arrow")
+        expect(arrow).to_have_css("color", "rgb(138, 43, 226)")
+
+        page.evaluate(
+            """frames[0].postMessage({ tally: "theme", properties: {
+            "--tally-accent": "rgb(1, 2, 3)", "--tally-radius": "9px",
+            "--tally-ink": "var(--tb-paper)", "--tally-paper": "url(https://elsewhere.example/)",
+            "--tally-muted": "red; position: fixed", "--tb-line": "red", "color": "red",
+            "--tally-prompt": 7 } }, "*")"""
+        )
+
+        expect(arrow).to_have_css("color", "rgb(1, 2, 3)")
+        worn = page.frames[1].evaluate("document.documentElement.getAttribute('style')")
+        assert worn.replace(" ", "") == "--tally-accent:rgb(1,2,3);--tally-radius:9px;"
+
+
+def test_a_frame_goes_on_asking_until_the_page_has_a_token(enter, portal, problems):
+    with enter("framed") as (page, board):
+        expect(rows(board)).to_have_count(25)
+        page.route("**/board-token", lambda route: route.abort(), times=1)
+        portal.wait_minutes(6)
+
+        board.locator("input[id$=-q]").fill("amara")
+
+        expect(rows(board)).to_have_count(1)
+        problems[:] = [one for one in problems if not re.search("ERR_FAILED|Failed to fetch", one)]
 
 
 def test_a_frame_heeds_nobody_but_the_page_around_it(enter):

@@ -6,11 +6,13 @@ Run it with `make portal`, beside a board that runs with `make run`.
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from flask import Flask, Response, abort, redirect, render_template, request, send_file, session
+from werkzeug.serving import WSGIRequestHandler
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -31,6 +33,8 @@ POLICY = (
     "base-uri 'none'"
 )
 
+# Tokens by who they are for, with the moment they end.
+tokens = {}
 portal = Flask(__name__, static_url_path="/own")
 portal.secret_key = os.urandom(32)
 
@@ -45,6 +49,8 @@ def know_the_reader():
 def be_strict(response):
     """No inline script, no inline style, nothing from elsewhere but the board."""
     response.headers.setdefault("Content-Security-Policy", POLICY)
+    # A page may hold a token.
+    response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
@@ -66,6 +72,7 @@ def show(way):
         htmx=request.args.get("htmx") != "no",
         boards=range(min(request.args.get("boards", 1, int), 4)),
         theme=request.args.get("theme", ""),
+        token=token() if way in ("element", "framed") else None,
     )
 
 
@@ -99,7 +106,7 @@ def forward(path):
     return Response(answer.read(), answer.status, kept)
 
 
-# Ways 2 and 3: the browser asks the board, with a token that the portal's server hands out.
+# Ways 2 and 3: the browser asks the board, with the token of the page and with later ones.
 @portal.post("/board-token")
 def hand_out():
     """A token for whoever is signed in here."""
@@ -107,8 +114,19 @@ def hand_out():
 
 
 def token():
-    """Five minutes of what the signed-in person may see, from the board."""
-    subject, lock = PEOPLE[session["person"]]
+    """Five minutes of what the signed-in person may see, from the board; kept for half of them."""
+    person = session["person"]
+    kept, until = tokens.get(person, ({}, 0))
+    left = int(until - time.time())
+    if left < 150:
+        kept = new_token(*PEOPLE[person])
+        left = kept["expires_in"]
+        tokens[person] = kept, time.time() + left
+    return kept | {"expires_in": left}
+
+
+def new_token(subject, lock):
+    """A token for one of the board's people, with some arguments locked."""
     body = json.dumps({"grant": GRANT, "subject": subject, "lock": lock}).encode()
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
     with urlopen(Request(f"{BOARD}/api/v1/embed-tokens", body, headers), timeout=10) as answer:
@@ -129,4 +147,6 @@ from views.portals import blueprint  # noqa: E402
 portal.register_blueprint(blueprint(create_app(), reader), url_prefix="/inside")
 
 if __name__ == "__main__":
+    # Connections stay open, as with any real server.
+    WSGIRequestHandler.protocol_version = "HTTP/1.1"
     portal.run(port=PORT, threaded=True)

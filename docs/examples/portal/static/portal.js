@@ -1,6 +1,11 @@
 /* What a portal adds to show the board with tokens. */
 (() => {
+  // The page brings the first one along: one question less before there are rows.
+  let first = JSON.parse(document.body.dataset.token ?? null);
   const fetchToken = async () => {
+    const brought = first;
+    first = null;
+    if (brought) return brought;
     const answer = await fetch("/board-token", { method: "POST" });
     if (!answer.ok) throw new Error("The portal has no token for you.");
     return answer.json();
@@ -9,7 +14,7 @@
   for (const board of document.querySelectorAll("tally-board")) board.fetchToken = fetchToken;
 
   for (const frame of document.querySelectorAll("iframe[data-board]")) {
-    const { origin } = new URL(frame.dataset.board);
+    const { origin } = new URL(frame.src);
     addEventListener("message", async (event) => {
       if (event.source !== frame.contentWindow || event.origin !== origin) return;
       if (event.data.tally === "height") frame.style.height = `${event.data.height}px`;
@@ -17,11 +22,6 @@
         const { token, expires_in } = await fetchToken();
         frame.contentWindow.postMessage({ tally: "token", token, expires_in }, origin);
       }
-    });
-    // A page follows its reader's system by itself; one that is light or dark for itself says so.
-    const theme = document.documentElement.className;
-    fetchToken().then(({ token }) => {
-      frame.src = `${frame.dataset.board}#token=${token}&theme=${theme}`;
     });
   }
 })();
