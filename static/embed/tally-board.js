@@ -154,7 +154,9 @@
       const form = source.form ?? source;
       const url = this.#resolved(form.getAttribute("action"));
       for (const [name, value] of new FormData(form)) url.searchParams.set(name, value);
-      this.#load(url, source.form && source.form.id.endsWith("filters") ? source : form);
+      // A choice stands in what asks for it.
+      const asks = source.form && source.form.id.endsWith("filters") ? source.closest("[hx-get]") : form;
+      this.#load(url, asks);
     }
 
     async #ask(url, source, signal) {

@@ -25,7 +25,7 @@ PEOPLE = {
     "Priya, head of engineering": ("priya.raghunathan", {}),
     "Mateusz, lead of Checkout": ("mateusz.wojcik", {"project": "checkout"}),
 }
-FORWARDED = ("Accept", "HX-Request", "HX-Target", "HX-Trigger", "HX-Source")
+FORWARDED = ("Accept", "If-None-Match", "HX-Request", "HX-Target", "HX-Trigger", "HX-Source")
 KEPT = ("Content-Type", "Cache-Control", "ETag", "HX-Reswap", "Vary")
 POLICY = (
     f"default-src 'none'; script-src 'self' {BOARD}; style-src 'self' {BOARD}; "
