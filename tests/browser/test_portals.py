@@ -238,7 +238,12 @@ def test_a_frame_takes_colours_and_lengths_and_nothing_else(enter):
 
         expect(arrow).to_have_css("color", "rgb(1, 2, 3)")
         worn = page.frames[1].evaluate("document.documentElement.getAttribute('style')")
-        assert worn.replace(" ", "") == "--tally-accent:rgb(1,2,3);--tally-radius:9px;"
+        assert sorted(worn.replace(" ", "").strip(";").split(";")) == [
+            "--tally-accent-tint:light-dark(#f3e9fd,#2d2040)",
+            "--tally-accent:rgb(1,2,3)",
+            "--tally-paper:light-dark(#ffffff,#221d2b)",
+            "--tally-radius:9px",
+        ]
 
 
 def test_a_frame_goes_on_asking_until_the_page_has_a_token(enter, portal, problems):
