@@ -36,11 +36,11 @@ def browse(app, world):
     return lambda name: browser_of(app, accounts.person(name))
 
 
-def budget(amount, *thresholds, project="checkout", user=""):
+def budget(amount, *thresholds, project="checkout", user="", basis="rates"):
     """Set the budget of a project or a person."""
     everything = accounts.everything(RATES, "UTC", NOW, free=True)
     about = budgets.about(everything, "" if user else project, user)
-    budgets.put(about, amount, "rates", [str(one) for one in thresholds], NOW)
+    budgets.put(about, amount, basis, [str(one) for one in thresholds], NOW)
 
 
 def look(now=NOW):
@@ -159,6 +159,25 @@ def test_a_day_below_the_floor_is_never_unusual(world, make_usage):
 
 
 @ON_ONE_DATABASE
+@pytest.mark.parametrize(
+    ("basis", "unusual"), [(None, []), ("list", []), ("reported", ["unusual day:1:2026-11-22"])]
+)
+def test_a_day_is_unusual_by_what_the_projects_budget_tells_costs_by(
+    world, make_usage, basis, unusual
+):
+    for ago in (3, 4, 5, 6, 9, 10, 11):
+        make_usage("vera", project="checkout", day=days_ago(ago), cost_usd=Decimal(4), **CALL)
+    make_usage("vera", project="checkout", cost_usd=Decimal("12.01"), prompt_tokens=1)
+    if basis:
+        budget("1000", project="checkout", basis=basis)
+
+    assert look() == unusual
+    if unusual:
+        notice = Notice.get()
+        assert (notice.value, notice.against) == ("12.01", "2.00")
+        assert "cost=reported" in notice.query
+
+
 def test_a_weekend_does_not_make_monday_unusual(world, make_usage):
     monday = date(2026, 11, 23)
     weekdays(make_usage, 14, 3, before=monday, project="mobile")

@@ -7,12 +7,12 @@ from decimal import Decimal
 from statistics import median
 from urllib.parse import parse_qsl, quote, urlencode
 
-from peewee import Expression, fn
+from peewee import Expression
 
 from models import DailyUsage, Notice, User
 from usage import accounts, budgets, naming
 from usage.budgets import Pace
-from usage.daily import in_scope
+from usage.daily import cost_of, in_scope, sums
 from usage.horizon import Horizon, VisibleProject
 from usage.leaderboard import totals_of
 from usage.pricing import dollars, plain
@@ -37,16 +37,20 @@ class Told:
 def found(horizon: Horizon, floor: Decimal) -> Iterator[dict]:
     """The notices that today's numbers deserve, whether they were made already or not.
 
-    `floor` is what an unusual day costs at least.
+    `floor` is what an unusual day costs at least. Its costs are told as the project's budget tells
+    them, without one at the rates.
     """
-    for pace in budgets.seen(None, horizon):
+    paces = budgets.seen(None, horizon)
+    bases = {pace.project.id: pace.scope.basis for pace in paces if pace.project}
+    for pace in paces:
         crossed = [one for one in pace.thresholds if (pace.percent or 0) >= one]
         if crossed:
             yield _threshold(pace, max(crossed))
     for project in horizon.projects:
         today = budgets.month(horizon, project.slug, budgets.BASES[0]).window.last
         for day in (today - timedelta(days=1), today):
-            if notice := _unusual(horizon, project, day, floor):
+            basis = bases.get(project.id, budgets.BASES[0])
+            if notice := _unusual(horizon, project, day, basis, floor):
                 yield notice
 
 
@@ -132,14 +136,16 @@ def _threshold(pace: Pace, percent: int) -> dict:
     }
 
 
-def _unusual(horizon: Horizon, project: VisibleProject, day: date, floor: Decimal) -> dict | None:
+def _unusual(
+    horizon: Horizon, project: VisibleProject, day: date, basis: str, floor: Decimal
+) -> dict | None:
     before = _weekdays_before(day)
-    costs = _costs(_days(horizon, project, before[-1], day))
+    costs = _costs(_days(horizon, project, basis, before[-1], day))
     usual = median(costs.get(one, Decimal(0)) for one in before)
     used = sum(1 for one in before if costs.get(one))
     if used < USED or costs.get(day, 0) <= max(TIMES * usual, floor):
         return None
-    scope = _days(horizon, project, day, day)
+    scope = _days(horizon, project, basis, day, day)
     cost = totals_of(scope).cost
     # What too few people used is not told, here either.
     if cost is None or cost <= floor:
@@ -166,16 +172,15 @@ def _weekdays_before(day: date) -> list[date]:
 
 
 def _costs(scope: Scope) -> dict[date, Decimal]:
-    """What each day of a scope with usage cost, at its rates."""
-    tokens = (DailyUsage.prompt_tokens, DailyUsage.completion_tokens)
-    query = DailyUsage.select(DailyUsage.day, *(fn.SUM(one) for one in tokens))
+    """What each day of a scope with usage cost, on its basis."""
+    query = DailyUsage.select(DailyUsage.day, *sums())
     rows = in_scope(query, scope).group_by(DailyUsage.day).tuples()
-    return {day: dollars(scope.rates.picodollars(int(p), int(c))) for day, p, c in rows}
+    return {day: dollars(cost_of(list(map(int, counts)), scope)[0]) for day, *counts in rows}
 
 
-def _days(horizon: Horizon, project: VisibleProject, first: date, last: date) -> Scope:
-    args = {"project": project.slug, "from": first.isoformat(), "to": last.isoformat()}
-    return Scope.from_args(args, horizon)
+def _days(horizon: Horizon, project: VisibleProject, basis: str, first: date, last: date) -> Scope:
+    days = {"from": first.isoformat(), "to": last.isoformat()}
+    return Scope.from_args({"project": project.slug, "cost": basis} | days, horizon)
 
 
 def _query(scope: Scope) -> str:
