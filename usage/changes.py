@@ -4,14 +4,15 @@ import json
 import secrets
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import NamedTuple
 
-from peewee import EXCLUDED
+from peewee import EXCLUDED, SQL, Expression, Query
 
 from models import BoardState, Change, db
+from usage import bulk
 
 NAMES = -1
 """Stands in place of a project where names, not numbers, changed."""
@@ -20,6 +21,8 @@ DAYS = -2
 # An older state than that has to be read anew, as does a project where more people changed at once.
 KEPT, MOST_PEOPLE = 5000, 1000
 PRUNED_EVERY = 100
+ONLY, STATE = 1, (BoardState.id, BoardState.epoch, BoardState.version)
+TOLD = Change.version, Change.touched
 NEVER = 0
 
 
@@ -155,16 +158,27 @@ def _touched() -> dict[int, set[int]]:
 
 
 def _write(touched: Mapping[int, Collection[int]], everything: bool) -> None:
-    update = {"version": BoardState.version + 1}
-    if everything:
-        update["epoch"] = EXCLUDED.epoch
-    row = {"id": 1, "epoch": secrets.randbelow(2**62) + 1, "version": 1}
-    query = BoardState.insert(row).on_conflict(conflict_target=(BoardState.id,), update=update)
-    (version,) = next(iter(query.returning(BoardState.version).tuples()))
+    row = ONLY, secrets.randbelow(2**62) + 1, 1
+    ((version,),) = bulk.run(_anew if everything else _next, STATE, [row])
     told = {
         project: sorted(users) if len(users) <= MOST_PEOPLE else None
         for project, users in touched.items()
     }
-    Change.insert(version=version, touched=json.dumps(told, separators=(",", ":"))).execute()
+    bulk.run(_tell, TOLD, [(version, json.dumps(told, separators=(",", ":")))])
     if version % PRUNED_EVERY == 0:
         Change.delete().where(Change.version <= version - KEPT).execute()
+
+
+def _next(rows: Sequence[tuple], **also: Expression) -> Query:
+    update = {"version": BoardState.version + SQL("1")} | also
+    query = BoardState.insert_many(rows, fields=STATE)
+    query = query.on_conflict(conflict_target=(BoardState.id,), update=update)
+    return query.returning(BoardState.version)
+
+
+def _anew(rows: Sequence[tuple]) -> Query:
+    return _next(rows, epoch=EXCLUDED.epoch)
+
+
+def _tell(rows: Sequence[tuple]) -> Query:
+    return Change.insert_many(rows, fields=TOLD)

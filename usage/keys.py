@@ -5,7 +5,10 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 
+from peewee import Query, Value
+
 from models import Key, Project
+from usage import prepared
 from usage.accounts import Refused
 from usage.ingest.event import SOURCES
 
@@ -49,8 +52,17 @@ def create(
 
 def find(token: str) -> Key | None:
     """The live key of that token, with its project."""
+    for row in prepared.rows(_live, hashed(token)):
+        key, project = prepared.models(row, Key, Project)
+        if key.project_id:
+            key.project = project
+        return key
+    return None
+
+
+def _live(token_hash: Value) -> Query:
     found = Key.select(Key, Project).left_outer_join(Project)
-    return found.where(Key.token_hash == hashed(token), Key.revoked_at.is_null()).first()
+    return found.where(Key.token_hash == token_hash, Key.revoked_at.is_null())
 
 
 def revoke(name: str, now: datetime) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 
 from models import Retention
+from usage import prepared
 from usage.window import day_of
 
 # The same call told by another program may have begun a little later there.
@@ -43,8 +44,10 @@ class Closed:
 
 def closed() -> Closed | None:
     """What is closed; None while every event is kept."""
-    row = Retention.get_or_none()
-    return Closed(row.kept_from, row.newest_dropped) if row else None
+    for row in prepared.rows(Retention.select):
+        (found,) = prepared.models(row, Retention)
+        return Closed(found.kept_from, found.newest_dropped)
+    return None
 
 
 def kept_from() -> date:

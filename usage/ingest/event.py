@@ -35,6 +35,9 @@ TEXT_LIMITS: Mapping[str, int] = {
     "model": 200,
     "test_type": 100,
 }
+TEXTS = (*TEXT_LIMITS, "user")
+TEXTS_OF = attrgetter(*TEXTS)
+MOST_KEPT = 1000
 
 
 class InvalidEvent(ValueError):
@@ -97,11 +100,11 @@ class Event:
 
     def __post_init__(self) -> None:
         self._check_identity()
-        for name, limit in TEXT_LIMITS.items():
-            value = getattr(self, name)
-            if value and (clean := plain_text(value, name, limit)) != value:
-                object.__setattr__(self, name, clean)
-        object.__setattr__(self, "user", canonical_user(self.user))
+        texts = TEXTS_OF(self)
+        clean = (_known_texts if sum(map(len, texts)) <= MOST_KEPT else _clean_texts)(texts)
+        if clean != texts:
+            for name, value in zip(TEXTS, clean, strict=True):
+                object.__setattr__(self, name, value)
         if self.source and self.source not in SOURCES:
             raise InvalidEvent("source", f"must be one of {', '.join(SOURCES)}")
         self._check_tokens()
@@ -176,3 +179,15 @@ def _plain_text(value: str, field: str, limit: int) -> str:
 
 
 _known_text = lru_cache(4096)(_plain_text)
+
+
+def _clean_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """What an event says in words, as it is stored. Raises InvalidEvent."""
+    *others, user = texts
+    limits = zip(others, TEXT_LIMITS.items(), strict=True)
+    clean = [plain_text(text, *limit) if text else "" for text, limit in limits]
+    return *clean, canonical_user(user)
+
+
+# The same person asks the same model for the same project again and again.
+_known_texts = lru_cache(8192)(_clean_texts)

@@ -33,6 +33,9 @@ def text(fields: Mapping[str, object], *names: str) -> str:
     """The first of these fields that holds text or a whole number, "" when none does."""
     for name in names:
         value = fields.get(name)
+        # Of all the names for something, a sender knows one.
+        if value is None:
+            continue
         if type(value) is int and abs(value) < LARGEST:
             return str(value)
         if isinstance(value, str) and (value := value.strip()) and value != "None":
@@ -57,8 +60,12 @@ def count(fields: Mapping[str, object], *names: str) -> int:
     most = 0
     for name in names:
         value = fields.get(name)
-        if value not in BLANK and (number := whole(value, name)) > most:
-            most = number
+        if value is None:
+            continue
+        if type(value) is int and 0 <= value < LARGEST:
+            most = max(most, value)
+        elif value not in BLANK:
+            most = max(most, whole(value, name))
     return most
 
 

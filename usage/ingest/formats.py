@@ -1,6 +1,7 @@
 """How the records of a format are read, and which format a file is in."""
 
 from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
 from typing import NamedTuple
 
 from usage.ingest import ADAPTERS
@@ -23,7 +24,7 @@ class Format(NamedTuple):
 def of(name: str, path: str = "") -> Format:
     """The format of that name, for one request or one file."""
     if name == "otlp":
-        return Format(name, _read_by_its_client)
+        return Format(name, _by_client())
     adapter = ADAPTERS[name]
     read = adapter.reader(path) if hasattr(adapter, "reader") else adapter.read
     return Format(name, read, getattr(adapter, "EXPLICIT", False))
@@ -39,5 +40,14 @@ def recognise(samples: Iterable[object]) -> str | None:
     return None
 
 
-def _read_by_its_client(record: Record) -> Iterator[Event]:
-    return next(client for client in CLIENTS if client.claims(record)).read(record)
+def _by_client() -> Callable[[Record], Iterator[Event]]:
+    """What reads each record as its client means it: which that is, its names tell."""
+    known: dict[tuple, ModuleType] = {}
+
+    def read(record: Record) -> Iterator[Event]:
+        names = record.scope, record.name, record.resource.get("service.name")
+        if names not in known:
+            known[names] = next(client for client in CLIENTS if client.claims(record))
+        return known[names].read(record)
+
+    return read

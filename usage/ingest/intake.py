@@ -188,6 +188,7 @@ def _translate(
     receipt, namings = Receipt(), set()
     taken = []
     for index, raw in records:
+        turns.give_way()
         receipt.received += 1
         try:
             # Read to the end before any is looked at: a session file's adapter counts along.

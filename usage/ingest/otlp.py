@@ -177,7 +177,8 @@ def _kept(look: Look, holder: Any) -> dict[str, object]:
 def _inherit(records: list[Record]) -> None:
     inside = {(record.trace_id, record.span_id): record for record in records}
     for names in (PERSON, PROJECT, TEST_TYPE):
-        if any(not record.attributes.keys().isdisjoint(names) for record in records):
+        said = sum(not record.attributes.keys().isdisjoint(names) for record in records)
+        if 0 < said < len(records):
             known: dict[int, dict[str, object]] = {}
             for record in records:
                 _take_from_around(record, names, inside, known)

@@ -1,7 +1,7 @@
 """Which records are the same call: by the other ids of it, and by spans one inside the other."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -38,7 +38,8 @@ def places(rows: Sequence[Named], nobody: int, stand_in: int = 0) -> Places:
     names. A record may tell that calls which came apart are one: the others are then to be united
     with it.
     """
-    known, unnamed = _known(rows, nobody), {nobody, stand_in}
+    names = [_names(event) for _, event in rows]
+    known, unnamed = _known(rows, names, nobody), {nobody, stand_in}
     one_with: dict[Identity, Identity] = {}
     calls: list[Identity] = [(user_id, event.id) for user_id, event in rows]
     claimed: dict[tuple[str, int], str] = {}
@@ -46,8 +47,11 @@ def places(rows: Sequence[Named], nobody: int, stand_in: int = 0) -> Places:
     weak = [user_id == nobody or (user_id == stand_in and linked(event)) for user_id, event in rows]
     # Whoever is named comes first, so that what names nobody finds them.
     for place in sorted(range(len(rows)), key=weak.__getitem__):
-        user_id, event = rows[place]
-        held = _held(Known(known, one_with, set() if weak[place] else {user_id, *unnamed}), event)
+        (user_id, event), called = rows[place], names[place]
+        held: list[Identity] = []
+        if not known.keys().isdisjoint(called.looked_up):
+            whose = set() if weak[place] else {user_id, *unnamed}
+            held = _held(Known(known, one_with, whose), event, called)
         others = {one[0] for one in held} if weak[place] else set()
         owner = min(others | {user_id}, key=lambda one: (one == nobody, one == stand_in, one))
         same = [one for one in held if one[0] == owner or one[0] in unnamed]
@@ -55,7 +59,7 @@ def places(rows: Sequence[Named], nobody: int, stand_in: int = 0) -> Places:
         call = next((one for one in same if one[0] == owner), new)
         one_with |= {one: call for one in same if one != call}
         calls[place] = call
-        for name in _claims(event):
+        for name in called.claimed if linked(event) else ():
             holders = known.setdefault(name, {})
             if call[0] not in holders:
                 holders[call[0]] = call[1]
@@ -125,74 +129,75 @@ class Known(NamedTuple):
         return list(held)
 
 
-def _held(known: Known, event: Event) -> list[Identity]:
+class Called(NamedTuple):
+    """All names of a call, those of spans with its size: what is inside one is as large as it.
+
+    `own` is for what is right inside its span, `inner` that of the call there; `outer` is that of
+    the call of the span around it, `beside` of what is right inside that one, like itself. "" where
+    there is no such span.
+    """
+
+    ids: tuple[str, ...]
+    own: str
+    inner: str
+    outer: str
+    beside: str
+
+    @property
+    def looked_up(self) -> tuple[str, ...]:
+        """Every name under which the same call may be known already."""
+        return (*self.ids, self.inner, self.outer)
+
+    @property
+    def claimed(self) -> Iterator[str]:
+        """The names under which this call shall be known from now on.
+
+        A call instrumented twice is a span inside a span with equal tokens, and either may come
+        first.
+        """
+        return filter(None, (*self.ids, self.own, self.beside))
+
+
+def _names(event: Event) -> Called:
+    span, around = event.span, event.parent_span
+    ids = (event.id, *event.also, span) if span else (event.id, *event.also)
+    if not (span or around):
+        return Called(ids, "", "", "", "")
+    size = "failed" if event.failed else f"{event.prompt_tokens}+{event.completion_tokens}"
+    own, inner = (f"{span} at {size}", f"{span} in {size}") if span else ("", "")
+    outer, beside = (f"{around} at {size}", f"{around} in {size}") if around else ("", "")
+    return Called(ids, own, inner, outer, beside)
+
+
+def _held(known: Known, event: Event, called: Called) -> list[Identity]:
     """The calls known so far that an event tells of: by its ids, or inside or around its span."""
-    held = known.by(*_ids(event))
-    if event.span:
-        held += [one for one in known.by(_inside(event.span, event)) if _may_be(event, one)]
-    around = known.by(_around(event.parent_span, event)) if event.parent_span else []
+    held = known.by(*called.ids)
+    held += [one for one in known.by(called.inner) if _may_be(event, called, one)]
+    around = known.by(called.outer)
     # Of the spans right inside a span one may be the same call: two of them are two calls.
-    if around and {*held}.issuperset(known.by(_inside(event.parent_span, event))):
-        held += [one for one in around if _may_be(event, one)]
+    if around and {*held}.issuperset(known.by(called.beside)):
+        held += [one for one in around if _may_be(event, called, one)]
     return list(dict.fromkeys(held))
 
 
-def _may_be(event: Event, call: Identity) -> bool:
+def _may_be(event: Event, called: Called, call: Identity) -> bool:
     """False when both have an id from the provider, and not the same."""
-    return event.id == event.span or bool(SPAN.fullmatch(call[1])) or call[1] in _ids(event)
+    return event.id == event.span or bool(SPAN.fullmatch(call[1])) or call[1] in called.ids
 
 
-def _matches(event: Event) -> tuple[str, ...]:
-    """Every name under which the same call may be known already."""
-    inside = (_inside(event.span, event),) if event.span else ()
-    around = (_around(event.parent_span, event),) if event.parent_span else ()
-    return (*_ids(event), *inside, *around)
-
-
-def _claims(event: Event) -> tuple[str, ...]:
-    """The names under which this call shall be known from now on.
-
-    A call instrumented twice is a span inside a span with equal tokens, and either may come first.
-    """
-    if not linked(event):
-        return ()
-    own = (_around(event.span, event),) if event.span else ()
-    inside = (_inside(event.parent_span, event),) if event.parent_span else ()
-    return (*_ids(event), *own, *inside)
-
-
-def _ids(event: Event) -> tuple[str, ...]:
-    return (event.id, *event.also, event.span) if event.span else (event.id, *event.also)
-
-
-def _around(span: str, event: Event) -> str:
-    """The name of the call of a span, for what is right inside."""
-    return f"{span} at {_size(event)}"
-
-
-def _inside(span: str, event: Event) -> str:
-    """The name of the call right inside a span."""
-    return f"{span} in {_size(event)}"
-
-
-def _size(event: Event) -> str:
-    return "failed" if event.failed else f"{event.prompt_tokens}+{event.completion_tokens}"
-
-
-def _known(rows: Sequence[Named], nobody: int) -> Names:
+def _known(rows: Sequence[Named], names: Sequence[Called], nobody: int) -> Names:
     known: Names = {}
-    events = [event for _, event in rows]
-    _ask(known, chain.from_iterable(map(_matches, events)))
+    _ask(known, chain.from_iterable(one.looked_up for one in names))
     # Whether another is known inside the span around it matters only if that is the same call.
-    inside = [event for event in events if event.parent_span]
-    inside = [event for event in inside if _around(event.parent_span, event) in known]
-    _ask(known, [_inside(event.parent_span, event) for event in inside])
+    _ask(known, [one.beside for one in names if one.outer in known])
     # What came without other ids is known by its own alone.
-    free = [event for user_id, event in rows if linked(event) or user_id == nobody]
-    ids = {name for event in free for name in _ids(event)}
+    ids: set[str] = set()
+    for (user_id, event), called in zip(rows, names, strict=True):
+        if user_id == nobody or linked(event):
+            ids.update(called.ids)
     found = _holders(ids)
     if nobody:
-        others = {event.id for event in events} - ids
+        others = {event.id for _, event in rows} - ids
         found += [one for one in _holders(others) if one[0] == nobody]
     for user_id, event_id in found:
         known.setdefault(event_id, {})[user_id] = event_id
@@ -200,7 +205,7 @@ def _known(rows: Sequence[Named], nobody: int) -> Names:
 
 
 def _ask(known: Names, names: Iterable[str]) -> None:
-    asked = zip(sorted(set(names)))
+    asked = zip(sorted({*names} - {""}))
     for name, user_id, event_id in bulk.run(_claimed, (CallId.call_id,), asked):
         known.setdefault(name, {})[user_id] = event_id
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_UN, flock
 from functools import cache
+from threading import Event as Signal
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -21,6 +22,8 @@ IN_LINE, LONGEST_WAIT = Lock(), 5
 # 48 MB: what many batches change, like the upper pages of an index, is moved once.
 PAGES_AT_ONCE = 12_000
 WAITING: "deque[_Job]" = deque()
+UNDISTURBED = Signal()
+UNDISTURBED.set()
 Result = TypeVar("Result")
 
 
@@ -69,6 +72,15 @@ def in_turn(work: Callable[[], Result]) -> Result:
     if not mine.done:
         raise OperationalError("whoever took it along was ended in the middle of it")
     return mine.result
+
+
+def give_way() -> None:
+    """Wait while this process stores: belongs between the records of a batch that is read.
+
+    Two threads that compute share one processor, and everyone waits for the one that stores.
+    """
+    if not UNDISTURBED.is_set():
+        UNDISTURBED.wait(LONGEST_WAIT)
 
 
 def tidy_up() -> None:
@@ -124,6 +136,7 @@ def _store_what_waits() -> None:
     """All of it in one transaction; nothing is done before that is committed."""
     with _alone_among_processes():
         jobs = [WAITING.popleft() for _ in range(len(WAITING))]
+        UNDISTURBED.clear()
         try:
             with db.atomic():
                 for job in jobs:
@@ -132,6 +145,8 @@ def _store_what_waits() -> None:
         except OperationalError as error:
             for job in jobs:
                 job.error = error
+        finally:
+            UNDISTURBED.set()
         for job in jobs:
             job.done = True
 
