@@ -1,5 +1,6 @@
 """How the server runs: the address and size come from the settings."""
 
+import gc
 import os
 import shutil
 import sys
@@ -31,6 +32,22 @@ control_socket_disable = True
 # X_Forwarded_User is not X-Forwarded-User, whoever sends it.
 header_map = "drop"
 forwarder_headers = ""
+
+
+def post_worker_init(worker):
+    """What was made by now stays: to look through it for garbage again and again takes time."""
+    gc.collect()
+    gc.freeze()
+
+
+def pre_request(worker, req):
+    """Let who sends usage look for another worker when this one is busy with several at once.
+
+    A connection that stays open stays with its worker, however idle the others are.
+    """
+    busy = worker.nr_conns - len(worker.keepalived_conns) - len(worker.pending_conns)
+    if busy > 1 and req.method == "POST":
+        req.should_close = lambda: True
 
 
 def child_exit(server, worker):

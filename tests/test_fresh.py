@@ -1,13 +1,17 @@
 """If-None-Match - an unchanged table costs next to nothing, and is never anybody else's."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import time_machine
 from conftest import HTMX, NOW, ON_ONE_DATABASE, assert_query_count, browser_of, settings
+from flask import Flask, Response, template_rendered
 from reading import element, names
 
-from usage import accounts, merging, projects, samples, warm
+import models
+from usage import accounts, leaderboard, merging, projects, samples, warm
+from views import fresh
 
 BOARD = "/leaderboard?sort=cost"
 API = "/api/v1/leaderboard"
@@ -26,6 +30,18 @@ def had(client, make_usage):
 
     assert first.status_code == 200
     return ask
+
+
+@pytest.fixture
+def rendered(app):
+    """The templates that were rendered since it was cleared."""
+    found = []
+
+    def note(_app, template, **_):
+        found.append(template.name)
+
+    with template_rendered.connected_to(note, app):
+        yield found
 
 
 def test_an_unchanged_table_is_not_sent_again(client, had):
@@ -215,3 +231,67 @@ def test_a_tag_can_not_be_worked_out_from_numbers_alone(
     monkeypatch.setitem(app.extensions, "settings", settings(secret_key="of another board"))
 
     assert anonymous.get(API, headers=reader).headers["ETag"] != tag
+
+
+def test_what_was_rendered_is_not_rendered_again_until_it_changes(client, make_usage, rendered):
+    make_usage("vera")
+    first = client.get(BOARD, headers=HTMX)
+    rendered.clear()
+
+    again = client.get(BOARD, headers=HTMX)
+    assert (rendered, again.data, again.headers) == ([], first.data, first.headers)
+
+    make_usage("max")
+    assert names(client.get(BOARD, headers=HTMX)) == ["max", "vera"]
+    assert rendered
+
+
+def test_nobody_else_is_given_it_nor_who_asks_otherwise(app, client, make_usage, rendered):
+    make_usage("vera")
+    client.get(BOARD, headers=HTMX)
+    other = browser_of(app, accounts.create_user("bob", NOW, role=accounts.SUPER_ADMIN))
+    for browser, path, headers, around in (
+        (other, BOARD, HTMX, {}),
+        (client, BOARD, {}, {}),
+        (client, "/leaderboard", HTMX, {}),
+        (client, BOARD, HTMX, {"SCRIPT_NAME": "/ai"}),
+    ):
+        rendered.clear()
+        browser.get(path, headers=headers, environ_overrides=around)
+
+        assert rendered, (path, headers)
+
+
+def test_what_changes_while_it_is_rendered_is_kept_for_nobody(app, client, make_usage, monkeypatch):
+    make_usage("zoe")
+    read = leaderboard.board
+
+    def read_elsewhere(scope):
+        with models.db.connection_context():
+            read(scope)
+
+    def board_after_a_change(scope):
+        make_usage("max")
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(read_elsewhere, scope).result()
+        return read(scope)
+
+    monkeypatch.setattr(leaderboard, "board", board_after_a_change)
+    first = client.get(BOARD, headers=HTMX)
+    monkeypatch.undo()
+
+    assert names(first) == ["max", "zoe"]
+    with app.app_context():
+        assert not fresh.kept(first.get_etag()[0].partition(":")[0])
+
+
+def test_only_so_many_bytes_are_kept_and_what_is_asked_for_longest():
+    shelf = fresh.Shelf()
+    body = b"x" * (fresh.MOST_BYTES // 4)
+    with Flask(__name__).test_request_context():
+        for tag in "abcd":
+            shelf.put(tag, Response(body))
+        shelf.find("a")
+        shelf.put("e", Response(body))
+
+        assert [tag for tag in "abcde" if shelf.find(tag)] == ["a", "c", "d", "e"]

@@ -10,9 +10,10 @@ from usage import naming, warm
 from usage.counts import Standing, Totals
 from usage.daily import CALLS, COMPLETION, PROMPT, Uncosted, cost_of, is_unknown, uncosted
 from usage.names import Name
+from usage.pricing import RATES
 from usage.ranking import Key, Order
 from usage.rollups import COUNTERS
-from usage.rows import LAST
+from usage.rows import LAST, Row
 from usage.scope import Scope
 from usage.tally import Tally
 
@@ -176,17 +177,29 @@ class _Ranking:
 
         A cost that is unknown is less than any.
         """
-        tally, name, scope = self.tally, self.name, self.scope
-        measure, sign = MEASURES[scope.column], 1 if scope.ascending else -1
+        people, name, cost = self.tally.people, self.name, _costing(self.scope)
+        measure, sign = MEASURES[self.scope.column], 1 if self.scope.ascending else -1
 
         def key(person: int) -> tuple:
-            row = tally.people[person]
-            calls, (cost, missing) = row[CALLS], cost_of(row, scope)
-            cost = -1 if is_unknown(calls, cost, missing) else cost
-            measured = measure(calls, row[PROMPT], row[COMPLETION], cost)
-            return *[sign * value for value in measured], name(person).username
+            row = people[person]
+            amounts = row[CALLS], row[PROMPT], row[COMPLETION], cost(row)
+            # Every measure is a sum of these: all of them turned round turns it round.
+            return *measure(*[sign * one for one in amounts]), name(person).username
 
         return key
+
+
+def _costing(scope: Scope) -> Callable[[Row], int]:
+    """What a row costs, to be compared with others: one that is unknown is less than any."""
+    if scope.basis == RATES:
+        rates = scope.rates
+        return lambda row: rates.picodollars(row[PROMPT], row[COMPLETION])
+
+    def cost(row: Row) -> int:
+        amount, missing = cost_of(row, scope)
+        return -1 if is_unknown(row[CALLS], amount, missing) else amount
+
+    return cost
 
 
 def _pseudonyms(

@@ -21,7 +21,8 @@ class Order:
 
     def mend(self, changed: Collection[int], present: Iterable[int]) -> None:
         """Let people whose key changed find their new place; `present` are those who stay."""
-        self.people = [person for person in self.people if person not in changed]
+        moved = set(changed)
+        self.people = [person for person in self.people if person not in moved]
         if len(changed) > FEW:
             self.people += present
             self.people.sort(key=self.key)

@@ -1,9 +1,14 @@
-"""Conditional answers: a tag of all that decides an answer, and 304 for whoever has that one."""
+"""Conditional answers: a tag of all that decides an answer, and 304 for whoever has that one.
+
+Whoever asks for it without having it gets the very one that was rendered before.
+"""
 
 import hashlib
+from collections import OrderedDict
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 
 from flask import Flask, Response, current_app, g, make_response, request
 
@@ -16,6 +21,36 @@ from views.responses import is_polled, negotiated
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 POLLED = "polled"
 ROOT = Path(__file__).parents[1]
+MOST_BYTES = 8 * 1024 * 1024
+
+
+class Shelf:
+    """Rendered answers by their tags, up to MOST_BYTES in all; what nobody asks for goes first."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._answers: OrderedDict[str, tuple[bytes, list]] = OrderedDict()
+        self._bytes = 0
+
+    def find(self, tag: str) -> Response | None:
+        """The answer of that tag, as a new one."""
+        with self._lock:
+            if tag not in self._answers:
+                return None
+            self._answers.move_to_end(tag)
+            body, headers = self._answers[tag]
+        return marked(Response(body, headers=headers), tag)
+
+    def put(self, tag: str, response: Response) -> None:
+        """Keep an answer that is not marked yet, and not compressed."""
+        body, headers = response.get_data(), list(response.headers)
+        with self._lock:
+            before, _ = self._answers.pop(tag, (b"", []))
+            self._answers[tag] = body, headers
+            self._bytes += len(body) - len(before)
+            while self._bytes > MOST_BYTES:
+                _, (oldest, _) = self._answers.popitem(last=False)
+                self._bytes -= len(oldest)
 
 
 def register(app: Flask) -> None:
@@ -24,6 +59,7 @@ def register(app: Flask) -> None:
     for file in sorted(ROOT.glob("templates/**/*.html")) + sorted(ROOT.glob("[uv]*/**/*.py")):
         told.update(file.read_bytes())
     app.extensions["release"] = told.hexdigest()
+    app.extensions["shelf"] = Shelf()
 
 
 def tags(asked: Scope, *also: object) -> tuple[str, str]:
@@ -39,7 +75,7 @@ def tags(asked: Scope, *also: object) -> tuple[str, str]:
         # Nobody shall try out what numbers would give such a tag.
         current_app.extensions["settings"].secret_key,
         current_app.extensions["release"],
-        request.path,
+        request.script_root + request.path,
         (type(g.viewer).__name__, g.viewer.id, g.get("role"), bool(g.get("session"))),
         # But for the moment that they are asked in.
         replace(asked, horizon=replace(asked.horizon, now=EPOCH)),
@@ -66,6 +102,21 @@ def is_known(tag: str) -> bool:
 def unchanged(tag: str) -> Response:
     """The answer to whoever has it already."""
     return marked(make_response("", 304), tag)
+
+
+def kept(tag: str) -> Response | None:
+    """The answer of that tag, if it was rendered not long ago."""
+    return current_app.extensions["shelf"].find(tag)
+
+
+def keep(response: Response, tag: str, asked: Scope) -> Response:
+    """An answer with its tag, for whoever is given the same tag later.
+
+    What was read after a change goes to its asker alone: its tag is an older one.
+    """
+    if tags(asked)[0] == tag:
+        current_app.extensions["shelf"].put(tag, response)
+    return marked(response, tag)
 
 
 def marked(response: Response, tag: str) -> Response:

@@ -36,6 +36,8 @@ def board(endpoint: str, title: str):
     tag, live_tag = fresh.tags(asked)
     if fresh.is_known(tag):
         return fresh.unchanged(tag)
+    if known := fresh.kept(tag):
+        return known
     shown = leaderboard.board(asked)
     response = respond(
         "leaderboard",
@@ -49,7 +51,7 @@ def board(endpoint: str, title: str):
         base_url=settings().base_url,
         **surroundings(asked),
     )
-    return fresh.marked(response, tag)
+    return fresh.keep(response, tag, asked)
 
 
 def surroundings(asked: Scope, users: Collection[int] = ()) -> dict:
