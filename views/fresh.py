@@ -82,6 +82,8 @@ def tags(asked: Scope, *also: object) -> tuple[str, str]:
         prices.version() if asked.basis == LIST else None,
         # Which models have no cost may change though nobody's numbers do.
         latest if asked.basis != BASES[0] else None,
+        # Another board, restored from a backup, may call its people by other numbers.
+        changes.latest().epoch,
         content,
         content.newest and ago(content.newest, asked.horizon.now),
         # Added columns tell of other days too, and how long ago each person was there.
