@@ -128,6 +128,26 @@ def test_whoever_is_being_stored_waits_for_what_comes_of_it(monkeypatch):
     assert turns.in_turn(makes("a")) == "stored by another"
 
 
+def test_who_reads_a_batch_gives_way_to_who_stores():
+    with ThreadPoolExecutor(1) as pool:
+
+        def work():
+            reading = pool.submit(turns.give_way)
+            assert not wait([reading], timeout=0.05).done
+            return reading
+
+        assert turns.in_turn(work).result(timeout=5) is None
+        # With nobody who stores, nothing is waited for.
+        turns.give_way()
+
+
+def test_nobody_gives_way_to_what_failed():
+    with pytest.raises(ValueError, match="wrong"):
+        turns.in_turn(makes("a", error=ValueError("wrong")))
+
+    assert turns.UNDISTURBED.is_set()
+
+
 def test_other_processes_stand_in_the_same_line():
     # A file that is opened twice is locked as if by two processes.
     with open(f"{models.db.database}-turn", "ab") as file, ThreadPoolExecutor(1) as pool:
