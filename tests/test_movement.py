@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from usage.movement import LEAST_CALLS, Change, change
+from usage.movement import LEAST_CALLS, Difference, change
 from views.format import change as written
 from views.format import percent
 
@@ -26,20 +26,20 @@ from views.format import percent
     ],
 )
 def test_percents_are_of_what_was_and_left_out_where_that_was_little(now, before, calls, percents):
-    assert change(now, before, calls) == Change(now - before, percents)
+    assert change(now, before, calls) == Difference(now - before, percents)
 
 
 @pytest.mark.parametrize(
     ("moved", "dollars", "text"),
     [
-        (Change(1204, 12), False, "+1,204 (+12 %)"),
-        (Change(-3, -57), False, "−3 (−57 %)"),
-        (Change(5, 0), False, "+5 (±0 %)"),
-        (Change(0, 0), False, "±0"),
-        (Change(7, None), False, "+7"),
-        (Change(12_400_000, 1500), False, "+12.4M (+1,500 %)"),
-        (Change(Decimal("-3.2"), -8), True, "−$3.20 (−8 %)"),
-        (Change(Decimal("0.00001"), None), True, "+< $0.01"),
+        (Difference(1204, 12), False, "+1,204 (+12 %)"),
+        (Difference(-3, -57), False, "−3 (−57 %)"),
+        (Difference(5, 0), False, "+5 (±0 %)"),
+        (Difference(0, 0), False, "±0"),
+        (Difference(7, None), False, "+7"),
+        (Difference(12_400_000, 1500), False, "+12.4M (+1,500 %)"),
+        (Difference(Decimal("-3.2"), -8), True, "−$3.20 (−8 %)"),
+        (Difference(Decimal("0.00001"), None), True, "+< $0.01"),
     ],
 )
 def test_a_change_has_its_sign_and_its_unit(moved, dollars, text):

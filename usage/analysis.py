@@ -13,8 +13,8 @@ from usage import accounts, naming
 from usage.counts import Counts, Standing, Totals
 from usage.daily import Uncosted, cost_of, in_scope, sums, within_locks
 from usage.horizon import NotVisible
+from usage.kept_names import named
 from usage.leaderboard import rank_of, totals_of
-from usage.names import named
 from usage.rollups import COUNTERS
 from usage.scope import Scope
 from usage.window import Window

@@ -14,7 +14,7 @@ from usage.answers import answers
 from usage.counts import Counts, Standing, Totals
 from usage.daily import active, in_scope
 from usage.leaderboard import rows_of
-from usage.movement import Change, change
+from usage.movement import Difference, change
 from usage.scope import PAGE_SIZES, Scope
 from usage.window import Window
 
@@ -32,7 +32,7 @@ class More:
 
     known: bool
     before: Standing | None
-    moved: Change | None
+    moved: Difference | None
     climbed: int | None
     trend: tuple[int, ...]
     active_days: int

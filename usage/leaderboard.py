@@ -9,7 +9,7 @@ from models import DailyUsage
 from usage import naming, warm
 from usage.counts import Standing, Totals
 from usage.daily import CALLS, COMPLETION, PROMPT, Uncosted, cost_of, is_unknown, uncosted
-from usage.names import Name
+from usage.kept_names import Name
 from usage.pricing import RATES
 from usage.ranking import Key, Order
 from usage.rollups import COUNTERS

@@ -7,7 +7,7 @@ from peewee import Expression, ModelSelect
 
 from models import DailyUsage, Project, Pseudonym, db
 from usage.horizon import VisibleProject
-from usage.names import Name, named
+from usage.kept_names import Name, named
 from usage.scope import Scope
 
 NAMED, HIDDEN, PSEUDONYMS, OWN = POLICIES = ("named", "hidden", "pseudonyms", "own")

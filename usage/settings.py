@@ -57,7 +57,7 @@ class Settings:
     warm_rows: int = setting(
         "250000",
         "Rows of standings, one per person and scope, that each server process keeps in memory, at "
-        "about half a kilobyte; the scope asked for least lately goes first.",
+        "about 400 bytes a row; the scope asked for least lately goes first.",
         checks.rows,
     )
     public_url: str = setting(

@@ -11,7 +11,7 @@ from usage import changes
 from usage.changes import NAMES, NEVER, NOTHING, State
 from usage.daily import in_scope, projects_of, sums
 from usage.horizon import ALL
-from usage.names import Name, Names
+from usage.kept_names import Name, Names
 from usage.pricing import RATES
 from usage.ranking import Key, Order
 from usage.rollups import COSTS

@@ -8,7 +8,7 @@ from threading import Lock
 from models import db
 from usage import changes
 from usage.daily import projects_of
-from usage.names import Names
+from usage.kept_names import Names
 from usage.pricing import RATES
 from usage.scope import Scope
 from usage.tally import Tally

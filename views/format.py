@@ -12,7 +12,7 @@ from jinja2.ext import Extension
 
 from usage.charts import spark
 from usage.columns import cost_per_call
-from usage.movement import Change
+from usage.movement import Difference
 from usage.pricing import LIST, RATES, REPORTED, plain
 from usage.window import Window
 
@@ -76,7 +76,7 @@ def money(amount: Decimal, places: int = 2) -> str:
     return f"${rounded:,}" if rounded or not amount else "< $0.01"
 
 
-def change(moved: Change, dollars: bool = False) -> str:
+def change(moved: Difference, dollars: bool = False) -> str:
     """By how much something moved: +1,204 (+12 %), −$3.20 (−8 %), ±0."""
     size = abs(moved.amount)
     if not size:

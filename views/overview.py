@@ -6,7 +6,7 @@ from flask import Blueprint, url_for
 
 from usage import budgets, changes, naming
 from usage import overview as whole
-from usage.movement import LEAST_CALLS, Change, change
+from usage.movement import LEAST_CALLS, Difference, change
 from usage.overview import Overview, Rest
 from usage.scope import Scope
 from usage.timeline import Daily, daily
@@ -73,7 +73,7 @@ def label(asked: Scope, by: str, key: object) -> str:
     return source(key) if by == "source" else key or "Unassigned"
 
 
-def _changes(found: Overview) -> dict[str, Change]:
+def _changes(found: Overview) -> dict[str, Difference]:
     """How far the totals moved, where something is known of the window before."""
     if not found.before:
         return {}

@@ -1,25 +1,21 @@
 """The example portal beside a board, in one process, where time goes on when it is told to."""
 
 import importlib
-import logging
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "docs/examples/portal")]
 
 import time_machine  # noqa: E402
 from playhouse import migrations  # noqa: E402
-from werkzeug.serving import make_server  # noqa: E402
 
 import models  # noqa: E402
 from app import create_app  # noqa: E402
-from browser.server import NOW, SECRET  # noqa: E402
+from browser.server import NOW, SECRET, Served, serve, started  # noqa: E402
 from usage import accounts, grants, keys, samples  # noqa: E402
 from usage.horizon import COLUMNS  # noqa: E402
 from usage.ingest.event import Event  # noqa: E402
@@ -30,44 +26,24 @@ GRANT = "example-portal"
 MORE = [f"tester-{number:02}" for number in range(12)]
 
 
-class Portal:
-    """A running portal: its address, and what can be done to the board behind it."""
-
-    def __init__(self, process: subprocess.Popen):
-        self._process = process
-        self.url = self._answer()
+class Portal(Served):
+    """A running portal, and what can be done to the board behind it."""
 
     def wait_minutes(self, minutes: int) -> None:
         """Let so much time pass on the board."""
-        self._tell(f"wait {minutes}")
-
-    def _tell(self, command: str) -> None:
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
-        assert self._answer() == "done"
-
-    def _answer(self) -> str:
-        line = self._process.stdout.readline().strip()
-        assert line, "the portal did not start, see its errors above"
-        return line
+        assert self.tell(f"wait {minutes}") == "done"
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[Portal]:
     """Serve a board with sample data and the portal on free ports, until the context is left."""
-    command = [sys.executable, __file__, str(folder / "board.db")]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        try:
-            yield Portal(process)
-        finally:
-            process.stdin.close()
+    with started(__file__, str(folder / "board.db")) as process:
+        yield Portal(process)
 
 
 def main(file: str, clock: time_machine.Traveller) -> None:
     """Serve both; print the portal's address, then do what is read."""
     os.environ |= {"SECRET_KEY": SECRET, "DATABASE_URL": f"sqlite:///{file}"}
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     settings = Settings.from_env()
     board = serve(create_app(settings))
     models.db.pragma("synchronous", 0, permanent=True)
@@ -78,9 +54,8 @@ def main(file: str, clock: time_machine.Traveller) -> None:
         [Event(id=name, user=name, time=NOW, source="ide", **tokens) for name in MORE], "UTC", NOW
     )
     key = keys.create("portal", ["embed"], NOW)
-    os.environ |= {"BOARD_URL": f"http://127.0.0.1:{board}", "BOARD_KEY": key}
-    portal = serve(importlib.import_module("portal").portal)
-    url = f"http://127.0.0.1:{portal}"
+    os.environ |= {"BOARD_URL": board, "BOARD_KEY": key}
+    url = serve(importlib.import_module("portal").portal)
     given = {"projects": (), "locked": {}, "columns": COLUMNS, "identity": "named"}
     everything = accounts.whole(settings.rates, "UTC", NOW)
     grants.create(GRANT, [url], **given, details=True, horizon=everything, creator="")
@@ -88,13 +63,6 @@ def main(file: str, clock: time_machine.Traveller) -> None:
     for line in sys.stdin:
         clock.shift(60 * int(line.split()[1]))
         print("done", flush=True)
-
-
-def serve(app) -> int:
-    """Serve an app in the background; its port."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    return server.port
 
 
 if __name__ == "__main__":

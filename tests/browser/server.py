@@ -60,36 +60,59 @@ CONTENTS = {
 }
 
 
-class Board:
-    """A running board: its address, and links to sign in with."""
+class Served:
+    """A process that serves something: its address, and its answer to each line it is told."""
 
     def __init__(self, process: subprocess.Popen):
         self._process = process
         self.url = self._answer()
 
-    def link(self, username: str = "ada") -> str:
-        """An address that signs a super admin of that name in, once."""
-        self._process.stdin.write(f"{username}\n")
+    def tell(self, line: str) -> str:
+        """Tell it a line; returns what it answers."""
+        self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
-        return self.url + self._answer()
+        return self._answer()
 
     def _answer(self) -> str:
         line = self._process.stdout.readline().strip()
-        assert line, "the board did not start, see its errors above"
+        assert line, "the server did not start, see its errors above"
         return line
+
+
+class Board(Served):
+    """A running board."""
+
+    def link(self, username: str = "ada") -> str:
+        """An address that signs a super admin of that name in, once."""
+        return self.url + self.tell(username)
+
+
+@contextmanager
+def started(script: str, *arguments: str) -> Iterator[subprocess.Popen]:
+    """A script that serves, until the context is left."""
+    pipe = subprocess.PIPE
+    command = [sys.executable, script, *arguments]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            # The end of its input is the end of what it serves.
+            process.stdin.close()
 
 
 @contextmanager
 def serving(content: str, folder: Path) -> Iterator[Board]:
     """Serve a board with that content on a free port, until the context is left."""
-    command = [sys.executable, __file__, content, str(folder / "board.db")]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        try:
-            yield Board(process)
-        finally:
-            # The end of its input is the end of the board.
-            process.stdin.close()
+    with started(__file__, content, str(folder / "board.db")) as process:
+        yield Board(process)
+
+
+def serve(app) -> str:
+    """Serve an app in the background on a free port; its address."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.port}"
 
 
 def main(content: str, file: str) -> None:
@@ -100,10 +123,7 @@ def main(content: str, file: str) -> None:
     models.db.pragma("synchronous", 0, permanent=True)
     migrations.run(models.db, str(ROOT / "migrations"))
     CONTENTS[content]()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    print(f"http://127.0.0.1:{server.port}", flush=True)
+    print(serve(app), flush=True)
     for line in sys.stdin:
         person = accounts.super_admin(line.strip(), NOW)
         print(f"/sign-in/{sign_in.create_link(person, SECRET, NOW)}", flush=True)
