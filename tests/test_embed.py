@@ -320,13 +320,16 @@ def test_a_person_whom_the_proxy_names_sees_what_they_would_see_on_the_board(app
 def test_no_cookie_opens_an_embed_and_none_is_set(app, usage, ada, make_grant, portal):
     make_grant()
 
-    signed_in = browser_of(app, ada).get("/embed/leaderboard")
-    granted = portal().get("/embed/leaderboard", headers=HTMX)
+    signed_in = browser_of(app, ada)
+    asked = [signed_in.get(path) for path in ("/embed/leaderboard", "/embed/users/vera")]
 
-    assert signed_in.status_code == 401
-    assert not rows(signed_in)
-    assert "Set-Cookie" not in granted.headers
-    assert "Set-Cookie" not in signed_in.headers
+    assert [one.status_code for one in asked] == [401, 401]
+    assert not any(map(rows, asked))
+    asked += [signed_in.options("/embed/leaderboard"), signed_in.get("/embed/frame?grant=portal")]
+    asked += [signed_in.get(f"/static/embed/tally-{name}") for name in ("board.js", "board.css")]
+    asked += [portal().get("/embed/leaderboard", headers=HTMX)]
+    assert [one.status_code for one in asked[2:]] == [200] * 5
+    assert not [one.headers for one in asked if "Set-Cookie" in one.headers]
 
 
 @pytest.mark.parametrize("path", ["/embed/leaderboard", "/embed/users/vera"])

@@ -2,12 +2,13 @@
 
 import base64
 import json
+import re
 from datetime import timedelta
 
 import pytest
 import time_machine
 from conftest import NOW, ON_ONE_DATABASE, SECRET, settings
-from portals import ORIGIN, Reader
+from portals import FILTER, ORIGIN, VIEW, Reader
 from reading import names, rows
 
 from usage import accounts, grants, projects, tokens
@@ -15,6 +16,19 @@ from usage import accounts, grants, projects, tokens
 pytestmark = ON_ONE_DATABASE
 MINT = "/api/v1/embed-tokens"
 PATHS = ("/embed/leaderboard", "/embed/users/vera")
+# Every form in which a portal asks, and every other door that a token might be tried at.
+FORMS = ({}, *FILTER.values(), *VIEW.values())
+ASKED = [(path + board, form) for path in PATHS for form in FORMS for board in ("", "?board=b")]
+OTHERS = (
+    "/leaderboard",
+    "/leaderboard.csv",
+    "/leaderboard.json",
+    "/users/vera",
+    "/users.json/vera",
+    "/overview.csv",
+    "/api/v1/leaderboard",
+    "/embed/frame?grant=portal",
+)
 
 
 @pytest.fixture
@@ -38,13 +52,21 @@ def mint(anonymous, make_key):
 
 
 def refused(client, token, **headers):
-    """Both embeds refuse that token; the status of the table's refusal."""
-    for path in PATHS:
-        response = Reader(client, token).get(path, headers=headers)
+    """Every form of the embeds refuses that token; the status of the table's refusal."""
+    for path, form in ASKED:
+        response = Reader(client, token).get(path, headers=headers | form)
         assert response.status_code in (401, 403)
-        assert not rows(response)
-        assert "vera" not in response.text
+        nothing_in(response)
+    for path in OTHERS:
+        nothing_in(Reader(client, token).get(path, headers=headers))
     return Reader(client, token).get(PATHS[0], headers=headers).status_code
+
+
+def nothing_in(response):
+    """No row, no name, and no cookie."""
+    assert not rows(response)
+    assert not {"vera", "otto"} & set(re.findall(r"\w+", response.text))
+    assert "Set-Cookie" not in response.headers
 
 
 def made_up(purpose=tokens.EMBED, secret=SECRET, **claims):
@@ -150,20 +172,22 @@ def test_a_token_of_one_project_opens_no_other(usage, anonymous, make_grant, min
     token = mint().get_json()["token"]
 
     for path in ("/embed/leaderboard?project=mobile", "/embed/users/otto"):
-        response = Reader(anonymous, token).get(path)
-        assert response.status_code == 404
-        assert not rows(response)
-        assert "otto" not in response.text
+        for form in FORMS:
+            response = Reader(anonymous, token).get(path, headers=form)
+            assert response.status_code == 404
+            nothing_in(response)
 
 
 def test_a_key_is_no_token_and_a_token_no_key(usage, anonymous, make_grant, make_key, mint):
     make_grant()
-    key = make_key("embed", "read", "ingest")["Authorization"].removeprefix("Bearer ")
+    key = make_key("embed", "ingest")["Authorization"].removeprefix("Bearer ")
     token = mint().get_json()["token"]
 
     assert refused(anonymous, key) == 401
-    for path in ("/api/v1/leaderboard", "/api/v1/users/vera"):
+    for path in ("/api/v1/leaderboard", "/api/v1/users/vera", "/metrics"):
         assert Reader(anonymous, token).get(path).status_code == 401
+    for path in OTHERS:
+        nothing_in(Reader(anonymous, token).get(path))
 
 
 def test_a_token_in_the_address_opens_nothing(usage, anonymous, make_grant, mint):

@@ -146,13 +146,42 @@ def test_a_token_that_has_had_its_time_is_renewed_without_a_word(enter, portal, 
             for (const name of ["loaded", "error", "expired"])
               addEventListener(`tally:${name}`, () => told.push(name)); }"""
         )
+        rate, search = board.locator("input[id$=prompt_cost]"), board.locator("input[id$=-q]")
+        rate.fill("4")
+        expect(board.locator("[id$=page-next]")).to_have_attribute("href", re.compile("cost=4"))
+        board.locator("[id$=page-next]").click()
+        expect(rows(board)).to_have_count(11)
+        page.evaluate("told.length = 0")
         portal.wait_minutes(6)
 
-        board.locator("input[id$=-q]").press_sequentially("amara")
+        board.locator("[id$=sort-cost]").click()
+        expect(board.locator("[aria-sort=descending] [id$=sort-cost]")).to_be_focused()
+        expect(rate).to_have_value("4.00")
+        portal.wait_minutes(6)
+        search.press_sequentially("amara")
 
         expect(rows(board)).to_have_count(1)
-        expect(board.locator("input[id$=-q]")).to_have_value("amara")
-        assert page.evaluate("told") == (["loaded"] if way == "element" else [])
+        expect(search).to_have_value("amara")
+        expect(search).to_be_focused()
+        expect(rate).to_have_value("4.00")
+        assert set(page.evaluate("told")) == ({"loaded"} if way == "element" else set())
+
+
+@pytest.mark.parametrize("way", ["element", "framed"])
+def test_the_board_is_asked_without_cookies(enter, way):
+    with enter(way) as (page, board):
+        expect(rows(board)).to_have_count(25)
+        # Of the portal's session, which a browser would send to any port of this host.
+        assert page.context.cookies()
+        asked = []
+        page.on("request", lambda request: asked.append(request))
+
+        board.locator("[id$=sort-cost]").click()
+        expect(board.locator("[aria-sort=descending] [id$=sort-cost]")).to_be_visible()
+
+        told = [one.all_headers() for one in asked if "/embed/" in one.url]
+        assert told
+        assert not [one for one in told if "cookie" in one]
 
 
 def test_a_laptop_that_slept_recovers_by_itself(enter, portal, problems):
