@@ -239,6 +239,9 @@ def bombs() -> Iterator[Hostile]:
     for path in ("/v1/traces", "/v1/logs", "/v1/metrics", "/api/v1/events", "/ingest/litellm"):
         yield Hostile("bomb", path, bomb, JSON, "gzip")
     yield Hostile("bomb", "/v1/traces", bomb, PROTOBUF, "gzip")
+    packer = zlib.compressobj(1)
+    bomb = b"".join(packer.compress(nothing) for _ in range(256)) + packer.flush()
+    yield Hostile("bomb", "/v1/logs", bomb, JSON, "deflate")
 
 
 def memory(name: str) -> int:
