@@ -4,9 +4,14 @@ import gc
 import os
 import shutil
 import sys
+from io import BytesIO
 from tempfile import mkdtemp
 
+import gunicorn.http.body
+
 from usage.settings import Settings
+
+PIECE = 64 * 1024
 
 # What the processes count stands in files there, so that any of them can add it up.
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
@@ -40,11 +45,27 @@ def post_worker_init(worker):
     gc.freeze()
 
 
+class Body(gunicorn.http.body.Body):
+    """Takes as much at once as there is: a KiB at a time is half the time of a large batch."""
+
+    def read(self, size=None):
+        size = self.getsize(size)
+        while (missing := size - self.buf.tell()) > 0:
+            piece = self.reader.read(min(missing, PIECE))
+            if not piece:
+                break
+            self.buf.write(piece)
+        held, self.buf = self.buf.getvalue(), BytesIO()
+        self.buf.write(held[size:])
+        return held[:size]
+
+
 def pre_request(worker, req):
-    """Let who sends usage look for another worker when this one is busy with several at once.
+    """Take bodies in large pieces, and let senders look for another worker when this one is busy.
 
     A connection that stays open stays with its worker, however idle the others are.
     """
+    req.body, req.unreader.mxchunk = Body(req.body.reader), PIECE
     busy = worker.nr_conns - len(worker.keepalived_conns) - len(worker.pending_conns)
     if busy > 1 and req.method == "POST":
         req.should_close = lambda: True

@@ -1,0 +1,73 @@
+"""gunicorn.conf.py - bodies are read as they were sent, and who is busy says so."""
+
+import runpy
+import sys
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from gunicorn.http.body import ChunkedReader, LengthReader
+from gunicorn.http.unreader import IterUnreader
+from hypothesis import given
+from hypothesis import strategies as some
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def conf(tmp_path_factory):
+    """What the server is told, without what it does to this process."""
+    interval = sys.getswitchinterval()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path_factory.mktemp("counts")))
+        patch.setenv("SECRET_KEY", "a secret for tests only")
+        found = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+    sys.setswitchinterval(interval)
+    return found
+
+
+def pieces(body, size):
+    return [body[start : start + size] for start in range(0, len(body), size)]
+
+
+def chunked(body, size):
+    chunks = [b"%x\r\n%s\r\n" % (len(one), one) for one in pieces(body, size)]
+    return b"".join(chunks) + b"0\r\n\r\n"
+
+
+@given(
+    some.binary(max_size=3000),
+    some.integers(1, 5000),
+    some.lists(some.integers(-1, 4000)),
+    some.data(),
+)
+def test_a_body_is_what_was_sent_however_it_came_and_is_read(conf, body, size, asked, data):
+    if data.draw(some.booleans()):
+        reader = LengthReader(IterUnreader(pieces(body, size)), len(body))
+    else:
+        reader = ChunkedReader(None, IterUnreader(pieces(chunked(body, size), size)))
+    found, due = conf["Body"](reader), BytesIO(body)
+
+    for one in asked:
+        assert found.read(one) == due.read(one)
+    assert found.read() == due.read()
+    assert found.read(1) == b""
+
+
+@pytest.mark.parametrize(
+    ("connections", "idle", "method", "closes"),
+    [(1, 0, "POST", False), (3, 2, "POST", False), (3, 1, "POST", True), (9, 0, "GET", False)],
+)
+def test_senders_are_let_go_only_by_who_serves_several(conf, connections, idle, method, closes):
+    worker = SimpleNamespace(nr_conns=connections, keepalived_conns=[None] * idle, pending_conns=[])
+    request = SimpleNamespace(
+        method=method,
+        body=SimpleNamespace(reader=None),
+        unreader=SimpleNamespace(),
+        should_close=lambda: False,
+    )
+
+    conf["pre_request"](worker, request)
+
+    assert request.should_close() is closes
