@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, redirect, request, url_for
 
-from usage.arguments import whole
+from usage.arguments import InvalidScope, whole
 from views.guards import now, require_admin, settings
 from views.responses import respond
 
@@ -60,6 +60,15 @@ def asked(name: str) -> str:
 def given(name: str) -> str:
     """A field of the form."""
     return request.form.get(name, "").strip()
+
+
+def told(*choices: str) -> str:
+    """Which of these the form's button does. Raises InvalidScope."""
+    done = request.form.get("do", "")
+    if done not in choices:
+        *others, last = choices
+        raise InvalidScope("do", f"must be {', '.join(others)}{' or ' * bool(others)}{last}")
+    return done
 
 
 def page_number() -> int:

@@ -4,8 +4,7 @@ from flask import Blueprint, redirect, request, url_for
 
 from usage import budgets
 from usage.pricing import BASES
-from usage.scope import InvalidScope
-from views.admin import given
+from views.admin import given, told
 from views.format import money
 from views.guards import horizon, note, now, require_session, viewer
 from views.responses import respond
@@ -37,7 +36,7 @@ def index():
 def change():
     """Set the budget of a project or a person, or remove one."""
     mine = horizon()
-    match request.form.get("do"):
+    match told("set", "remove"):
         case "set":
             slug, username = given("project"), given("user")
             about = budgets.about(mine, slug, username)
@@ -47,8 +46,6 @@ def change():
             note("budget set", slug or username, f"{money(amount)} a month")
         case "remove":
             note("budget removed", budgets.remove(viewer(), mine, _id()))
-        case _:
-            raise InvalidScope("do", "must be set or remove")
     return redirect(url_for("budgets.index"), 303)
 
 

@@ -5,7 +5,7 @@ from flask import Blueprint, redirect, request, url_for
 from usage import accounts, grants
 from usage.horizon import COLUMNS
 from usage.scope import SOURCES, InvalidScope
-from views.admin import frame, given
+from views.admin import frame, given, told
 from views.guards import horizon, note, now, require_board, settings, viewer
 from views.responses import respond
 
@@ -43,15 +43,13 @@ def index():
 @require_board
 def change():
     """Make a grant, or revoke one and every token of it."""
-    match request.form.get("do"):
+    match told("create", "revoke"):
         case "create":
             made = _create()
             note("grant created", made.portal, grants.words(made))
         case "revoke":
             grants.revoke(given("portal"), horizon())
             note("grant revoked", given("portal"))
-        case _:
-            raise InvalidScope("do", "must be create or revoke")
     return redirect(url_for("grants.index"), 303)
 
 

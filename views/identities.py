@@ -3,8 +3,7 @@
 from flask import Blueprint, redirect, request, url_for
 
 from usage import accounts, merging, unmapped
-from usage.scope import InvalidScope
-from views.admin import asked, frame, listing
+from views.admin import asked, frame, listing, told
 from views.guards import note, now, require_admin
 from views.responses import respond
 
@@ -42,7 +41,7 @@ def choose(name: str):
 def decide(name: str):
     """Merge the name into a person, part it again, or call it a person of its own."""
     into = request.form.get("into", "").strip()
-    match request.form.get("do"):
+    match told("merge", "part", "confirm", "create"):
         case "merge":
             merging.merge(name, into, now())
             note("identity merged", name, f"into {into}")
@@ -56,6 +55,4 @@ def decide(name: str):
             into = accounts.create_user(into, now(), display_name=display_name).username
             note("user created", into)
             return redirect(url_for("identities.choose", name=name, into=into), 303)
-        case _:
-            raise InvalidScope("do", "must be merge, part, confirm or create")
     return redirect(url_for("identities.index", done=name), 303)

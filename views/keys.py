@@ -4,8 +4,7 @@ from flask import Blueprint, redirect, request, url_for
 
 from usage import keys, projects
 from usage.ingest.event import SOURCES
-from usage.scope import InvalidScope
-from views.admin import frame, given
+from views.admin import frame, given, told
 from views.guards import note, now, require_admin
 from views.responses import respond
 
@@ -24,7 +23,7 @@ def index():
 def change():
     """Make a key, which the page after it shows once, or revoke one."""
     name = given("name")
-    match request.form.get("do"):
+    match told("create", "revoke"):
         case "create":
             scopes = request.form.getlist("scopes")
             bound = given("project"), given("user"), given("source")
@@ -35,8 +34,6 @@ def change():
         case "revoke":
             keys.revoke(name, now())
             note("key revoked", name)
-        case _:
-            raise InvalidScope("do", "must be create or revoke")
     return redirect(url_for("keys.index"), 303)
 
 

@@ -1,10 +1,9 @@
 """Notices: what deserved attention, with links to the scopes."""
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, url_for
 
 from usage import mail, notices
-from usage.scope import InvalidScope
-from views.admin import PER_PAGE, given, page_number
+from views.admin import PER_PAGE, given, page_number, told
 from views.guards import horizon, note, now, require_session, settings, viewer
 from views.responses import respond
 
@@ -16,11 +15,13 @@ bp = Blueprint("notices", __name__, url_prefix="/notices")
 def index():
     """The notices one may see, newest first, and by which rules they are made."""
     page = page_number()
-    rows, found = notices.seen(viewer(), horizon(), page, PER_PAGE)
+    within = horizon()
+    rows, found = notices.seen(viewer(), within, page, PER_PAGE)
     return respond(
         "notices",
         url_for("notices.index", page=page if page > 1 else None),
         rows=rows,
+        horizon=within,
         found=found,
         q="",
         page=page,
@@ -39,8 +40,7 @@ def index():
 @require_session
 def subscribe():
     """Have the notices one may see mailed to an address, or to none any more."""
-    if request.form.get("do") != "mail":
-        raise InvalidScope("do", "must be mail")
+    told("mail")
     mail.subscribe(viewer(), given("mail_to"))
     note("notices by mail", viewer().username, "on" if given("mail_to") else "off")
     return redirect(url_for("notices.index"), 303)

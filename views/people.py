@@ -5,8 +5,7 @@ from flask import Blueprint, redirect, request, url_for
 from usage import accounts, directory, projects, sign_in
 from usage.accounts import PROJECT_ADMIN, Refused
 from usage.horizon import NotVisible
-from usage.scope import InvalidScope
-from views.admin import frame, given, listing
+from views.admin import frame, given, listing, told
 from views.guards import note, now, require_admin, session, settings
 from views.responses import respond
 
@@ -43,7 +42,7 @@ def show(name: str):
 def change(name: str):
     """Give a role, disable, enable, make a link, or end sessions."""
     user = _person(name)
-    match request.form.get("do"):
+    match told("role", "disable", "enable", "link", "session"):
         case "role":
             accounts.set_role(name, *_role())
             note("role changed", name, _role_words())
@@ -60,8 +59,6 @@ def change(name: str):
         case "session":
             _end(user, given("session"))
             note("session revoked", name, "all" if given("session") == "all" else "")
-        case _:
-            raise InvalidScope("do", "must be role, disable, enable, link or session")
     return redirect(url_for("people.show", name=name), 303)
 
 

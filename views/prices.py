@@ -1,11 +1,11 @@
 """Prices: the list that list costs are told by, prices of one's own, and models without any."""
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, url_for
 
 from usage import daily, prices
 from usage.pricing import LIST
-from usage.scope import InvalidScope, Scope
-from views.admin import asked, given, listing
+from usage.scope import Scope
+from views.admin import asked, given, listing, told
 from views.guards import horizon, note, require_admin
 
 bp = Blueprint("prices", __name__, url_prefix="/admin/prices")
@@ -32,13 +32,11 @@ def change():
     name = given("provider"), given("model")
     when = prices.read_day(given("start")), prices.read_above(given("above"))
     called = " ".join(filter(None, name))
-    match request.form.get("do"):
+    match told("set", "remove"):
         case "set":
             rates = {rate: given(rate) for rate in prices.RATES}
             note("price set", called, prices.set_price(*name, rates, *when))
         case "remove":
             prices.remove(*name, *when)
             note("price removed", called)
-        case _:
-            raise InvalidScope("do", "must be set or remove")
     return redirect(url_for("prices.index"), 303)

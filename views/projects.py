@@ -5,8 +5,7 @@ from flask import Blueprint, redirect, request, url_for
 from usage import directory, naming, projects, rezoning
 from usage.accounts import Refused
 from usage.horizon import NotVisible
-from usage.scope import InvalidScope
-from views.admin import frame, given
+from views.admin import frame, given, told
 from views.guards import note, now, require_admin, settings
 from views.responses import respond, wants_fragment
 
@@ -55,7 +54,7 @@ def show(slug: str):
 def change(slug: str):
     """Set the zone, the default rates, or how people are named."""
     project = _project(slug)
-    match request.form.get("do"):
+    match told("zone", "rates", "identity"):
         case "zone":
             if rezoning.begin(project, given("timezone")):
                 note("zone changed", slug, f"{project.timezone} to {given('timezone')}")
@@ -67,8 +66,6 @@ def change(slug: str):
             policy = given("identity"), _least_users(), "binds_all" in request.form
             projects.set_identity(project, *policy)
             note("identity policy changed", slug, projects.policy_words(*policy))
-        case _:
-            raise InvalidScope("do", "must be zone, rates or identity")
     return redirect(url_for("projects.show", slug=slug), 303)
 
 

@@ -3,8 +3,8 @@
 from flask import Blueprint, redirect, request, url_for
 
 from usage import saved_views
-from usage.scope import InvalidScope, Scope
-from views.admin import asked, given
+from usage.scope import Scope
+from views.admin import asked, given, told
 from views.front import address_of
 from views.guards import horizon, note, now, require_session, scope, viewer
 from views.responses import respond
@@ -51,7 +51,7 @@ def save():
 def change(id: int):
     """Rename or delete a view, or start with it or with the usual page."""
     view = saved_views.find(viewer(), horizon(), id)
-    match request.form.get("do"):
+    match told("rename", "delete", "start", "usual"):
         case "rename":
             name = saved_views.rename(viewer(), view, given("name"))
             _note(view, "view renamed", f"to {name}")
@@ -62,8 +62,6 @@ def change(id: int):
             saved_views.set_default(viewer(), view)
         case "usual":
             saved_views.set_default(viewer(), None)
-        case _:
-            raise InvalidScope("do", "must be rename, delete, start or usual")
     return redirect(url_for("saved_views.index"), 303)
 
 

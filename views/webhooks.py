@@ -1,10 +1,9 @@
 """Webhooks: where notices are posted to."""
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, url_for
 
 from usage import projects, webhooks
-from usage.scope import InvalidScope
-from views.admin import frame, given
+from views.admin import frame, given, told
 from views.guards import note, now, require_admin, settings
 from views.responses import respond
 
@@ -22,7 +21,7 @@ def index():
 @require_admin
 def change():
     """Add a webhook, whose secret the page after it shows once, or remove one."""
-    match request.form.get("do"):
+    match told("add", "remove"):
         case "add":
             url, project = given("url"), given("project")
             about = settings().webhook_hosts, settings().secret_key, now()
@@ -33,8 +32,6 @@ def change():
             said = given("id")[:9]
             number = int(said) if said.isascii() and said.isdigit() else 0
             note("webhook removed", webhooks.remove(number))
-        case _:
-            raise InvalidScope("do", "must be add or remove")
     return redirect(url_for("webhooks.index"), 303)
 
 
