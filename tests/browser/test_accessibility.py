@@ -209,6 +209,20 @@ def test_controls_keep_clear_of_each_other_at_any_width(visit, query):
             assert apart(one, other, "x", "width") or apart(one, other, "y", "height")
 
 
+@pytest.mark.parametrize("user", ["ada", "mt.hohen"])
+def test_the_header_has_room_for_everything_at_any_width(visit, user):
+    page = visit("/leaderboard", "doors", **named(user))
+    for width in (320, 460, 641, 768, 801, 1280):
+        page.set_viewport_size({"width": width, "height": 600})
+        parts = page.locator(".tb-header-row > *").all()
+        boxes = [one.bounding_box() for one in parts]
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator(".tb-mark").bounding_box()["width"] == 18
+        for one, other in combinations(boxes, 2):
+            assert apart(one, other, "x", "width") or apart(one, other, "y", "height"), width
+
+
 def apart(one, other, start, length):
     return one[start] + one[length] <= other[start] or other[start] + other[length] <= one[start]
 
