@@ -240,8 +240,14 @@ def test_an_empty_scope_says_so_and_leads_back(client, make_usage):
     page = client.get("/overview?days=7")
 
     assert "No usage in this scope." in page.text
-    assert 'href="/overview?from=2026-11-09&amp;to=2026-11-15"' in page.text
-    assert "No usage in this scope." in client.get("/overview?from=0001-01-01&to=0001-01-01").text
+    assert 'href="/overview?from=2026-11-09&to=2026-11-15"' in element(page, "empty-next")
+    for args, further in (
+        ("days=7&source=ide", "/overview?source=ide&days=365"),
+        ("from=0001-01-01&to=0001-01-01", "/overview"),
+    ):
+        page = client.get(f"/overview?{args}")
+        assert "No usage in this scope." in page.text
+        assert f'href="{further}"' in element(page, "empty-next")
 
 
 @pytest.mark.parametrize("headers", [HTMX, HTMX | {"HX-Target": "main"}])
