@@ -60,6 +60,26 @@ def test_a_bucket_counts_unless_its_calls_are_known(others, sums, order, togethe
 
 
 @pytest.mark.parametrize(
+    ("summed", "called", "aside"),
+    [
+        ("gpt-4.1-2025-04-14", "gpt-4.1", True),
+        ("gpt-4.1-2025-04-14", "openai/gpt-4.1", True),
+        ("claude-haiku-4-5", "claude-haiku-4-5-20251001", True),
+        ("gemini-flash", "gemini-flash-latest", True),
+        ("gpt-4.1-2025-04-14", "gpt-4.1-mini", False),
+        ("o3", "o4", False),
+        ("", "gpt-4.1", False),
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_model_is_known_again_by_its_name_without_date_and_vendor(summed, called, aside, order):
+    for event in [bucket(model=summed), call(model=called)][::order]:
+        send(event)
+
+    assert counted() == ((1, 0, 100) if aside else (11, 0, 5100))
+
+
+@pytest.mark.parametrize(
     "order", list(itertools.permutations([(10, 5000), (12, 4000), (12, 4500)]))
 )
 def test_of_a_sum_told_again_the_greatest_counts_in_any_order(order):

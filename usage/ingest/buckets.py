@@ -1,7 +1,9 @@
 """Vendors' sums of calls: never counted beside single calls of the same person, model and day."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
+from functools import lru_cache
 
 from peewee import Expression, Query
 
@@ -11,12 +13,20 @@ from usage.ingest.calls import FIELDS, IDENTITY, Call, slices
 from usage.ingest.one_person import People, names_of, standing
 
 Place = tuple[int, date, str]
-"""A person, a day and a model: where buckets and single calls meet."""
+"""A person, a day and a model's family: where buckets and single calls meet."""
+# A report names the very model that answered, a call often the one that was asked for.
+VERSION = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8}|latest)$")
 
 
 def place(people: People, call: Call) -> Place:
     """Where a call meets others."""
-    return people.get(call.user_id, call.user_id), call.day, call.model
+    return people.get(call.user_id, call.user_id), call.day, family(call.model)
+
+
+@lru_cache(4096)
+def family(model: str) -> str:
+    """A model's name without who serves it and of which date it is."""
+    return VERSION.sub("", model.lower().rpartition("/")[2])
 
 
 def concern(people: People, calls: Collection[Call]) -> bool:
@@ -79,6 +89,6 @@ def _taken(people: People, buckets: Collection[Call]) -> set[Place]:
     for some in slices(sorted(names_of(people, {owner for owner, _, _ in places}))):
         single = Event.select(*columns).where(Event.user.in_(some), Event.day.in_(days))
         single = single.where(~Event.bucket, ~Event.failed).distinct()
-        for user, *where in single.tuples():
-            found.add((people.get(user, user), *where))
+        for user, day, model in single.tuples():
+            found.add((people.get(user, user), day, family(model)))
     return found & places
