@@ -1,6 +1,6 @@
 """Until a portal's page shows rows: the example portal beside a board, placed in each way.
 
-    python -m benchmarks.portals [--people 40 10000] [--times 7]
+    python -m benchmarks.portals [--people 40 10000] [--times 5]
 
 Both servers have been asked before; the browser is new, or was there before. Beside it, in the same
 rounds, the same page without a board: what the portal and the browser take by themselves.
@@ -96,7 +96,7 @@ def portal(board: Board) -> Iterator[str]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, nargs="+", default=[40, 10_000], help="on the boards")
-    parser.add_argument("--times", type=int, default=7, help="rounds")
+    parser.add_argument("--times", type=int, default=5, help="rounds")
     return parser.parse_args()
 
 

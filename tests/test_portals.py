@@ -1,5 +1,6 @@
 """Around the embeds: what portals load, the path a proxy serves them under, the Flask blueprint."""
 
+import ast
 import gzip
 import re
 
@@ -93,6 +94,18 @@ def test_the_guide_tells_every_part_and_only_properties_that_there_are(anonymous
     assert ", ".join(f"`{part}`" for part in parts.split()) + "." in guide
     told = set(re.findall(r"--tally-[a-z-]+", guide)) - {"--tally-x"}
     assert told <= set(re.findall(r"--tally-[a-z-]+", css))
+
+
+def test_the_guide_s_python_can_be_read(app):
+    guide = (ROOT / "docs" / "embedding.md").read_text()
+    snippets = re.findall(r"```python\n(.*?)```", guide, flags=re.S)
+
+    assert [bool(ast.parse(one).body) for one in snippets] == [True, True]
+
+
+@pytest.mark.parametrize("name", ["tally-board.js", "tally-frame.js"])
+def test_no_script_knows_where_the_board_is_served(anonymous, name):
+    assert not re.search(r"""["'`]/\w""", anonymous.get(f"/static/embed/{name}").text)
 
 
 def test_every_token_can_be_set_by_the_page(anonymous):

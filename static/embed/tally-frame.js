@@ -65,7 +65,8 @@
   for (const name of ["loaded", "error", "expired"]) {
     board.addEventListener(`tally:${name}`, () => tell({ tally: name }));
   }
-  board.setAttribute("src", "/embed/leaderboard");
+  // Beside this page, wherever a proxy serves it.
+  board.setAttribute("src", "leaderboard");
   document.body.append(board);
   const sizes = new ResizeObserver(measure);
   sizes.observe(board);

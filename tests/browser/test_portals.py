@@ -330,8 +330,12 @@ def test_a_portal_themes_the_board_with_a_few_properties(enter, way, theme):
 def test_the_board_is_accessible_where_it_is(enter, way, theme, width):
     with enter(way, "2", theme, width=width) as (page, board):
         expect(rows(board)).to_have_count(25)
-        for step in ("table", "details"):
+        for step in ("table", "filters", "details"):
+            if step == "filters":
+                board.locator("summary[id$=filters-button]").click()
+                board.get_by_role("tab", name="Date Filter").click()
             if step == "details":
+                board.locator("summary[id$=filters-button]").click()
                 board.locator(".tb-details").first.click()
                 expect(board.locator("h2.tb-title")).to_be_visible()
             found = Axe().run(page, {"include": [["section.card"]]}, {"preload": False})
