@@ -68,6 +68,17 @@ def test_whom_a_key_stands_in_for_gives_way_to_whom_a_trace_names(send, make_key
     assert whose() == {"vera": {1}, "robot": {2}}
 
 
+def test_a_call_that_found_its_person_no_longer_waits_for_one(send):
+    send([span(1)], [around(9, "vera")], [span(2)], [around(8, "max")], [span(3)])
+
+    assert whose() == {"vera": {1, 2}, "unassigned": {3}}
+    assert sorted((row.username, row.event_id[-1:]) for row in TraceName) == [
+        ("", "3"),
+        ("max", ""),
+        ("vera", ""),
+    ]
+
+
 def test_a_call_that_names_its_own_person_stays_theirs(send):
     send([around(9, "vera")], [span(1, **{"enduser.id": "max"})], [around(8, "vera")])
 

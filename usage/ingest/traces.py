@@ -1,12 +1,11 @@
 """Whom a trace names: calls that came without a person belong to whom a span around them names."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
-from peewee import Query
+from peewee import SQL, Expression, Query
 
 from models import Event as Stored
 from models import TraceName, User
@@ -18,18 +17,8 @@ from usage.ingest.fields import email_of
 # A span ends after those inside it, so it may come in a later request: a long run takes minutes.
 KEPT = timedelta(hours=1)
 FIELDS = (TraceName.trace_id, TraceName.username, TraceName.event_id, TraceName.seen_at)
-
-
-class Traces(NamedTuple):
-    """Of some traces whom they name, and which of their calls came without a person."""
-
-    names: dict[str, set[str]]
-    waiting: dict[str, set[str]]
-
-    def person(self, trace: str) -> str:
-        """The one person of a trace, "" when it names none or several."""
-        names = self.names.get(trace, ())
-        return next(iter(names)) if len(names) == 1 else ""
+# Written out: the statements for many rows have no other values than those of the rows.
+NO_NAME = SQL("''")
 
 
 def named(
@@ -45,48 +34,61 @@ def named(
         return list(events), []
     turns.take(alone=True)
     TraceName.delete().where(TraceName.seen_at < now - KEPT).execute()
-    traces, known = _read(asked)
-    for trace, user in namings:
-        traces.names[trace].add(user)
-    events = [_of_its_person(event, traces, unnamed) for event in events]
+    people = _people(asked, namings)
+    events = [_of_its_person(event, people, unnamed) for event in events]
+    said = {trace: people[trace] for trace in {naming.trace for naming in namings} & people.keys()}
+    more = list(_claims(said, unnamed))
     rows = {(*naming, "") for naming in namings}
     rows |= {(_trace(e), "", e.id) for e in events if e.user in unnamed and e.span}
-    bulk.run(_keep, FIELDS, [(*row, now) for row in sorted(rows - known)])
-    said = {naming.trace for naming in namings}
-    return events, [*_claims({trace: traces.person(trace) for trace in said}, traces, unnamed)]
+    bulk.run(_keep, FIELDS, [(*row, now) for row in sorted(rows)])
+    return events, more
+
+
+def _people(traces: Iterable[str], namings: Iterable[Naming]) -> dict[str, str]:
+    """The person of each of these traces that names one, and not several."""
+    names = defaultdict(set)
+    for trace, user in [*bulk.run(_named, (TraceName.trace_id,), zip(sorted(traces))), *namings]:
+        names[trace].add(user)
+    return {trace: next(iter(users)) for trace, users in names.items() if len(users) == 1}
 
 
 def _trace(event: Event) -> str:
     return event.span.partition(":")[0]
 
 
-def _of_its_person(event: Event, traces: Traces, unnamed: Collection[str]) -> Event:
-    if event.user in unnamed and event.span and (person := traces.person(_trace(event))):
-        return replace(event, user=person, email=email_of(person))
-    return event
+def _of_its_person(event: Event, people: Mapping[str, str], unnamed: Collection[str]) -> Event:
+    person = people.get(_trace(event)) if event.user in unnamed else None
+    return replace(event, user=person, email=email_of(person)) if person else event
 
 
-def _claims(people: dict[str, str], traces: Traces, unnamed: Collection[str]) -> Iterable[Event]:
+def _claims(people: Mapping[str, str], unnamed: Collection[str]) -> Iterator[Event]:
     """Tellings that give the calls which wait for a person to whom their trace names."""
-    whose = {id: user for trace, user in people.items() if user for id in traces.waiting[trace]}
+    waiting = bulk.run(_waiting, (TraceName.trace_id,), zip(sorted(people)))
+    whose = {event_id: people[trace] for trace, event_id in waiting}
     for name, event_id, time in bulk.run(_stored, (Stored.event_id,), zip(sorted(whose))):
         if name in unnamed:
             time, user = Stored.time.python_value(time), whose[event_id]
             said = {"usage_known": False, "email": email_of(user)}
             yield Event(id=event_id, also=(event_id,), time=time, user=user, **said)
+    bulk.run(_forget, (TraceName.trace_id,), zip(sorted(people if whose else ())))
 
 
-def _read(traces: Iterable[str]) -> tuple[Traces, set[tuple[str, str, str]]]:
-    rows = set(bulk.run(_kept, (TraceName.trace_id,), zip(sorted(traces))))
-    found = Traces(defaultdict(set), defaultdict(set))
-    for trace, user, event_id in rows:
-        (found.names if user else found.waiting)[trace].add(user or event_id)
-    return found, rows
+def _named(traces: Sequence[tuple]) -> Query:
+    rows = TraceName.select(TraceName.trace_id, TraceName.username)
+    return rows.where(_of(traces), TraceName.username != NO_NAME)
 
 
-def _kept(traces: Sequence[tuple]) -> Query:
-    rows = TraceName.select(TraceName.trace_id, TraceName.username, TraceName.event_id)
-    return rows.where(TraceName.trace_id.in_([trace for (trace,) in traces]))
+def _waiting(traces: Sequence[tuple]) -> Query:
+    rows = TraceName.select(TraceName.trace_id, TraceName.event_id)
+    return rows.where(_of(traces), TraceName.username == NO_NAME)
+
+
+def _forget(traces: Sequence[tuple]) -> Query:
+    return TraceName.delete().where(_of(traces), TraceName.username == NO_NAME)
+
+
+def _of(traces: Sequence[tuple]) -> Expression:
+    return TraceName.trace_id.in_([trace for (trace,) in traces])
 
 
 def _keep(rows: Sequence[tuple]) -> Query:
