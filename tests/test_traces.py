@@ -1,7 +1,9 @@
 """usage/ingest/traces.py - a person named around a call, in whichever request that comes."""
 
 import itertools
+import json
 from datetime import timedelta
+from threading import Barrier, Thread
 
 import pytest
 from conftest import NOW
@@ -113,3 +115,27 @@ def test_whom_a_trace_names_is_forgotten_after_an_hour(send, time_machine):
 
     assert [row.trace_id for row in TraceName] == [TRACE]
     assert whose() == {"unassigned": {1, 2}}
+
+
+def test_a_call_and_its_name_that_come_at_once_find_each_other(app, make_key):
+    key, start = make_key("ingest") | {"Content-Type": JSON}, Barrier(2)
+
+    def deliver(told):
+        client = app.test_client()
+        for number in range(1, 13):
+            body = json.dumps(traces(told(number)))
+            start.wait()
+            assert client.post("/v1/traces", data=body, headers=key).status_code == 200
+
+    roads = (
+        lambda number: span(number, trace=f"{number:032x}"),
+        lambda number: around(99, "vera", trace=f"{number:032x}"),
+    )
+    threads = [Thread(target=deliver, args=(road,)) for road in roads]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert verify() == []
+    assert {user: len(calls) for user, calls in whose().items()} == {"vera": 12}
