@@ -118,10 +118,15 @@ def test_columns_stay_in_the_address_and_come_in_one_order(client, moving):
         assert 'form="filters"' in box
 
 
-def test_a_form_names_each_column_by_itself(client, moving):
-    page = client.get("/leaderboard?columns=trend&columns=cached&columns=last_seen", headers=HTMX)
+def test_a_form_names_each_column_by_itself(client, anonymous, reader, moving):
+    asked = "columns=trend&columns=cached&columns=last_seen"
+    page = client.get(f"/leaderboard?{asked}", headers=HTMX)
+    (row, *_) = anonymous.get(f"/api/v1/leaderboard?{asked}", headers=reader).get_json()[
+        "standings"
+    ]
 
     assert page.headers["HX-Push-Url"] == "/leaderboard?columns=trend,cached,last_seen"
+    assert {"calls_by_day", "cached_share", "last_seen"} < set(row)
 
 
 def test_columns_are_handed_on_where_none_can_be_chosen(client, moving):

@@ -121,9 +121,7 @@ def horizon(viewer=None) -> Horizon:
 
 def scope() -> Scope:
     """The scope that the request asks for, within what its sender may see."""
-    # A form names each of several columns by itself.
-    columns = {"columns": ",".join(request.args.getlist("columns"))}
-    return Scope.from_args(request.args.to_dict() | columns, horizon())
+    return Scope.from_args(_arguments(), horizon())
 
 
 def strict_scope(*more: str, within: Horizon | None = None) -> Scope:
@@ -132,7 +130,12 @@ def strict_scope(*more: str, within: Horizon | None = None) -> Scope:
     for name in request.args:
         if name not in (*known, *more):
             raise InvalidScope(name[:100], f"is not known; use {', '.join(known)}")
-    return Scope.from_args(request.args, within or horizon())
+    return Scope.from_args(_arguments(), within or horizon())
+
+
+def _arguments() -> dict[str, str]:
+    # A form names each of several columns by itself.
+    return request.args.to_dict() | {"columns": ",".join(request.args.getlist("columns"))}
 
 
 def viewer():
