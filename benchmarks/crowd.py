@@ -28,7 +28,10 @@ class Crowd(NamedTuple):
 
 
 def watch(board: Board, people: int, seconds: float) -> Crowd:
-    """Each viewer asks for the table once a second; raises Wrong unless every sum is exact."""
+    """Each viewer asks for the table once a second, all by the same account.
+
+    Raises Wrong unless every sum is exact.
+    """
     with board.running():
         headers, before = board.sign_in(), calls(board, 30)
         end = time.perf_counter() + seconds

@@ -14,6 +14,7 @@ HEAD = (
     "DuckDB",
     "Cold",
     "Warm",
+    "Asked again",
     "Just changed",
     "304",
 )
@@ -32,8 +33,8 @@ def answers(rows: Iterable[tuple[str, Answers]]) -> str:
     """One line for each database, size and window; milliseconds."""
     lines = []
     for database, one in rows:
-        figures = (one.bare, one.naive, one.duck, one.cold, one.warm, one.changed, one.unchanged)
-        shown = ["–" if value is None else f"{value:,.1f}" for value in figures]
+        figures = (one.bare, one.naive, one.duck, one.cold, one.warm, one.again, one.changed)
+        shown = ["–" if value is None else f"{value:,.1f}" for value in (*figures, one.unchanged)]
         lines.append([database, f"{one.people:,}", str(one.days), *shown])
     return table(HEAD, lines)
 
