@@ -178,17 +178,56 @@ def test_sorting_pricing_paging_and_searching_ask_the_database_nothing(client, m
         assert client.get(f"/leaderboard?{again}", headers=HTMX).status_code == 200
 
 
-def test_only_those_who_changed_are_read_again(client, make_crowd, make_usage):
+def test_those_who_used_more_are_not_read_again(client, make_crowd, make_usage):
     make_crowd(300, project="checkout")
     client.get("/leaderboard")
     make_usage("user-007", calls=3, project="checkout")
 
-    # The version in the snapshot, the log for names, tally and facts, and those users' rows.
-    with assert_query_count(WARM + 5):
+    # The version in the snapshot, and the log for names, tally and facts: it tells how much more.
+    with assert_query_count(WARM + 4):
         response = client.get("/leaderboard")
 
     assert names(response)[0] == "user-007"
     assert rows(response)[0]["calls"] == 4
+
+
+def test_of_those_who_changed_otherwise_only_they_are(client, make_crowd):
+    make_crowd(300, project="checkout")
+    client.get("/leaderboard")
+    others = {"time": NOW - timedelta(days=1), "project": "checkout", "source": "cli"}
+    more = {"prompt_tokens": 9000, "completion_tokens": 1, "replaces": True}
+    send(Event(id="of-user-007", user="user-007", **others, **more))
+
+    # And those users' rows.
+    with assert_query_count(WARM + 5):
+        response = client.get("/leaderboard?sort=prompt_tokens")
+
+    assert names(response)[0] == "user-007"
+    assert rows(response)[0]["calls"] == 1
+
+
+MORE = {"prompt_tokens": 9000, "source": "cli", "replaces": True}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        # In turn: otherwise and then more, more and then otherwise, one in each project.
+        [[call(1, **MORE)], [call(2, project="checkout")]],
+        [[call(2, project="checkout")], [call(1, **MORE)]],
+        [[call(1, **MORE), call(2, project="atlas")]],
+        [[call(1, **MORE)], [call(2, project="atlas")]],
+    ],
+)
+def test_what_changed_otherwise_and_grew_is_read_as_it_is(ask, sent):
+    store = Store()
+    send(call(1, project="checkout"), call(0, "max", project="atlas"))
+    ask(store)
+
+    for events in sent:
+        send(*events)
+
+    assert ask(store) == ask(Store())
 
 
 def test_usage_of_another_project_changes_nothing(ask, make_usage):

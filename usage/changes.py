@@ -9,17 +9,14 @@ from contextlib import contextmanager
 from datetime import date
 from typing import NamedTuple
 
-from peewee import EXCLUDED, SQL, Expression, Query
+from peewee import EXCLUDED, SQL, Expression, Query, Value
 
 from models import BoardState, Change, db
-from usage import bulk
+from usage import bulk, prepared
+from usage.growth import DAYS, GROWTH, NAMES, Changes, Growth
 
-NAMES = -1
-"""Stands in place of a project where names, not numbers, changed."""
-DAYS = -2
-"""And where days stand in place of users: those on which numbers changed, by their ordinals."""
 # An older state than that has to be read anew, as does a project where more people changed at once.
-KEPT, MOST_PEOPLE = 5000, 1000
+KEPT, MOST_PEOPLE, MOST_GROWTH = 5000, 1000, 200
 PRUNED_EVERY = 100
 ONLY, STATE = 1, (BoardState.id, BoardState.epoch, BoardState.version)
 TOLD = Change.version, Change.touched
@@ -44,6 +41,9 @@ class _Open(threading.local):
     """What the transaction of this thread has touched so far, None outside of one; what it saw."""
 
     touched: dict[int, set[int]] | None = None
+    growth: list[Growth]
+    # Pairs of project and user of whom other numbers change than growth tells.
+    otherwise: set[tuple[int, int]]
     everything = False
     looking = False
     looked: State | None = None
@@ -64,6 +64,7 @@ def noted() -> Iterator[None]:
             yield
         return
     _open.touched, _open.everything = defaultdict(set), False
+    _open.growth, _open.otherwise = [], set()
     try:
         with db.atomic():
             yield
@@ -79,6 +80,16 @@ def touch(keys: Iterable[tuple[int, date, int]]) -> None:
     for project, day, user in keys:
         touched[project].add(user)
         touched[DAYS].add(day.toordinal())
+        _open.otherwise.add((project, user))
+
+
+def grow(rows: Iterable[Growth]) -> None:
+    """Tell what numbers gain in this transaction: whoever knew them needs to read none again."""
+    touched = _touched()
+    for row in rows:
+        touched[row.project].add(row.user)
+        touched[DAYS].add(row.day)
+        _open.growth.append(row)
 
 
 def touch_names(users: Iterable[int]) -> None:
@@ -118,37 +129,36 @@ def latest() -> State:
 
 def since(known: State, now: State) -> Mapping[int, set[int] | None] | None:
     """The users who changed by project, where None stands for everyone; None: who can tell."""
-    changed = _read(known, now)
-    return changed and {project: users for project, users in changed.items() if project != DAYS}
+    changed = changes_since(known, now)
+    return changed and changed.users
 
 
 def days_since(known: State, now: State) -> set[date] | None:
     """The days on which numbers of anybody changed; None: who can tell."""
-    changed = _read(known, now)
-    days = None if changed is None else changed.get(DAYS, set())
+    changed = changes_since(known, now)
+    days = changed and changed.days
     return None if days is None else set(map(date.fromordinal, days))
 
 
-def _read(known: State, now: State) -> Mapping[int, set[int] | None] | None:
+def changes_since(known: State, now: State) -> Changes | None:
+    """What changed between two states of the board; None: who can tell."""
     if NEVER in (known.epoch, now.epoch) or known.epoch != now.epoch:
         return None
+    changed = Changes()
     if known.version >= now.version:
-        return {}
-    later = (Change.version > known.version) & (Change.version <= now.version)
-    rows = Change.select(Change.touched).where(later).tuples()
-    changed: dict[int, set[int] | None] = {}
-    count = 0
-    for count, (text,) in enumerate(rows, start=1):  # noqa: B007
-        told = json.loads(text)
-        if str(DAYS) not in told and told.keys() != {str(NAMES)}:
-            # An older release told none.
-            told[str(DAYS)] = None
-        for project, users in told.items():
-            before = changed.get(int(project), set())
-            both = None if users is None or before is None else before.union(users)
-            changed[int(project)] = both
+        return changed
+    rows = prepared.rows(_between, known.version, now.version)
     # A version that isn't in the log any longer may have changed anything.
-    return changed if count == now.version - known.version else None
+    if len(rows) != now.version - known.version:
+        return None
+    for (text,) in rows:
+        changed.add(json.loads(text))
+    return changed
+
+
+def _between(known: Value, now: Value) -> Query:
+    later = (Change.version > known) & (Change.version <= now)
+    return Change.select(Change.touched).where(later)
 
 
 def _touched() -> dict[int, set[int]]:
@@ -164,6 +174,9 @@ def _write(touched: Mapping[int, Collection[int]], everything: bool) -> None:
         project: sorted(users) if len(users) <= MOST_PEOPLE else None
         for project, users in touched.items()
     }
+    growth = [one for one in _open.growth if (one.project, one.user) not in _open.otherwise]
+    if 0 < len(growth) <= MOST_GROWTH:
+        told[GROWTH] = growth
     bulk.run(_tell, TOLD, [(version, json.dumps(told, separators=(",", ":")))])
     if version % PRUNED_EVERY == 0:
         Change.delete().where(Change.version <= version - KEPT).execute()

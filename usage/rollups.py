@@ -11,6 +11,7 @@ from peewee import EXCLUDED, Case, Expression, Field, ModelSelect, Query, Tuple,
 from models import DailyUsage, Event, db
 from usage import bulk, changes, retention
 from usage.bulk import ROWS_AT_ONCE
+from usage.growth import Growth
 
 KEY = (
     DailyUsage.project_id,
@@ -116,7 +117,15 @@ def add(deltas: dict[DayKey, Delta]) -> None:
     ]
     bulk.run(_added_up, ROW, rows)
     _settle([key for key in sorted(deltas) if deltas[key].shrinks])
-    changes.touch((key.project_id, key.day, key.user_id) for key in deltas)
+    shrinking = [key for key, delta in deltas.items() if delta.shrinks]
+    changes.touch((key.project_id, key.day, key.user_id) for key in shrinking)
+    changes.grow(_growth(key, delta) for key, delta in deltas.items() if not delta.shrinks)
+
+
+def _growth(key: DayKey, delta: Delta) -> Growth:
+    last = DailyUsage.last_time.db_value(delta.last)
+    day = key.day.toordinal()
+    return Growth(key.project_id, key.user_id, day, key.source, last, delta.counters)
 
 
 def _added_up(rows: Sequence[tuple]) -> Query:

@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 
 from usage.daily import CALLS, COMPLETION, PROMPT
+from usage.growth import Growth
 from usage.rollups import COUNTERS
 
 SOURCES = ("", "ui", "cli", "ide", "api")
@@ -43,6 +44,23 @@ def added(one: Row, other: Row) -> Row:
     sources = zip(one[BY_SOURCE:], other[BY_SOURCE:], strict=True)
     calls = [b if a == ABSENT else a if b == ABSENT else a + b for a, b in sources]
     return packed([*counters, max(one[LAST], other[LAST]), *calls])
+
+
+def grown(before: Row | None, growth: Sequence[Growth], counters: int, by_source: bool) -> Row:
+    """The row of somebody, None for a new one, after what its days gained.
+
+    Only so many counters are kept in it, and calls by source only if asked to.
+    """
+    new = [0] * LAST + [growth[0].last] + [ABSENT] * len(SOURCES) * by_source
+    row = list(before or new)
+    for one in growth:
+        for place in range(counters):
+            row[place] += one.counters[place]
+        row[LAST] = max(row[LAST], one.last)
+        if by_source:
+            place = BY_SOURCE + SOURCES.index(one.source)
+            row[place] = max(row[place], 0) + one.counters[CALLS]
+    return packed(row)
 
 
 class Together:

@@ -1,21 +1,23 @@
 """What everyone used in one scope: read once, then only what changed is read again."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from itertools import chain
 from threading import Lock
 
 from peewee import ModelSelect, fn
 
 from models import DailyUsage, db
 from usage import changes
-from usage.changes import NAMES, NEVER, NOTHING, State
-from usage.daily import in_scope, projects_of, sums
+from usage.changes import NEVER, NOTHING, State
+from usage.daily import in_scope, projects_of, stored, sums
+from usage.growth import NAMES, Changes, Growth
 from usage.horizon import ALL
 from usage.kept_names import Name, Names
 from usage.pricing import RATES
 from usage.ranking import Key, Order
-from usage.rollups import COSTS
-from usage.rows import ABSENT, SOURCES, Row, Together, added, digest, is_active, packed
+from usage.rollups import COSTS, COUNTERS
+from usage.rows import ABSENT, SOURCES, Row, Together, added, digest, grown, is_active, packed
 from usage.scope import Scope
 
 AT_ONCE = 512
@@ -58,14 +60,15 @@ class Tally:
 
     def refresh(self, now: State, names: Names) -> None:
         """Read again what changed; within the snapshot that `now` was read in."""
-        users = self._changed(now)
+        changed = changes.changes_since(self._state, now)
+        users = self._changed(changed)
         # What fails half-way has to be done anew.
         self._state = NOTHING
         if users is None:
             self._rows = self._read()
             names.learn(self._rows)
         elif users:
-            users = self._mend(users)
+            users = self._mend(users, self._growth(users, changed))
             names.learn(users & self._rows.keys())
         # They may be newer than the snapshot: no row is lost or doubled by who owns it.
         owners, self.names = names.owners, names.known
@@ -98,25 +101,51 @@ class Tally:
             self._names_digest = names, sum(self.names[one].digest for one in whose)
         return self._rows_digest, self._names_digest[1]
 
-    def _changed(self, now: State) -> set[int] | None:
-        """Whose rows may have changed since; None: too many, or nobody can tell."""
-        changed = changes.since(self._state, now)
+    def _changed(self, changed: Changes | None) -> set[int] | None:
+        """Whose rows may have changed; None: too many, or nobody can tell."""
         if changed is None:
             return None
-        projects = projects_of(self._scope)
-        here = changed.keys() - {NAMES} if projects is None else projects
-        parts = [changed.get(project, set()) for project in here]
+        parts = [changed.users.get(project, set()) for project in self._projects(changed)]
         if None in parts:
             return None
         users = set().union(*parts)
         return users if len(users) <= 100 + len(self._rows) // 5 else None
 
-    def _mend(self, users: Iterable[int]) -> set[int]:
-        """Read some users again; returns whose rows are others now."""
-        ids, new = sorted(users), {}
+    def _growth(self, users: Iterable[int], changed: Changes) -> dict[int, list[Growth]]:
+        """What the rows of users gained in this scope, of those of whom all is told."""
+        told: dict[int, list[Growth]] = {}
+        projects = self._projects(changed)
+        for user in users:
+            pairs = [(one, user) for one in projects if user in changed.users.get(one, ())]
+            if all(pair in changed.growth for pair in pairs):
+                rows = chain.from_iterable(changed.growth[pair] for pair in pairs)
+                told[user] = [row for row in rows if self._holds(row)]
+        return told
+
+    def _holds(self, row: Growth) -> bool:
+        first, last = self._scope.window.first, self._scope.window.last
+        within = first.toordinal() <= row.day <= last.toordinal()
+        return within and (self._scope.source == ALL or row.source == stored(self._scope.source))
+
+    def _projects(self, changed: Changes) -> Collection[int]:
+        projects = projects_of(self._scope)
+        return changed.users.keys() - {NAMES} if projects is None else projects
+
+    def _mend(self, users: Iterable[int], growth: Mapping[int, Sequence[Growth]]) -> set[int]:
+        """Bring the rows of some users up to date; returns whose rows are others now.
+
+        What nobody tells how it changed is read again.
+        """
+        ids, new = sorted(users - growth.keys()), {}
         for start in range(0, len(ids), AT_ONCE):
             new |= self._read(ids[start : start + AT_ONCE])
-        changed = {user for user in ids if new.get(user) != self._rows.get(user)}
+        counters = len(COUNTERS) - len(COSTS) * (self._scope.basis == RATES)
+        for user, rows in growth.items():
+            known = self._rows.get(user)
+            row = grown(known, rows, counters, self._scope.source == ALL) if rows else known
+            if row:
+                new[user] = row
+        changed = {user for user in users if new.get(user) != self._rows.get(user)}
         for user in changed - new.keys():
             del self._rows[user]
         self._rows |= {user: new[user] for user in changed & new.keys()}
