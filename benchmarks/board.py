@@ -33,6 +33,8 @@ class Board:
             "PORT": str(self.port),
             "PUBLIC_URL": "",
             "WEB_WORKERS": str(workers),
+            # A server that is killed leaves what it kept there.
+            "TMPDIR": str(folder),
         }
         self.flask("migrate")
         token = self.flask("key", "create", "all roads", "--scope", "ingest", "--scope", "read")
