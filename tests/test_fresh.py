@@ -1,7 +1,8 @@
 """If-None-Match - an unchanged table costs next to nothing, and is never anybody else's."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
+from threading import Event
 
 import pytest
 import time_machine
@@ -282,7 +283,32 @@ def test_what_changes_while_it_is_rendered_is_kept_for_nobody(app, client, make_
 
     assert names(first) == ["max", "zoe"]
     with app.app_context():
-        assert not fresh.kept(first.get_etag()[0].partition(":")[0])
+        assert not app.extensions["shelf"].find(first.get_etag()[0].partition(":")[0])
+
+
+def test_who_asks_while_it_is_rendered_is_given_the_same(app, client, make_usage, monkeypatch):
+    make_usage("yves")
+    read, begun, go = leaderboard.board, Event(), Event()
+    count = []
+
+    def slow_board(scope):
+        count.append(1)
+        begun.set()
+        go.wait(5)
+        return read(scope)
+
+    monkeypatch.setattr(leaderboard, "board", slow_board)
+    other = app.test_client()
+    other._cookies = client._cookies
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(client.get, BOARD, headers=HTMX)
+        begun.wait(5)
+        second = pool.submit(other.get, BOARD, headers=HTMX)
+        assert not wait([second], timeout=0.05).done
+        go.set()
+        assert names(first.result()) == names(second.result()) == ["yves"]
+
+    assert len(count) == 1
 
 
 def test_only_so_many_bytes_are_kept_and_what_is_asked_for_longest():

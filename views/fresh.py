@@ -5,10 +5,12 @@ Whoever asks for it without having it gets the very one that was rendered before
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from weakref import WeakValueDictionary
 
 from flask import Flask, Response, current_app, g, make_response, request
 
@@ -31,6 +33,12 @@ class Shelf:
         self._lock = Lock()
         self._answers: OrderedDict[str, tuple[bytes, list]] = OrderedDict()
         self._bytes = 0
+        self._turns: WeakValueDictionary[str, Lock] = WeakValueDictionary()
+
+    def turn(self, tag: str) -> Lock:
+        """What lets one at a time make the answer of that tag: whoever comes next finds it."""
+        with self._lock:
+            return self._turns.setdefault(tag, Lock())
 
     def find(self, tag: str) -> Response | None:
         """The answer of that tag, as a new one."""
@@ -106,18 +114,18 @@ def unchanged(tag: str) -> Response:
     return marked(make_response("", 304), tag)
 
 
-def kept(tag: str) -> Response | None:
-    """The answer of that tag, if it was rendered not long ago."""
-    return current_app.extensions["shelf"].find(tag)
-
-
-def keep(response: Response, tag: str, asked: Scope) -> Response:
-    """An answer with its tag, for whoever is given the same tag later.
+def rendered(tag: str, asked: Scope, render: Callable[[], Response]) -> Response:
+    """The answer of that tag as it was rendered before, else as it is now.
 
     What was read after a change goes to its asker alone: its tag is an older one.
     """
-    if tags(asked)[0] == tag:
-        current_app.extensions["shelf"].put(tag, response)
+    shelf: Shelf = current_app.extensions["shelf"]
+    with shelf.turn(tag):
+        if known := shelf.find(tag):
+            return known
+        response = render()
+        if tags(asked)[0] == tag:
+            shelf.put(tag, response)
     return marked(response, tag)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, Response, redirect, url_for
 
 from usage import columns, facts, leaderboard, prices
 from usage.pricing import LIST
@@ -36,22 +36,23 @@ def board(endpoint: str, title: str):
     tag, live_tag = fresh.tags(asked)
     if fresh.is_known(tag):
         return fresh.unchanged(tag)
-    if known := fresh.kept(tag):
-        return known
-    shown = leaderboard.board(asked)
-    response = respond(
-        "leaderboard",
-        url_for(endpoint, **asked.to_args()),
-        board=shown,
-        more=columns.more(asked, shown.standings),
-        live_tag=live_tag,
-        screen=endpoint,
-        title=title,
-        searchable=True,
-        base_url=settings().base_url,
-        **surroundings(asked),
-    )
-    return fresh.keep(response, tag, asked)
+
+    def render() -> Response:
+        shown = leaderboard.board(asked)
+        return respond(
+            "leaderboard",
+            url_for(endpoint, **asked.to_args()),
+            board=shown,
+            more=columns.more(asked, shown.standings),
+            live_tag=live_tag,
+            screen=endpoint,
+            title=title,
+            searchable=True,
+            base_url=settings().base_url,
+            **surroundings(asked),
+        )
+
+    return fresh.rendered(tag, asked, render)
 
 
 def surroundings(asked: Scope, users: Collection[int] = ()) -> dict:
