@@ -1,5 +1,6 @@
 """What the story behind the table costs: added columns, the overview, and a file of everyone."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from statistics import median
@@ -11,7 +12,7 @@ from benchmarks.content import Size
 from benchmarks.reading import TOUCHED, Reader, Wrong, batch, reading, send
 from usage.scope import MORE_COLUMNS
 
-TABLE, OVERVIEW = "/leaderboard", "/overview"
+TABLE, OVERVIEW = "/leaderboard?days=30", "/overview"
 COLUMNS = {"movement": "movement", "all": ",".join(MORE_COLUMNS)}
 FORMS = ("csv", "json")
 # The processor's clock ticks every 10 ms: so many answers at a time, so many after a change.
@@ -32,14 +33,17 @@ class Story(NamedTuple):
 
 def measure(board: Board, people: int, rounds: int) -> Story:
     """Ask a large board, in turns, for what stands beside its table."""
-    paths = {"table": TABLE} | {name: f"{TABLE}?columns={some}" for name, some in COLUMNS.items()}
+    paths = {"table": TABLE} | {name: f"{TABLE}&columns={some}" for name, some in COLUMNS.items()}
     took: dict[str, list[float]] = {name: [] for name in (*paths, "changed")}
     with board.running(), reading(board) as reader:
         for path in (*paths.values(), OVERVIEW):
             reader.table(path)
         for number in range(rounds):
+            # What was rendered before would be there still: each page is asked for once.
+            pages = [number * AT_ONCE + place + 2 for place in range(AT_ONCE)]
             for name, path in paths.items():
-                took[name].append(_cpu(board, reader, path, AT_ONCE))
+                asked = [f"{path}&page={page}" for page in pages]
+                took[name].append(_cpu(board, reader, asked))
             took["changed"].append(_changed(board, reader, people, number))
     middle = {name: median(some) for name, some in took.items()}
     return Story(middle["table"], {name: middle[name] for name in COLUMNS}, middle["changed"])
@@ -52,15 +56,15 @@ def megabytes_of_files(folder: Path, today: date) -> dict[str, float]:
     content.fill(board.url, Size(EVERYONE, days=1), today)
     board.flask("rebuild")
     with board.running(), reading(board) as reader:
-        reader.table(f"{TABLE}?days=1")
-        return {form: _memory_of(board, reader, f"{TABLE}.{form}?days=1") for form in FORMS}
+        reader.table("/leaderboard?days=1")
+        return {form: _memory_of(board, reader, f"/leaderboard.{form}?days=1") for form in FORMS}
 
 
-def _cpu(board: Board, reader: Reader, path: str, times: int) -> float:
+def _cpu(board: Board, reader: Reader, paths: Sequence[str]) -> float:
     before = board.cpu()
-    for _ in range(times):
+    for path in paths:
         reader.table(path)
-    return (board.cpu() - before) / times * 1000
+    return (board.cpu() - before) / len(paths) * 1000
 
 
 def _changed(board: Board, reader: Reader, people: int, number: int) -> float:
@@ -69,7 +73,7 @@ def _changed(board: Board, reader: Reader, people: int, number: int) -> float:
         send(board, batch(people, TOUCHED, number * CHANGES + place))
         # It brings up to date what the table needs, too.
         reader.table(TABLE)
-        took += _cpu(board, reader, OVERVIEW, 1)
+        took += _cpu(board, reader, [OVERVIEW])
     return took / CHANGES
 
 
