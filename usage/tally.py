@@ -188,6 +188,9 @@ class Tally:
         if (kind := (type(db.obj), size)) not in self._asked:
             self._asked[kind] = self._query(size).sql()
         text, values = self._asked[kind]
+        if db.for_update and not users:
+            # PostgreSQL would sort everybody's rows on the disk, before it adds up any.
+            db.execute_sql("SET LOCAL work_mem = '64MB'")
         padded = [*users, *users[:1] * (size - len(users))]
         found = db.execute_sql(text, (*values[: len(values) - size], *padded))
         return {user: packed(values) for user, *values in found.fetchall()}
