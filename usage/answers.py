@@ -1,7 +1,8 @@
 """Answers kept in this process while nothing changes in their scope; the least used go first."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from threading import Lock
 
@@ -35,6 +36,10 @@ class _Answer:
         return LEAST_ROWS + len(self.rows) + sum(map(len, self.by_day.values()))
 
 
+Mend = Callable[[_Answer, State], None]
+"""What brings an answer up to a state of the board."""
+
+
 class Answers:
     """What was read of some scopes, up to `most_rows` rows in all.
 
@@ -52,6 +57,28 @@ class Answers:
         if db.in_transaction():
             # What this transaction did isn't true for others, and may never be.
             return question(scope, *about)
+
+        def anew(answer: _Answer, now: State) -> None:
+            answer.rows, answer.state = question(scope, *about), now
+
+        with self._of_now(question, scope, about, anew) as answer:
+            return answer.rows
+
+    def by_day(self, question: ByDay, scope: Scope) -> Mapping[date, tuple]:
+        """The same per day of the scope; later only days on which anything changed are read."""
+        if db.in_transaction():
+            return question(scope)
+
+        def mend(answer: _Answer, now: State) -> None:
+            _mend(answer, question, scope, now)
+
+        with self._of_now(question, scope, (), mend) as answer:
+            return answer.by_day
+
+    @contextmanager
+    def _of_now(
+        self, question: Callable, scope: Scope, about: tuple[str, ...], mend: Mend
+    ) -> Iterator[_Answer]:
         answer = self._of(question, scope, about)
         with answer.lock:
             now = changes.latest()
@@ -59,26 +86,9 @@ class Answers:
                 answer.state = max(answer.state, now, key=lambda state: state.version)
             else:
                 with snapshot():
-                    answer.state, answer.rows = changes.state(), question(scope, *about)
-            rows = answer.rows
+                    mend(answer, changes.state())
+            yield answer
         self._let_go()
-        return rows
-
-    def by_day(self, question: ByDay, scope: Scope) -> Mapping[date, tuple]:
-        """The same per day of the scope; later only days on which anything changed are read."""
-        if db.in_transaction():
-            return question(scope)
-        answer = self._of(question, scope, ())
-        with answer.lock:
-            now = changes.latest()
-            if not _changed(scope, answer.state, now):
-                answer.state = max(answer.state, now, key=lambda state: state.version)
-            else:
-                with snapshot():
-                    _mend(answer, question, scope, changes.state())
-            found = answer.by_day
-        self._let_go()
-        return found
 
     def __len__(self) -> int:
         return sum(map(len, self._kept.values()))
