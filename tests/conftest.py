@@ -1,6 +1,7 @@
 """The app on both databases, the cast, and the makers that go through the real record()."""
 
 import itertools
+import json
 import logging
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -152,6 +153,19 @@ def send(anonymous, make_key):
     """Sends native events as a program does; returns the answer."""
     key = make_key("ingest")
     return lambda body: anonymous.post("/api/v1/events", json=body, headers=key)
+
+
+@pytest.fixture
+def send_signal(anonymous, make_key):
+    """Posts a body to the address of one of OTLP's signals; a dict goes as JSON."""
+    key = make_key("ingest")
+
+    def post(signal, body, content_type="application/json", **headers):
+        body = json.dumps(body) if isinstance(body, dict) else body
+        headers = key | {"Content-Type": content_type} | headers
+        return anonymous.post(f"/v1/{signal}", data=body, headers=headers)
+
+    return post
 
 
 @pytest.fixture

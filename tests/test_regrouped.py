@@ -95,14 +95,11 @@ def after_a_refusal(random, told):
 
 
 @pytest.fixture
-def send(anonymous, make_key):
-    """Posts a body to a signal's address."""
-    key = make_key("ingest")
+def send(send_signal):
+    """Posts a body to a signal's address, where all of it is taken."""
 
-    def post(signal, body, content_type=JSON, **headers):
-        body = json.dumps(body) if isinstance(body, dict) else body
-        headers = key | {"Content-Type": content_type} | headers
-        response = anonymous.post(f"/v1/{signal}", data=body, headers=headers)
+    def post(*about, **headers):
+        response = send_signal(*about, **headers)
         assert (response.status_code, response.data) == (200, b"{}")
 
     return post

@@ -28,19 +28,6 @@ FIELDS = {
 }
 
 
-@pytest.fixture
-def send(anonymous, make_key):
-    """Posts a body to a signal's address."""
-    key = make_key("ingest")
-
-    def post(signal, body, content_type=JSON, **headers):
-        body = json.dumps(body) if isinstance(body, dict) else body
-        headers = key | {"Content-Type": content_type} | headers
-        return anonymous.post(f"/v1/{signal}", data=body, headers=headers)
-
-    return post
-
-
 def span(number, tokens=(1000, 100), parent="", trace="a" * 32, **attributes):
     """One answered call as JSON; numbers make ids."""
     said = {
@@ -74,37 +61,37 @@ def counted():
     return [(e.user.username, e.event_id, e.prompt_tokens) for e in Event.select().join(User)]
 
 
-def test_a_span_is_a_call_of_whom_the_resource_names(send):
-    response = send("traces", traces(span(1), **{"enduser.id": "vera"}))
+def test_a_span_is_a_call_of_whom_the_resource_names(send_signal):
+    response = send_signal("traces", traces(span(1), **{"enduser.id": "vera"}))
 
     assert (response.status_code, response.content_type, response.data) == (200, JSON, b"{}")
     assert counted() == [("vera", f"{'a' * 32}:{1:016x}", 1000)]
 
 
-def test_a_call_instrumented_twice_counts_once_whichever_span_comes_first(send):
+def test_a_call_instrumented_twice_counts_once_whichever_span_comes_first(send_signal):
     inner, outer = span(2, parent=f"{1:016x}"), span(1, **{"gen_ai.response.id": "resp_1"})
 
-    send("traces", traces(inner))
-    send("traces", traces(outer))
-    send("traces", traces(span(4, parent=f"{3:016x}", trace="b" * 32)))
-    send("traces", traces(span(3, trace="b" * 32)))
+    send_signal("traces", traces(inner))
+    send_signal("traces", traces(outer))
+    send_signal("traces", traces(span(4, parent=f"{3:016x}", trace="b" * 32)))
+    send_signal("traces", traces(span(3, trace="b" * 32)))
 
     assert len(counted()) == 2
 
 
-def test_a_call_inside_another_with_other_tokens_is_a_call_of_its_own(send):
-    send("traces", traces(span(1), span(2, tokens=(900, 90), parent=f"{1:016x}")))
+def test_a_call_inside_another_with_other_tokens_is_a_call_of_its_own(send_signal):
+    send_signal("traces", traces(span(1), span(2, tokens=(900, 90), parent=f"{1:016x}")))
 
     assert len(counted()) == 2
 
 
 @pytest.mark.parametrize("named_first", [True, False])
-def test_what_one_record_gives_to_nobody_belongs_to_whom_another_names(send, named_first):
+def test_what_one_record_gives_to_nobody_belongs_to_whom_another_names(send_signal, named_first):
     named = traces(span(1, **{"gen_ai.response.id": "resp_1", "user.email": "Vera@corp.com"}))
     nobody = traces(span(1, **{"gen_ai.response.id": "resp_1"}))
 
     for body in (named, nobody) if named_first else (nobody, named):
-        send("traces", body)
+        send_signal("traces", body)
 
     assert counted() == [("vera@corp.com", "resp_1", 1000)]
     assert verify() == []
@@ -127,7 +114,7 @@ def test_whom_a_key_stands_in_for_gives_way_to_whom_a_record_names(
     assert verify() == []
 
 
-def test_two_people_with_the_same_native_id_stay_two(send, anonymous, make_key):
+def test_two_people_with_the_same_native_id_stay_two(send_signal, anonymous, make_key):
     key = make_key("ingest")
     event = {
         "id": "resp_1",
@@ -137,13 +124,13 @@ def test_two_people_with_the_same_native_id_stay_two(send, anonymous, make_key):
         "completion_tokens": 1,
     }
     anonymous.post("/api/v1/events", json=event, headers=key)
-    send("traces", traces(span(1, **{"gen_ai.response.id": "resp_1", "enduser.id": "vera"})))
+    send_signal("traces", traces(span(1, **{"gen_ai.response.id": "resp_1", "enduser.id": "vera"})))
     anonymous.post("/api/v1/events", json=event | {"user": "ines"}, headers=key)
 
     assert sorted(user for user, _, _ in counted()) == ["ines", "max", "vera"]
 
 
-def test_a_call_of_the_gateway_seen_again_as_a_span_counts_once(send, anonymous, make_key):
+def test_a_call_of_the_gateway_seen_again_as_a_span_counts_once(send_signal, anonymous, make_key):
     event = {
         "id": "req_1",
         "time": "2026-11-22T10:00:00Z",
@@ -153,7 +140,7 @@ def test_a_call_of_the_gateway_seen_again_as_a_span_counts_once(send, anonymous,
     }
     anonymous.post("/api/v1/events", json=event, headers=make_key("ingest"))
     again = {"gen_ai.response.id": "msg_1", "anthropic.request.id": "req_1", "enduser.id": "vera"}
-    send("traces", traces(span(1, **again)))
+    send_signal("traces", traces(span(1, **again)))
 
     assert counted() == [("vera", "req_1", 1000)]
 
@@ -175,12 +162,12 @@ def logged(anonymous, make_key):
 @pytest.mark.parametrize("gateway_first", [True, False])
 @pytest.mark.parametrize(("email", "calls"), [("alice@example.com", 1), ("max@example.com", 2)])
 def test_a_call_of_claude_code_that_the_gateway_saw_too_counts_once_for_the_same_person(
-    send, logged, gateway_first, email, calls
+    send_signal, logged, gateway_first, email, calls
 ):
     told = json.loads((SAMPLES / "claude_code.json").read_text())["logs"]
     headers = {"additional_headers": {"llm_provider-request-id": "req_fake00001"}}
     roads = [
-        lambda: send("logs", told),
+        lambda: send_signal("logs", told),
         lambda: logged("msg_fake00245", email, hidden_params=headers),
     ]
 
@@ -193,12 +180,12 @@ def test_a_call_of_claude_code_that_the_gateway_saw_too_counts_once_for_the_same
 
 @pytest.mark.parametrize("gateway_first", [True, False])
 def test_a_response_through_the_gateway_that_its_sender_saw_too_counts_once(
-    send, logged, gateway_first
+    send_signal, logged, gateway_first
 ):
     wrapped = b64encode(b"litellm:custom_llm_provider:openai;model_id:1;response_id:resp_1")
     said = {"gen_ai.response.id": "resp_1", "enduser.id": "alice@example.com"}
     roads = [
-        lambda: send("traces", traces(span(1, **said))),
+        lambda: send_signal("traces", traces(span(1, **said))),
         lambda: logged("chatcmpl-fake00242", "alice@example.com", id=f"resp_{wrapped.decode()}"),
     ]
 
@@ -218,15 +205,15 @@ def test_whose_key_it_is_says_more_than_an_installations_number(anonymous, make_
     assert [user for user, _, _ in counted()] == ["vera"]
 
 
-def test_metrics_are_accepted_and_not_counted(send):
-    assert send("metrics", {"resourceMetrics": []}).status_code == 200
+def test_metrics_are_accepted_and_not_counted(send_signal):
+    assert send_signal("metrics", {"resourceMetrics": []}).status_code == 200
     assert counted() == []
 
 
-def test_a_record_that_can_never_be_taken_is_told_in_partial_success(send):
+def test_a_record_that_can_never_be_taken_is_told_in_partial_success(send_signal):
     body = traces(span(1), span(2, **{"gen_ai.usage.input_tokens": -5}))
 
-    told = send("traces", body).get_json()["partialSuccess"]
+    told = send_signal("traces", body).get_json()["partialSuccess"]
 
     assert told["rejectedSpans"] == "1"
     assert "must be a whole number" in told["errorMessage"]
@@ -234,19 +221,19 @@ def test_a_record_that_can_never_be_taken_is_told_in_partial_success(send):
 
 
 @pytest.mark.parametrize("signal", ["traces", "logs", "metrics"])
-def test_the_answer_speaks_the_language_of_the_question(send, signal):
-    good = send(signal, b"", PROTOBUF)
-    bad = send(signal, b"\xff\xff\xff", PROTOBUF)
+def test_the_answer_speaks_the_language_of_the_question(send_signal, signal):
+    good = send_signal(signal, b"", PROTOBUF)
+    bad = send_signal(signal, b"\xff\xff\xff", PROTOBUF)
 
     assert (good.status_code, good.content_type, good.data) == (200, PROTOBUF, b"")
     assert (bad.status_code, bad.content_type) == (400, PROTOBUF)
     assert Status.FromString(bad.data).code == 3
 
 
-def test_partial_success_in_protobuf_reads_back(send):
+def test_partial_success_in_protobuf_reads_back(send_signal):
     body = gzip.compress((SAMPLES / "genai_traces.json").read_bytes())
 
-    response = send("traces", body, **{"Content-Encoding": "gzip"})
+    response = send_signal("traces", body, **{"Content-Encoding": "gzip"})
 
     assert response.status_code == 200
     assert ExportTraceServiceResponse.FromString(b"") == ExportTraceServiceResponse()
@@ -264,26 +251,26 @@ def test_partial_success_in_protobuf_reads_back(send):
     ],
 )
 def test_what_can_not_be_read_is_refused_once_and_for_all(
-    send, body, content_type, headers, status
+    send_signal, body, content_type, headers, status
 ):
-    response = send("traces", body, content_type, **headers)
+    response = send_signal("traces", body, content_type, **headers)
 
     assert response.status_code == status
     assert set(response.get_json()) == {"code", "message"}
 
 
-def test_a_key_whose_space_stayed_encoded_is_understood(send, make_key):
+def test_a_key_whose_space_stayed_encoded_is_understood(send_signal, make_key):
     token = make_key("ingest")["Authorization"].removeprefix("Bearer ")
 
-    response = send("traces", traces(), Authorization=f"Bearer%20{token}")
+    response = send_signal("traces", traces(), Authorization=f"Bearer%20{token}")
 
     assert response.status_code == 200
 
 
-def test_no_text_of_a_prompt_is_stored(send):
+def test_no_text_of_a_prompt_is_stored(send_signal):
     for sample in ("genai_traces.json", "genai_logs.json"):
         signal = sample.removeprefix("genai_").removesuffix(".json")
-        assert send(signal, (SAMPLES / sample).read_bytes()).status_code == 200
+        assert send_signal(signal, (SAMPLES / sample).read_bytes()).status_code == 200
 
     stored = [*Event.select().dicts(), *User.select().dicts(), *CallId.select().dicts()]
     assert stored
@@ -337,12 +324,14 @@ def with_ids(value, rewritten):
 @pytest.mark.skipif(not CAPTURES.is_dir(), reason="the captures are not here")
 @pytest.mark.parametrize("form", [as_sent, in_the_other_encoding])
 @pytest.mark.parametrize("name", SETS)
-def test_what_real_clients_sent_arrives_as_it_was_answered(send, anonymous, make_key, name, form):
+def test_what_real_clients_sent_arrives_as_it_was_answered(
+    send_signal, anonymous, make_key, name, form
+):
     bodies = [form(*request) for request in captured(name)]
     bodies *= 2
     random.Random(name).shuffle(bodies)
 
-    assert {send(*body[:3], **body[3]).status_code for body in bodies} == {200}
+    assert {send_signal(*body[:3], **body[3]).status_code for body in bodies} == {200}
 
     due = json.loads((CAPTURES / name / "expected.json").read_text())["totals"]
     read = make_key("read")
