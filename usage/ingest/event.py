@@ -61,7 +61,8 @@ class Naming(NamedTuple):
     user: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Frozen, it would take more than twice as long to make, and one is made for every call.
+@dataclass(slots=True, kw_only=True)
 class Event:
     """One call. Text that a sender left out is "" (unassigned); a cost left out is None.
 
@@ -104,7 +105,7 @@ class Event:
         clean = (_known_texts if sum(map(len, texts)) <= MOST_KEPT else _clean_texts)(texts)
         if clean != texts:
             for name, value in zip(TEXTS, clean, strict=True):
-                object.__setattr__(self, name, value)
+                setattr(self, name, value)
         if self.source and self.source not in SOURCES:
             raise InvalidEvent("source", f"must be one of {', '.join(SOURCES)}")
         self._check_tokens()

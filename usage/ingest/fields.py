@@ -36,10 +36,11 @@ def text(fields: Mapping[str, object], *names: str) -> str:
         # Of all the names for something, a sender knows one.
         if value is None:
             continue
-        if type(value) is int and abs(value) < LARGEST:
+        if isinstance(value, str):
+            if (value := value.strip()) and value != "None":
+                return value
+        elif type(value) is int and abs(value) < LARGEST:
             return str(value)
-        if isinstance(value, str) and (value := value.strip()) and value != "None":
-            return value
     return ""
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from usage.ingest.event import SOURCES, Event, InvalidEvent, Naming
 from usage.ingest.fields import count, in_editor, telling, text, tokens
@@ -101,7 +102,7 @@ def _tells_of_a_call(record: Record) -> bool:
     said = record.attributes
     if record.signal == "logs" and record.name != DETAILS:
         return False
-    if OTHERS.match(record.scope) or OTHERS.match(text(record.resource, "service.name").lower()):
+    if _is_anothers(record.scope, text(record.resource, "service.name")):
         return False
     if kind := text(said, *KIND).lower():
         return kind in ("llm", "embedding")
@@ -111,6 +112,11 @@ def _tells_of_a_call(record: Record) -> bool:
     # Without an operation, or with a new one, it takes an answer of a model to be a call.
     answers = ("gen_ai.response.id",) if operation else ("gen_ai.response.id", *ANSWERED)
     return not SUMS.search(operation or record.name.lower()) and bool(text(said, *answers))
+
+
+@lru_cache(1024)
+def _is_anothers(scope: str, service: str) -> bool:
+    return bool(OTHERS.match(scope) or OTHERS.match(service.lower()))
 
 
 def _span(record: Record, span_id: str) -> str:

@@ -21,6 +21,7 @@ from usage.ingest.fields import (
 )
 
 KEYS = {"id", "call_type", "startTime"}
+AGENT = ("user_agent", "user-agent")
 PROJECT = ("user_api_key_project_alias", "user_api_key_team_alias")
 CACHE_READ = ("cached_tokens", "cache_read_input_tokens")
 CACHE_WRITE = ("cache_creation_tokens", "cache_write_tokens", "cache_creation_input_tokens")
@@ -65,7 +66,7 @@ def _events(record: dict, metadata: dict, headers: dict) -> Iterator[Event]:
         raise InvalidEvent("time", "needs endTime, in seconds since 1970 or like 2026-11-22T10:00Z")
     cost = None if failed else dollars(record.get("response_cost", record.get("cost")))
     tags = labels(nested(record, "request_tags", list) or nested(metadata, "tags", list))
-    agent = text(record, "user_agent") or text(tags | metadata, "user_agent", "user-agent")
+    agent = text(record, *AGENT) or text(metadata, *AGENT) or text(tags, *AGENT)
     yield Event(
         id=text(record, "id"),
         also=tuple(_other_ids(record, provider, headers)),

@@ -6,12 +6,11 @@ What a record tells of is read by the adapter of the client that claims it, see 
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from itertools import islice
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from usage.ingest.body import BodyTooLarge
 from usage.ingest.event import MOST_USER_CHARACTERS, InvalidEvent, Naming, canonical_user
@@ -54,8 +53,7 @@ IDENTIFIER = re.compile(r"(?=.{1,100}\Z)[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 REQUESTED = re.compile(r'"model"\s*:\s*"([^"\\]{1,200})"')
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One span or log record, with what surrounds it; ids are lower-case hex, "" when absent."""
 
     signal: str
@@ -109,9 +107,11 @@ def naming(record: Record) -> Iterator[Naming]:
 
 
 def _named(place: dict[str, object], names: tuple[str, ...]) -> str:
-    found = (text(place, name) for name in names)
-    fit = (user for user in found if user and len(user) <= MOST_USER_CHARACTERS)
-    return next((user for user in fit if not OPAQUE.fullmatch(user)), "")
+    for name in names:
+        user = text(place, name) if name in place else ""
+        if user and len(user) <= MOST_USER_CHARACTERS and not OPAQUE.fullmatch(user):
+            return user
+    return ""
 
 
 def project(record: Record) -> str:

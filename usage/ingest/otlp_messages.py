@@ -177,11 +177,18 @@ def _attributes(message: dict, kept: Container[str]) -> Iterator[tuple[str, Any]
 
 def _protobuf_attributes(message: Any, kept: Container[str]) -> list[tuple[str, Any]]:
     return [
-        (key, getattr(value, kind))
+        (key, value)
         for attribute in message.attributes
-        if (key := attribute.key) in kept
-        and (kind := (value := attribute.value).WhichOneof("value")) in SCALARS
+        if (key := attribute.key) in kept and (value := _any_value(attribute.value)) is not None
     ]
+
+
+def _any_value(value: Any) -> str | int | float | bool | None:
+    # Nearly all are texts and counts: to ask for these is quicker than to ask which it is.
+    if found := value.string_value or value.int_value:
+        return found
+    kind = value.WhichOneof("value")
+    return getattr(value, kind) if kind in SCALARS else None
 
 
 def _protobuf_id(message: Any, name: str) -> str:

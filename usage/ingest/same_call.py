@@ -1,7 +1,7 @@
 """Which records are the same call: by the other ids of it, and by spans one inside the other."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -39,25 +39,20 @@ def places(rows: Sequence[Named], nobody: int, stand_in: int = 0) -> Places:
     with it.
     """
     names = [_names(event) for _, event in rows]
-    known, unnamed = _known(rows, names, nobody), {nobody, stand_in}
+    known, unnamed = _known(rows, names, nobody), (nobody, stand_in)
     one_with: dict[Identity, Identity] = {}
-    calls: list[Identity] = [(user_id, event.id) for user_id, event in rows]
+    calls: list[Identity] = [(0, "")] * len(rows)
     claimed: dict[tuple[str, int], str] = {}
     # Of who stands in, only what may come under several ids is looked up.
     weak = [user_id == nobody or (user_id == stand_in and linked(event)) for user_id, event in rows]
     # Whoever is named comes first, so that what names nobody finds them.
     for place in sorted(range(len(rows)), key=weak.__getitem__):
         (user_id, event), called = rows[place], names[place]
-        held: list[Identity] = []
-        if not known.keys().isdisjoint(called.looked_up):
+        if known.keys().isdisjoint(called.looked_up):
+            call = _final(one_with, (user_id, event.id))
+        else:
             whose = set() if weak[place] else {user_id, *unnamed}
-            held = _held(Known(known, one_with, whose), event, called)
-        others = {one[0] for one in held} if weak[place] else set()
-        owner = min(others | {user_id}, key=lambda one: (one == nobody, one == stand_in, one))
-        same = [one for one in held if one[0] == owner or one[0] in unnamed]
-        new = _final(one_with, (owner, event.id))
-        call = next((one for one in same if one[0] == owner), new)
-        one_with |= {one: call for one in same if one != call}
+            call = _joined(Known(known, one_with, whose), rows[place], called, unnamed)
         calls[place] = call
         for name in called.claimed if linked(event) else ():
             holders = known.setdefault(name, {})
@@ -132,41 +127,45 @@ class Known(NamedTuple):
 class Called(NamedTuple):
     """All names of a call, those of spans with its size: what is inside one is as large as it.
 
-    `own` is for what is right inside its span, `inner` that of the call there; `outer` is that of
-    the call of the span around it, `beside` of what is right inside that one, like itself. "" where
-    there is no such span.
+    The same call may be known already under any that is `looked_up`, and shall be from now on under
+    all that are `claimed`: a call instrumented twice is a span inside a span with equal tokens, and
+    either may come first. `inner` is that of the call right inside its span, `outer` of the call of
+    the span around it, `beside` of what is right inside that one, like itself; "" where there is no
+    such span.
     """
 
     ids: tuple[str, ...]
-    own: str
-    inner: str
-    outer: str
-    beside: str
-
-    @property
-    def looked_up(self) -> tuple[str, ...]:
-        """Every name under which the same call may be known already."""
-        return (*self.ids, self.inner, self.outer)
-
-    @property
-    def claimed(self) -> Iterator[str]:
-        """The names under which this call shall be known from now on.
-
-        A call instrumented twice is a span inside a span with equal tokens, and either may come
-        first.
-        """
-        return filter(None, (*self.ids, self.own, self.beside))
+    looked_up: tuple[str, ...]
+    claimed: tuple[str, ...]
+    inner: str = ""
+    outer: str = ""
+    beside: str = ""
 
 
 def _names(event: Event) -> Called:
     span, around = event.span, event.parent_span
     ids = (event.id, *event.also, span) if span else (event.id, *event.also)
     if not (span or around):
-        return Called(ids, "", "", "", "")
+        return Called(ids, ids, ids)
     size = "failed" if event.failed else f"{event.prompt_tokens}+{event.completion_tokens}"
     own, inner = (f"{span} at {size}", f"{span} in {size}") if span else ("", "")
     outer, beside = (f"{around} at {size}", f"{around} in {size}") if around else ("", "")
-    return Called(ids, own, inner, outer, beside)
+    looked_up, claimed = (*ids, inner, outer), (*ids, *filter(None, (own, beside)))
+    return Called(ids, looked_up, claimed, inner, outer, beside)
+
+
+def _joined(known: Known, row: Named, called: Called, unnamed: tuple[int, int]) -> Identity:
+    """The call that a row tells of; what it shows to be the same is one with it from now on."""
+    owner, event = row
+    held = _held(known, event, called)
+    if not known.whose:
+        owners = {owner, *(one[0] for one in held)}
+        owner = min(owners, key=lambda one: (*(one == another for another in unnamed), one))
+    same = [one for one in held if one[0] == owner or one[0] in unnamed]
+    new = _final(known.one_with, (owner, event.id))
+    call = next((one for one in same if one[0] == owner), new)
+    known.one_with.update({one: call for one in same if one != call})
+    return call
 
 
 def _held(known: Known, event: Event, called: Called) -> list[Identity]:
