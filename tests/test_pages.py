@@ -2,20 +2,15 @@
 
 import gzip
 import re
-from datetime import timedelta
 from html import escape, unescape
-from random import Random
 
 import pytest
-from conftest import HTMX, NOW, ON_ONE_DATABASE, assert_query_count, days_ago
+from conftest import HTMX, ON_ONE_DATABASE, assert_query_count, days_ago
 from reading import element, names, rows, text
 
 import models
 from models import User
 from usage import samples
-from usage.ingest.event import Event
-from usage.ingest.record import record
-from usage.scope import MORE_COLUMNS
 
 PAGES = ("/leaderboard", "/users", "/users/user-000", "/overview")
 HOSTILE = (
@@ -140,62 +135,6 @@ def test_the_first_view_is_light_and_asks_nobody_else(client, make_crowd, path):
     assert len(assets) == 2
     assert all(asset.startswith("/assets/") for asset in assets)
     assert compressed(page) + sum(weights) <= 60 * 1024
-
-
-@pytest.fixture
-def busy(app):
-    """Usage of forty people with long names in twelve projects, in two windows, day by day."""
-    rng = Random(7)
-    events = [
-        Event(
-            id=f"{number}-{ago}-{call}",
-            user=f"firstname.lastname-{number * 7919 % 1000}@department.example.com",
-            display_name=f"Firstname {chr(65 + number % 26)}. Lastname-{number * 104_729 % 10_000}",
-            time=NOW - timedelta(days=ago, minutes=rng.randrange(700)),
-            project=f"Project {number % 12}",
-            source=rng.choice(("ide", "cli", "ui", "")),
-            prompt_tokens=rng.randrange(300_000),
-            completion_tokens=rng.randrange(30_000),
-            failed=rng.random() < 0.05,
-        )
-        for number in range(40)
-        for ago in range(60)
-        for call in range(rng.choice((0, 0, 1, 2, 4)))
-    ]
-    record(events, "UTC", NOW)
-
-
-@ON_ONE_DATABASE
-def test_a_table_fragment_is_light_whatever_columns_it_has(client, busy):
-    whole = HTMX | {"Accept-Encoding": "gzip"}
-    # What a click in the table brings: the browser's filters are right as they are.
-    clicked = whole | {"HX-Trigger": "sort-cost", "Filters-Untouched": "1"}
-
-    for columns in ("", *MORE_COLUMNS):
-        for path in ("/leaderboard", "/users"):
-            assert compressed(client.get(f"{path}?columns={columns}", headers=whole)) <= 6 * 1024
-    everything = f"/leaderboard?sort=cost&columns={','.join(MORE_COLUMNS)}"
-    assert compressed(client.get(everything, headers=clicked)) <= 6 * 1024
-    # A filter brings the other filters along.
-    assert compressed(client.get(everything, headers=whole)) <= 7 * 1024
-
-
-@ON_ONE_DATABASE
-@pytest.mark.parametrize("trigger", ["sort-cost", "page-next", "rows-50", "choose-columns"])
-def test_filters_that_are_right_already_are_not_sent_with_the_table(client, make_crowd, trigger):
-    make_crowd(60)
-    filters = ("inputs", "projects", "sources", "last-days", "date-range")
-
-    def sent(by, **untouched):
-        headers = HTMX | {"HX-Trigger": by} | untouched
-        page = client.get("/leaderboard?sort=cost", headers=headers)
-        return [id for id in filters if f'id="{id}"' in page.text]
-
-    untouched = {"Filters-Untouched": "1"}
-    assert sent(trigger, **untouched) == []
-    # Somebody typed in one of them, or pressed what changes another.
-    assert sent(trigger) == list(filters)
-    assert sent("last-7", **untouched) == list(filters)
 
 
 @ON_ONE_DATABASE

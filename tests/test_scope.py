@@ -224,6 +224,29 @@ def test_choosing_days_drops_the_range():
     assert scope_of(**args).args(days=30) == {}
 
 
+@given(
+    QUESTIONS,
+    DAYS,
+    st.sampled_from(
+        ({"days": "7"}, {"days": "30"}, {"source": ""}, {"source": "ide"}, {"sort": ""})
+    ),
+    st.sampled_from(
+        ({}, {"source": "cli"}, {"days": "14"}, dict.fromkeys(("from", "to"), "2026-11-01"))
+    ),
+)
+def test_a_link_that_changes_something_has_the_address_that_its_page_gives_itself(
+    question, days, changes, locked
+):
+    horizon = replace(EVERYTHING, locked=locked)
+    scope = Scope.from_args(question | days, horizon)
+
+    args = scope.to_args() | {"page": ""} | changes
+    if "days" in changes:
+        args |= {"from": "", "to": ""}
+
+    assert scope.args(**changes) == Scope.from_args(args, horizon).to_args()
+
+
 def test_a_link_to_a_project_where_the_range_ends_too_late_still_has_an_address():
     scope = scope_of(project="checkout", **{"from": "2026-11-24", "to": "2026-11-24"})
 

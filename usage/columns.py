@@ -37,6 +37,11 @@ class More:
     trend: tuple[int, ...]
     active_days: int
 
+    @property
+    def most_calls(self) -> int:
+        """The calls of the trend's busiest day."""
+        return max(self.trend, default=0)
+
 
 def more(scope: Scope, rows: Iterable[Standing]) -> dict[int, More]:
     """Per person what the scope's added columns need, for some rows of its table."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from usage.pricing import Rates
 
@@ -78,6 +79,12 @@ class Horizon:
     locked: Mapping[str, str] = field(default_factory=dict)
     embedded: bool = False
 
+    @cached_property
+    def fixed(self) -> frozenset[str]:
+        """Arguments that are not the viewer's to change: those locked, and with one date all."""
+        dates = DATES if any(name in self.locked for name in DATES) else ()
+        return frozenset((*self.locked, *dates))
+
     @property
     def choices(self) -> tuple[str, ...]:
         """Which filters the viewer may choose from."""
@@ -86,7 +93,7 @@ class Horizon:
     def offers(self, choice: str) -> bool:
         """True when the project, source, dates or rates of a question are the viewer's choice."""
         names = {"dates": DATES, "rates": RATES}.get(choice, (choice,))
-        if any(name in self.locked for name in names):
+        if self.fixed.intersection(names):
             return False
         if choice == "project":
             return self.sees_all or (self.embedded and len(self.projects) > 1)

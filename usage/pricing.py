@@ -82,8 +82,7 @@ class ListRates(NamedTuple):
 
 def dollars(picodollars: int) -> Decimal:
     """Whole 10⁻¹² dollars as dollars, without rounding to the decimal context."""
-    digits = tuple(int(digit) for digit in str(picodollars))
-    return Decimal((0, digits, -12))
+    return Decimal(f"{picodollars}E-12")
 
 
 def read_rate(text: str) -> Decimal:

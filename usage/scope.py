@@ -10,7 +10,7 @@ from typing import Self
 from unicodedata import category
 
 from usage.arguments import DEFAULT_DAYS, InvalidScope, whole, window_of
-from usage.horizon import ALL, COLUMNS, DATES, RATES, UNASSIGNED, Horizon, VisibleProject
+from usage.horizon import ALL, COLUMNS, RATES, UNASSIGNED, Horizon, VisibleProject
 from usage.pricing import BASES, InvalidRate, Rates, plain, read_rate
 from usage.window import Window, day_of
 
@@ -47,6 +47,8 @@ ARGUMENTS = (
     "columns",
 )
 ALONE = {
+    "source": ALL,
+    "days": str(DEFAULT_DAYS),
     "sort": ACTIVITY,
     "q": "",
     "page": "1",
@@ -85,8 +87,7 @@ class Scope:
         Raises InvalidScope for what is malformed and NotVisible for a project out of sight.
         """
         said = {name: args.get(name, "").strip() for name in ARGUMENTS}
-        if any(name in horizon.locked for name in DATES):
-            said |= dict.fromkeys(DATES, "")
+        said |= dict.fromkeys(horizon.fixed, "")
         if not horizon.offers("rates"):
             said |= dict.fromkeys(RATES, "")
         said |= horizon.locked
@@ -151,9 +152,9 @@ class Scope:
         if "days" in changes:
             args = {name: args[name] for name in args if name not in ("from", "to")}
         args |= {name: str(value) for name, value in changes.items()}
-        if changes.keys() <= ALONE.keys():
+        if changes.keys() <= ALONE.keys() - self.horizon.fixed:
             # They change no other's default, and every page asks for dozens of such addresses.
-            return {n: args[n] for n in ARGUMENTS if n in args and args[n] != ALONE.get(n)}
+            return {n: args[n] for n in ARGUMENTS if args.get(n) and args[n] != ALONE.get(n)}
         try:
             return Scope.from_args(args, self.horizon).to_args()
         except InvalidScope:

@@ -17,7 +17,7 @@ from views.analysis import charts
 from views.guards import horizon, now, require_key, settings, strict_scope, viewer
 from views.leaderboard import surroundings
 from views.portals import require_portal
-from views.responses import EMBEDS, POLICY, TYPED, WHOLE_VIEW, keeps_filters, target, trigger
+from views.responses import EMBEDS, POLICY, WHOLE_VIEW, brought_filters, target, trigger
 
 bp = Blueprint("embed", __name__)
 ASKED = ("grant", "subject", "origin", "lock")
@@ -114,8 +114,7 @@ def _shown(screen: str, asked: Scope, **context: object) -> str:
         linked="styles" in request.args,
         screen=screen,
         trigger=trigger(),
-        typing=trigger() in TYPED,
-        keeps_filters=keeps_filters(),
+        brought=brought_filters(),
         url_for=_addresses(screen, asked, place),
         **surroundings(asked, users),
         **context,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from flask import Flask
@@ -42,7 +42,8 @@ class Unindented(Extension):
 def register(app: Flask) -> None:
     """Offer the formats to templates."""
     numbers = (exact, compact, money, plain, change, share, percent, cost_per_call, spark)
-    for function in (*numbers, day, dates, moment, lately, ago, source, basis, initials):
+    words = (day, dates, moment, lately, ago, source, basis, initials, quoted)
+    for function in (*numbers, *words):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["address"] = address
 
@@ -51,6 +52,11 @@ def address(url: str, args: Mapping[str, str]) -> str:
     """An address with its arguments, after those it has already."""
     joint = "&" if "?" in url else "?"
     return url + joint + urlencode(args, safe=",") if args else url
+
+
+def quoted(name: str) -> str:
+    """A name as a part of an address, as url_for writes it."""
+    return quote(name, safe="!$&'()*+,/:;=@")
 
 
 def exact(number: int) -> str:

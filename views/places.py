@@ -49,5 +49,6 @@ def within(html: str, place: str) -> Markup:
     # The same few stand in every row.
     html = SELECTORS.sub(lambda m: selected(m[0]), html)
     html = html.replace("url(#", f"url(#{place}-")
-    # A portal's page stays where its reader has scrolled it.
-    return Markup(html.replace(" show:window:top", ""))
+    # A portal's page stays where its reader has scrolled it, and its history is its own.
+    html = html.replace("show:window:top", "innerHTML")
+    return Markup(html.replace(" hx-boost=", ' hx-push-url="false" hx-boost='))

@@ -11,7 +11,7 @@ from usage.accounts import Refused
 from usage.horizon import NotVisible
 from usage.ingest import otlp_messages
 from usage.scope import InvalidScope
-from views import places
+from views import filters, places
 
 htmx = HTMX()
 NEGOTIATED_ON = (
@@ -21,15 +21,13 @@ NEGOTIATED_ON = (
     "HX-Target",
     "HX-Trigger",
     "HX-Source",
-    "Filters-Untouched",
+    "Filters-Kept",
 )
 WHOLE_VIEW = "main"
 # What asks for itself every few seconds.
 LIVE = "region"
-# Inputs that people type in: each keystroke rewrites the address instead of adding history.
-TYPED = ("prompt_cost", "completion_cost", "by-last", "q")
-# Controls of the table that change no filter, by the first word of their id.
-WITHIN = ("sort", "page", "rows", "choose")
+# Where the board's own links put what they lead to.
+PLACES = (WHOLE_VIEW, LIVE)
 MACHINES = ("/api/", "/ingest/", "/metrics")
 EMBEDS = "/embed/"
 # google.rpc.Code: what OTLP's senders read in a refusal.
@@ -62,24 +60,28 @@ def register(app: Flask) -> None:
 
 
 def wants_fragment() -> bool:
-    """True when htmx swaps part of a page. Going back in history needs the whole page."""
-    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+    """True when htmx swaps part of a page. Going back in history needs the whole page.
+
+    So do links that somebody else boosts: the board's own say which part they replace.
+    """
+    if not htmx or htmx.history_restore_request:
+        return False
+    return not htmx.boosted or _id(htmx.target) in PLACES
 
 
 def trigger() -> str:
     """The id of the element that asked, when htmx did."""
-    return _id(htmx.trigger or request.headers.get("HX-Source"))
+    return _id(htmx.trigger or request.headers.get("HX-Source")) if wants_fragment() else ""
 
 
 def target() -> str:
     """The id of the element that the answer goes to, when htmx asked."""
-    return _id(htmx.target)
+    return _id(htmx.target) if wants_fragment() else ""
 
 
-def keeps_filters() -> bool:
-    """True when the browser's filters are as they ought to be after this answer already."""
-    untouched = "Filters-Untouched" in request.headers
-    return untouched and trigger().partition("-")[0] in WITHIN
+def brought_filters() -> frozenset[str]:
+    """The filters that go with the answer: in the browser they are not yet as they ought to be."""
+    return filters.brought(trigger(), "Filters-Kept" in request.headers)
 
 
 def is_polled() -> bool:
@@ -103,18 +105,16 @@ def respond(name: str, address: str, status: int = 200, **context: object) -> Re
         # A screen without a region of its own is always swapped whole.
         part = "_live.html" if is_polled() else "_update.html"
         parts = ["_view.html"] if target() == WHOLE_VIEW else [part, "_view.html"]
-    typing = trigger() in TYPED
     page = render_template(
         [f"{name}/{part}" for part in parts],
         fragment=wants_fragment(),
         trigger=trigger(),
-        typing=typing,
-        keeps_filters=keeps_filters(),
+        brought=brought_filters(),
         **context,
     )
     response = make_response(page, status)
     if wants_fragment() and address and not is_polled():
-        rewrite = typing or trigger() == "last-days"
+        rewrite = trigger() in (*filters.TYPED, "last-days")
         header = "HX-Replace-Url" if rewrite else "HX-Push-Url"
         response.headers[header] = address
     return response
@@ -190,7 +190,7 @@ def _id(told: str | None) -> str:
     # htmx 2 sends an id, htmx 4 a tag and perhaps an id after it: input#q.
     tag, separator, id = (told or "").partition("#")
     id = unquote(id) if separator else tag
-    return places.inside(id) if wants_fragment() else ""
+    return places.inside(id)
 
 
 def _later(message: str) -> Response:

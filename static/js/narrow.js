@@ -2,8 +2,8 @@
 (() => {
   const narrow = (field) => {
     const text = field.value.trim().toLowerCase();
-    for (const option of document.querySelectorAll(`#${field.dataset.narrows} [data-name]`)) {
-      option.hidden = !option.dataset.name.includes(text);
+    for (const option of document.querySelectorAll(`#${field.dataset.narrows} label`)) {
+      option.hidden = !option.textContent.toLowerCase().includes(text);
     }
   };
 

@@ -176,22 +176,65 @@ def test_many_projects_are_narrowed_by_typing(visit):
     expect(options).to_have_count(everything)
 
 
-def test_a_click_in_the_table_replaces_filters_only_when_somebody_touched_them(visit):
+def test_a_click_in_the_table_leaves_the_filters_alone_but_for_what_was_only_typed(visit):
     page = visit("/leaderboard?prompt_cost=1")
     page.evaluate("for (const id of ['inputs', 'sources']) document.getElementById(id).mark = 1")
-    kept = "['inputs', 'sources'].map((id) => document.getElementById(id).mark === 1)"
+    kept = "['inputs', 'sources'].every((id) => document.getElementById(id).mark === 1)"
 
     page.locator("#sort-cost").click()
     expect(page).to_have_url("/leaderboard?sort=cost&prompt_cost=1.00")
-    assert page.evaluate(kept) == [True, True]
 
     # What was typed and not asked for yet is not what the table shows.
     page.evaluate("document.getElementById('q').value = 'nobody'")
     page.locator("#sort-calls").click()
 
     expect(page.locator("#q")).to_have_value("")
-    assert page.evaluate(kept) == [False, False]
+    expect(page.locator("#prompt_cost")).to_have_value("1.00")
     assert page.locator(".tb-row").count() > 1
+    assert page.evaluate(kept)
+
+
+def test_what_was_typed_stands_until_something_else_changes_it(page):
+    page.locator("#prompt_cost").fill("2")
+    expect(page).to_have_url("/leaderboard?prompt_cost=2.00")
+    page.locator("#sort-cost").click()
+    expect(page).to_have_url("/leaderboard?sort=cost&prompt_cost=2.00")
+    expect(page.locator("#prompt_cost")).to_have_value("2")
+    choose(page, "Date Filter", "#last-7")
+    expect(page.locator("#by-last")).to_have_value("7")
+    expect(page.locator("#last-n")).to_have_value("7")
+    expect(page.locator("#from")).to_have_value("2026-11-16")
+    choose(page, "Source", "#source-ide")
+    expect(page).to_have_url("/leaderboard?source=ide&days=7&sort=cost&prompt_cost=2.00")
+    page.locator("#chip-source").click()
+    expect(page.locator("#source-all")).to_be_checked()
+    page.locator("#filters-button").click()
+    page.locator("#reset-filter").click()
+
+    expect(page).to_have_url("/leaderboard")
+    expect(page.locator("#prompt_cost")).to_have_value("3.00")
+    expect(page.locator("#by-last")).to_have_value("30")
+    expect(page.locator("#last-n")).to_have_value("30")
+
+
+def test_a_refused_value_gives_way_to_the_one_that_the_table_is_by(page):
+    page.locator("#prompt_cost").fill("much")
+    expect(page.locator("#problem-prompt_cost")).not_to_be_empty()
+
+    page.locator("#sort-cost").click()
+
+    expect(page.locator("#prompt_cost")).to_have_value("3.00")
+    expect(page.locator("#problem-prompt_cost")).to_be_empty()
+
+
+def test_a_link_opens_elsewhere_with_ctrl(page):
+    page.locator("#sort-cost").focus()
+    with page.context.expect_page() as opened:
+        page.locator("#sort-cost").click(modifiers=["Control"])
+
+    expect(opened.value).to_have_url("/leaderboard?sort=cost")
+    expect(page).to_have_url("/leaderboard")
+    opened.value.close()
 
 
 def test_columns_are_chosen_one_after_the_other(visit):

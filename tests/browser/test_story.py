@@ -23,7 +23,7 @@ def test_the_story_behind_the_table_needs_no_javascript(visit):
     page.locator("#columns-button").click()
     page.locator("#column-movement").check()
     page.locator("#column-last_seen").check()
-    page.locator("#choose-columns").get_by_role("button", name="Apply").click()
+    page.locator("#columns").get_by_role("button", name="Apply").click()
     expect(page.get_by_role("columnheader", name="Movement")).to_be_visible()
     assert names(page) == everyone
 
