@@ -204,11 +204,28 @@ def test_a_count_that_is_none_is_refused_by_its_name(wrong):
         ({"gen_ai.usage.cache_creation_input_tokens": 60}, (100, 20, 0, 60, 0)),
         ({"llm.token_count.prompt_details.cache_write": 60}, (100, 20, 0, 60, 0)),
         ({"gen_ai.usage.reasoning_tokens": 20}, (100, 20, 0, 0, 20)),
+        ({"gen_ai.usage.details.reasoning_tokens": 5}, (100, 20, 0, 0, 5)),
+        ({"gen_ai.usage.details.thoughts_tokens": 5}, (100, 20, 0, 0, 5)),
         ({"llm.token_count.completion_details.reasoning": 5}, (100, 20, 0, 0, 5)),
     ],
 )
 def test_counts_are_read_by_all_their_names(said, counts):
     assert tokens(event(said)) == counts
+
+
+@pytest.mark.parametrize(
+    ("scope", "certain"),
+    [
+        ("com.anthropic.sdk.python", True),
+        ("opentelemetry.instrumentation.anthropic", False),
+        ("openinference.instrumentation.anthropic", None),
+    ],
+)
+def test_the_library_of_a_provider_is_certain_and_what_adds_up_streams_is_not(scope, certain):
+    told = event(scope=scope)
+
+    assert told.certain is certain
+    assert told.replaces is (certain is not False)
 
 
 def test_parts_that_exceed_the_whole_are_added_to_it():
@@ -340,6 +357,8 @@ def test_providers_have_plain_names(said, provider):
             "a",
         ),
         ({"gen_ai.request.model": None}, ""),
+        ({"gen_ai.request.model": "openai/gpt-4.1", "gen_ai.system": "openai"}, "gpt-4.1"),
+        ({"gen_ai.request.model": "openai/gpt-4.1", "gen_ai.system": "groq"}, "openai/gpt-4.1"),
     ],
 )
 def test_the_model_is_the_one_that_was_asked_for_if_that_is_told(said, model):

@@ -131,6 +131,48 @@ FAMILIES = {
 }
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("parent", ["agent", "chain"])
+def test_a_framework_and_the_library_below_it_tell_the_same_call_anywhere_in_a_trace(
+    parent, together, order
+):
+    spans = [span("outside", parent), span("library", "agent", id="message", certain=True)]
+    spans = spans[::order]
+
+    outcomes = send(*spans) if together else [send(one)[0] for one in spans]
+
+    assert outcomes == [ACCEPTED, DUPLICATE]
+    assert [send(one)[0] for one in spans] == [DUPLICATE, DUPLICATE]
+    assert counted() == {"vera": (1, 0, 100)}
+
+
+def test_what_a_framework_tells_in_another_trace_or_of_other_tokens_is_another_call():
+    send(span("library", "agent", id="message", certain=True))
+
+    send(span("outside", "agent", tokens=99))
+    send(call(f"{'1' * 32}:{'1' * 16}", span=f"{'1' * 32}:{'1' * 16}"))
+
+    assert counted() == {"vera": (3, 0, 299)}
+
+
+@pytest.mark.parametrize("owners", list(itertools.permutations(["vera", NOBODY, "vera"], 2)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("together", [True, False])
+def test_what_the_library_of_the_provider_tells_goes_for_certain(together, order, owners):
+    tellings = [
+        call("message", "a", tokens=101, certain=False, user=owners[0]),
+        call("message", "b", tokens=100, certain=True, replaces=True, user=owners[1]),
+        call("message", "a", tokens=101, certain=False, user=owners[0]),
+    ]
+    told = [tellings[place] for place in order]
+
+    for batch in [told] if together else [[one] for one in told]:
+        send(*batch)
+
+    assert counted() == {"vera": (1, 0, 100)}
+
+
 def start_over():
     for table in reversed(models.TABLES):
         table.delete().execute()

@@ -79,6 +79,14 @@ class Call(NamedTuple):
         return self.answered, self.weight
 
 
+class Telling(NamedTuple):
+    """What one event says of its call, and whether it may replace what was said before."""
+
+    call: Call
+    replaces: bool
+    certain: bool | None
+
+
 FIELDS = tuple(Stored._meta.sorted_fields)
 IDENTITY = (Stored.user, Stored.event_id)
 # What the databases keep in another shape than Python has it.
@@ -89,10 +97,10 @@ CONVERTED = [
 ]
 
 
-def told(event: Event, call: Identity, project_id: int, day: date, book: Book) -> Call:
+def told(event: Event, call: Identity, project_id: int, day: date, book: Book) -> Telling:
     """The row that an event makes by itself, at the list prices of the book."""
     cost = event.cost_usd
-    return Call(
+    row = Call(
         *call,
         event.time,
         day,
@@ -106,17 +114,39 @@ def told(event: Event, call: Identity, project_id: int, day: date, book: Book) -
         event.calls,
         event.bucket,
     )
+    return Telling(row, event.replaces, event.certain)
 
 
-def says_more(later: Call, earlier: Call, replaces: bool) -> bool:
-    """True for a telling that makes a call's unknown usage known, or `replaces` it with more.
+def after(call: Call, tellings: Iterable[Telling]) -> Call:
+    """A call after some tellings, one by one."""
+    for telling in tellings:
+        if _says_more(telling, call):
+            call = grown(call, telling.call)
+    return call
 
-    A sender of one project can't make a call of another project grow.
+
+def joined(known: Call, tellings: Collection[Telling]) -> Call:
+    """What was known under other names, and these tellings of the same call, come to."""
+    plain = [telling for telling in tellings if telling.certain is None]
+    if plain:
+        known = united(known, after(plain[0].call, plain[1:]))
+    return after(known, [telling for telling in tellings if telling.certain is not None])
+
+
+def _says_more(telling: Telling, known: Call) -> bool:
+    """True for a telling that makes a call's unknown usage known, or replaces it with more.
+
+    What is certain takes the place of more as well. A sender of one project can't change a call
+    of another project.
     """
-    if later.answered and not earlier.usage_known:
+    later = telling.call
+    if later.answered and not known.usage_known:
         return True
-    elsewhere = later.project_id and earlier.project_id not in (0, later.project_id)
-    return replaces and not elsewhere and later.weight > earlier.weight
+    if later.project_id and known.project_id not in (0, later.project_id):
+        return False
+    if telling.certain:
+        return later.answered and later.weight != known.weight
+    return telling.replaces and later.weight > known.weight
 
 
 def grown(earlier: Call, later: Call) -> Call:

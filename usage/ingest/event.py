@@ -67,7 +67,8 @@ class Event:
     """One call. Text that a sender left out is "" (unassigned); a cost left out is None.
 
     prompt_tokens hold ALL input, caches included; completion_tokens ALL output, reasoning
-    included. A record with replaces=True takes the place of a smaller one of the same id.
+    included. A record with replaces=True takes the place of a smaller one of the same id; one
+    that is `certain` that of any other, one that is not (False) of none whose usage is known.
     `also` are other ids of the very same call; `span` and `parent_span` ("trace:span") let the
     same call be known again as the span around or inside it. A bucket is a vendor's sum over
     `calls` calls, never counted beside single calls of the same user, model and day.
@@ -93,6 +94,7 @@ class Event:
     failed: bool = False
     usage_known: bool = True
     replaces: bool = False
+    certain: bool | None = None
     also: tuple[str, ...] = ()
     span: str = ""
     parent_span: str = ""

@@ -32,7 +32,8 @@ TOKENS = {
         gen_ai.usage.cache_write.input_tokens gen_ai.usage.cache_creation_input_tokens
         gen_ai.usage.input_tokens.cache_write llm.token_count.prompt_details.cache_write""",
     "reasoning_tokens": """gen_ai.usage.reasoning.output_tokens gen_ai.usage.reasoning_tokens
-        gen_ai.usage.output_tokens.reasoning llm.token_count.completion_details.reasoning""",
+        gen_ai.usage.output_tokens.reasoning gen_ai.usage.details.reasoning_tokens
+        gen_ai.usage.details.thoughts_tokens llm.token_count.completion_details.reasoning""",
 }
 TOKENS = {ours: theirs.split() for ours, theirs in TOKENS.items()}
 PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system")
@@ -41,6 +42,9 @@ PROVIDERS = {"aws": "bedrock", "az": "azure", "gcp": "google", "gemini": "google
 PROVIDERS |= {"vertex_ai": "google", "vertexai": "google", "ibm": "watsonx", "x_ai": "xai"}
 PROVIDERS |= {"mistral_ai": "mistral", "mistralai": "mistral", "moonshot_ai": "moonshot"}
 PLACE = ("terminal.type", "app.entrypoint", "originator")
+# Anthropic's library has spans of its own, beside those of whatever is set up on it. Traceloop adds
+# the tokens that a stream begins with to those that it ends with, which hold them already.
+CERTAIN = {"com.anthropic.sdk.python": True, "opentelemetry.instrumentation.anthropic": False}
 
 
 def claims(record: Record) -> bool:
@@ -77,6 +81,7 @@ def _events(record: Record, span: str, ids: list[str]) -> Iterator[Event]:
     if not record.time:
         raise InvalidEvent("time", "needs the time at which the call ended")
     user, email = person(record)
+    certain = CERTAIN.get(record.scope)
     yield Event(
         id=ids[0],
         also=tuple(ids[1:]),
@@ -88,12 +93,14 @@ def _events(record: Record, span: str, ids: list[str]) -> Iterator[Event]:
         project=project(record),
         source=_source(record),
         provider=_provider(record),
-        model=text(said, *ASKED, *ANSWERED),
+        # LiteLLM writes who serves a model before its name.
+        model=text(said, *ASKED, *ANSWERED).removeprefix(f"{text(said, *PROVIDER).lower()}/"),
         test_type=kind_of_work(record),
         failed=record.failed,
         # A stream that wasn't asked for its usage tells none.
         usage_known=usage_known,
-        replaces=True,
+        replaces=certain is not False,
+        certain=certain,
         **counts,
     )
 

@@ -39,6 +39,7 @@ NAMES = {
     "gen_ai.": "conversation.id operation.name provider.name request.model response.model system",
     "gen_ai.usage.": """cache_creation.input_tokens cache_creation_input_tokens
         cache_read.input_tokens cache_read_input_tokens cache_write.input_tokens completion_tokens
+        details.reasoning_tokens details.thoughts_tokens
         input_tokens input_tokens.cache_write input_tokens.cached output_tokens
         output_tokens.reasoning prompt_tokens reasoning.output_tokens reasoning_tokens""",
     "llm.": "model_name provider request.type system usage.completion_tokens usage.prompt_tokens",

@@ -1,7 +1,7 @@
 """record(events): one transaction that stores each event once and adds it to its day."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from functools import reduce
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from models import UNASSIGNED
 from usage import changes, prices, retention, rollups
 from usage.ingest import buckets, calls, identity, one_person, same_call, turns
-from usage.ingest.calls import Call, Identity
+from usage.ingest.calls import Call, Identity, Telling
 from usage.ingest.event import NOBODY, Event
 from usage.ingest.one_person import People
 from usage.ingest.same_call import Places
@@ -26,13 +26,6 @@ class Outcome(Enum):
     DUPLICATE = "duplicate"
     REPLACED = "replaced"
     CLOSED = "closed"
-
-
-class Telling(NamedTuple):
-    """What one event says of its call, and whether it may replace what was said before."""
-
-    call: Call
-    replaces: bool
 
 
 class Stored(NamedTuple):
@@ -136,8 +129,7 @@ def _tellings(events: Sequence[Event], found: Places, terms: Terms, book: Book) 
     for event, call in zip(events, found.calls, strict=True):
         project = projects.get(event.project)
         day = day_of(event.time, project.timezone if project else timezone)
-        row = calls.told(event, call, project.id if project else UNASSIGNED, day, book)
-        tellings.append(Telling(row, event.replaces))
+        tellings.append(calls.told(event, call, project.id if project else UNASSIGNED, day, book))
     return tellings
 
 
@@ -154,28 +146,22 @@ def _store(tellings: Sequence[Telling], found: Places, book: Book) -> Stored:
     firsts = {}
     for one in sorted(told):
         first, *more = told[one]
-        call = _after(first.call, more)
-        firsts[one] = reduce(calls.united, [*others[one], call]) if one in others else call
+        if one not in others:
+            firsts[one] = calls.after(first.call, more)
+        else:
+            firsts[one] = calls.joined(reduce(calls.united, others[one]), told[one])
         if more or one in others:
             firsts[one] = calls.priced(firsts[one], others.get(one, ()), book)
     new = calls.insert(list(firsts.values()))
     olds = calls.read(told.keys() - new, lock=True)
     changed = []
     for one, old in olds.items():
-        call = _after(reduce(calls.united, others.get(one, ()), old), told[one])
+        call = calls.after(reduce(calls.united, others.get(one, ()), old), told[one])
         if call != old:
             call = calls.priced(call, [old, *others.get(one, ())], book)
             changed.append((old, call))
     calls.rewrite(call for _, call in changed)
     return Stored([firsts[one] for one in sorted(new)], changed, gone, set(others))
-
-
-def _after(call: Call, tellings: Iterable[Telling]) -> Call:
-    """A call after some tellings, one by one."""
-    for later, replaces in tellings:
-        if calls.says_more(later, call, replaces):
-            call = calls.grown(call, later)
-    return call
 
 
 def _count(stored: Stored, people: People, copies: Sequence[one_person.Copies]) -> list[Call]:

@@ -130,8 +130,8 @@ class Called(NamedTuple):
     The same call may be known already under any that is `looked_up`, and shall be from now on under
     all that are `claimed`: a call instrumented twice is a span inside a span with equal tokens, and
     either may come first. `inner` is that of the call right inside its span, `outer` of the call of
-    the span around it, `beside` of what is right inside that one, like itself; "" where there is no
-    such span.
+    the span around it, `beside` of what is right inside that one, like itself. `other` is that of
+    its counterpart anywhere in its trace, see _in_its_trace(). "" where there is no such span.
     """
 
     ids: tuple[str, ...]
@@ -140,6 +140,7 @@ class Called(NamedTuple):
     inner: str = ""
     outer: str = ""
     beside: str = ""
+    other: str = ""
 
 
 def _names(event: Event) -> Called:
@@ -150,8 +151,23 @@ def _names(event: Event) -> Called:
     size = "failed" if event.failed else f"{event.prompt_tokens}+{event.completion_tokens}"
     own, inner = (f"{span} at {size}", f"{span} in {size}") if span else ("", "")
     outer, beside = (f"{around} at {size}", f"{around} in {size}") if around else ("", "")
-    looked_up, claimed = (*ids, inner, outer), (*ids, *filter(None, (own, beside)))
-    return Called(ids, looked_up, claimed, inner, outer, beside)
+    near, other = _in_its_trace(event, size)
+    looked_up, claimed = (*ids, inner, outer, other), (*ids, *filter(None, (own, beside, near)))
+    return Called(ids, looked_up, claimed, inner, outer, beside, other)
+
+
+def _in_its_trace(event: Event, size: str) -> tuple[str, str]:
+    """The name of an answer that its provider's library tells, or of one without an id from it.
+
+    With the name of the respective other: what is set up on a framework has spans beside those of
+    the library below it, or anywhere in their trace, and often no id.
+    """
+    nameless = event.id == event.span
+    if event.failed or not event.usage_known or not (nameless or event.certain):
+        return "", ""
+    trace = event.span.partition(":")[0]
+    names = f"{trace} without its id at {size}", f"{trace} from its library at {size}"
+    return names if nameless else names[::-1]
 
 
 def _joined(known: Known, row: Named, called: Called, unnamed: tuple[int, int]) -> Identity:
@@ -176,6 +192,8 @@ def _held(known: Known, event: Event, called: Called) -> list[Identity]:
     # Of the spans right inside a span one may be the same call: two of them are two calls.
     if around and {*held}.issuperset(known.by(called.beside)):
         held += [one for one in around if _may_be(event, called, one)]
+    if not held or (event.certain and not any(SPAN.fullmatch(id) for _, id in held)):
+        held += [one for one in known.by(called.other) if _may_be(event, called, one)]
     return list(dict.fromkeys(held))
 
 
