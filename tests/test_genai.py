@@ -335,6 +335,8 @@ def test_a_model_call_is_known_by_its_operation_its_kind_or_its_answer(said):
         ({"gen_ai.system": "Anthropic"}, "anthropic"),
         ({"llm.system": "openai", "llm.provider": "azure"}, "azure"),
         ({"llm.system": "vertexai"}, "google"),
+        ({"gen_ai.system": "", "litellm.provider.model": "openai/gpt-4.1"}, "openai"),
+        ({"litellm.provider.model": "gpt-4.1"}, ""),
     ],
 )
 def test_providers_have_plain_names(said, provider):

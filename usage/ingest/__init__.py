@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from usage.ingest import (
+    ai_sdk,
     anthropic_usage,
     ccusage,
     claude_code,
@@ -36,6 +37,7 @@ ADAPTERS: Mapping[str, ModuleType] = {
     "claude-code-otlp": claude_code,
     "codex-otlp": codex,
     "gemini-otlp": gemini,
+    "ai-sdk-otlp": ai_sdk,
     "genai-otlp": genai,
     "claude-code": claude_transcripts,
     "codex": codex_rollouts,

@@ -27,13 +27,16 @@ TOKENS = {
         llm.usage.completion_tokens llm.token_count.completion""",
     "cache_read_tokens": """gen_ai.usage.cache_read.input_tokens
         gen_ai.usage.cache_read_input_tokens gen_ai.usage.input_tokens.cached
-        llm.token_count.prompt_details.cache_read llm.token_count.prompt_details.cache_input""",
+        llm.token_count.prompt_details.cache_read llm.token_count.prompt_details.cache_input
+        usage.cached_tokens usage.cache_read_input_tokens""",
     "cache_write_tokens": """gen_ai.usage.cache_creation.input_tokens
         gen_ai.usage.cache_write.input_tokens gen_ai.usage.cache_creation_input_tokens
-        gen_ai.usage.input_tokens.cache_write llm.token_count.prompt_details.cache_write""",
+        gen_ai.usage.input_tokens.cache_write llm.token_count.prompt_details.cache_write
+        usage.cache_creation_tokens usage.cache_creation_input_tokens""",
     "reasoning_tokens": """gen_ai.usage.reasoning.output_tokens gen_ai.usage.reasoning_tokens
         gen_ai.usage.output_tokens.reasoning gen_ai.usage.details.reasoning_tokens
-        gen_ai.usage.details.thoughts_tokens llm.token_count.completion_details.reasoning""",
+        gen_ai.usage.details.thoughts_tokens llm.token_count.completion_details.reasoning
+        usage.reasoning_tokens""",
 }
 TOKENS = {ours: theirs.split() for ours, theirs in TOKENS.items()}
 PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system")
@@ -131,7 +134,9 @@ def _span(record: Record, span_id: str) -> str:
 
 
 def _provider(record: Record) -> str:
-    name = text(record.attributes, *PROVIDER).lower()
+    # LiteLLM may tell it only before the model's name.
+    served_by, slash, _ = text(record.attributes, "litellm.provider.model").partition("/")
+    name = (text(record.attributes, *PROVIDER) or served_by * bool(slash)).lower()
     family = name.partition(".")[0]
     return PROVIDERS.get(name) or PROVIDERS.get(family, family)
 

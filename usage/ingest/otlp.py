@@ -20,12 +20,16 @@ from usage.ingest.otlp_messages import failure as failure
 from usage.ingest.otlp_messages import success as success
 
 PERSON = ("user.email", "enduser.id", "user.id", "gen_ai.user")
-PERSON += ("traceloop.association.properties.user_id",)
+PERSON += ("traceloop.association.properties.user_id", "ai.telemetry.metadata.userId")
+# So LiteLLM passes on whose its key is.
+PERSON += tuple(f"metadata.user_api_key_{name}" for name in ("user_email", "user_id", "alias"))
 PERSON_AROUND = ("enduser.id", "user.email", "user.id")
 PROJECT, TEST_TYPE = ("project", "project.name"), ("test_type",)
+PROJECT += ("metadata.user_api_key_project_alias", "metadata.user_api_key_team_alias")
 OPAQUE_IDS = ("user.account_id", "user.account_uuid", "user.id", "installation.id")
 IDS = {"gen_ai.response.id", "anthropic.request.id", "request_id"}
 PARAMETERS = {"llm.invocation_parameters", "embedding.invocation_parameters"}
+USAGE = {"ai.response.providerMetadata", "metadata.usage_object"}
 # What isn't named here never gets into a Record: prompts, command lines, system instructions.
 NAMES = {
     "": """agent.name app.entrypoint app.version attempt auth_type cache_creation_tokens
@@ -45,12 +49,18 @@ NAMES = {
     "llm.": "model_name provider request.type system usage.completion_tokens usage.prompt_tokens",
     "llm.token_count.": """completion completion_details.reasoning prompt prompt_details.cache_input
         prompt_details.cache_read prompt_details.cache_write""",
+    "ai.": "model.id model.provider",
+    "litellm.": "provider.model",
+    "ai.usage.": """cachedInputTokens inputTokenDetails.cacheReadTokens
+        inputTokenDetails.cacheWriteTokens reasoningTokens tokens""",
 }
-KEPT = frozenset({*PERSON, *OPAQUE_IDS, *PROJECT, *IDS, *PARAMETERS}).union(
+KEPT = frozenset({*PERSON, *OPAQUE_IDS, *PROJECT, *IDS, *PARAMETERS, *USAGE}).union(
     prefix + name for prefix, names in NAMES.items() for name in names.split()
 )
 MOST_RECORDS, LONGEST, LONGEST_ID, STATUS_CODE_ERROR = 100_000, 512, 500, 2
+LONGEST_USAGE = 10_000
 IDENTIFIER = re.compile(r"(?=.{1,100}\Z)[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+COUNTS = re.compile(r"""["'](\w{1,40}_tokens)["']: ?(\d{1,15})\b""", re.ASCII)
 REQUESTED = re.compile(r'"model"\s*:\s*"([^"\\]{1,200})"')
 
 
@@ -161,7 +171,12 @@ def _log(look: Look, log: Any, scope: str, resource: dict[str, object]) -> Recor
 def _kept(look: Look, holder: Any) -> dict[str, object]:
     kept = {}
     for key, value in look.attributes(holder, KEPT):
-        if type(value) is str and (len(value) > LONGEST_ID or key in PARAMETERS):
+        if type(value) is str and (len(value) > LONGEST_ID or key in PARAMETERS or key in USAGE):
+            if key in USAGE:
+                # The provider's own counts, written out among other things; the outermost is first.
+                for name, count in COUNTS.findall(value[:LONGEST_USAGE]):
+                    kept.setdefault(f"usage.{name}", int(count))
+                continue
             if key in PARAMETERS:
                 # OpenInference tells the requested model only here, among instructions.
                 value = found[1] if (found := REQUESTED.search(value)) else ""

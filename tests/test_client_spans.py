@@ -1,7 +1,8 @@
-"""What Anthropic's own library tells of a call beside an instrumentation: the same, counted once.
+"""Spans cut from what real clients sent: each call counts once, with the tokens it was answered.
 
-The sample is cut from what real clients sent: Anthropic's library 2.14 for Python, by itself and
-below LangChain 1.5, with Traceloop 0.62 or OpenInference 3.1 (LangChain: 0.1) set up on it.
+Anthropic's library 2.14 for Python has spans of its own: here by itself and below LangChain 1.5,
+with Traceloop 0.62 or OpenInference 3.1 (LangChain: 0.1) set up on it. Vercel's AI SDK is 6.0.326
+and 5.0.277, LiteLLM's callback "otel" that of 1.108.
 """
 
 import json
@@ -13,7 +14,7 @@ from conftest import ROOT
 from usage.ingest.event import TOKEN_FIELDS
 from usage.rollups import verify
 
-SAMPLE = json.loads((ROOT / "tests" / "data" / "anthropic_spans.json").read_text())
+SAMPLE = json.loads((ROOT / "tests" / "data" / "client_spans.json").read_text())
 
 
 def one_by_one(document):
