@@ -1,5 +1,6 @@
 """If-None-Match - an unchanged table costs next to nothing, and is never anybody else's."""
 
+import gzip
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from threading import Event
@@ -247,6 +248,29 @@ def test_what_was_rendered_is_not_rendered_again_until_it_changes(client, make_u
     assert rendered
 
 
+def test_it_is_compressed_once_for_all_who_ask_for_it_so(client, make_usage, monkeypatch):
+    make_usage("vera")
+    compress, compressed = gzip.compress, []
+
+    def note(text, level):
+        compressed.append(text)
+        return compress(text, level)
+
+    monkeypatch.setattr(gzip, "compress", note)
+    packed = {"Accept-Encoding": "gzip"}
+    first, again = (client.get(BOARD, headers=HTMX | packed) for _ in range(2))
+    plain = client.get(BOARD, headers=HTMX)
+
+    assert len(compressed) == 1
+    assert again.headers == first.headers
+    assert first.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(again.data) == plain.data
+    assert "Content-Encoding" not in plain.headers
+    for answer in (first, plain):
+        known = packed | {"If-None-Match": answer.headers["ETag"]}
+        assert client.get(BOARD, headers=HTMX | known).status_code == 304
+
+
 def test_nobody_else_is_given_it_nor_who_asks_otherwise(app, client, make_usage, rendered):
     make_usage("vera")
     client.get(BOARD, headers=HTMX)
@@ -283,7 +307,7 @@ def test_what_changes_while_it_is_rendered_is_kept_for_nobody(app, client, make_
 
     assert names(first) == ["max", "zoe"]
     with app.app_context():
-        assert not app.extensions["shelf"].find(first.get_etag()[0].partition(":")[0])
+        assert not app.extensions["shelf"].find((first.get_etag()[0], ""))
 
 
 def test_who_asks_while_it_is_rendered_is_given_the_same(app, client, make_usage, monkeypatch):
@@ -316,8 +340,8 @@ def test_only_so_many_bytes_are_kept_and_what_is_asked_for_longest():
     body = b"x" * (fresh.MOST_BYTES // 4)
     with Flask(__name__).test_request_context():
         for tag in "abcd":
-            shelf.put(tag, Response(body))
-        shelf.find("a")
-        shelf.put("e", Response(body))
+            shelf.put((tag, "gzip"), Response(body))
+        shelf.find(("a", "gzip"))
+        shelf.put(("e", "gzip"), Response(body))
 
-        assert [tag for tag in "abcde" if shelf.find(tag)] == ["a", "c", "d", "e"]
+        assert [tag for tag in "abcde" if shelf.find((tag, "gzip"))] == ["a", "c", "d", "e"]

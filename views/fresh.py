@@ -24,37 +24,39 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 POLLED = "polled"
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 8 * 1024 * 1024
+Label = tuple[str, str]
+"""An answer's tag, and how who asks lets it be compressed."""
 
 
 class Shelf:
-    """Rendered answers by their tags, up to MOST_BYTES in all; what nobody asks for goes first."""
+    """Rendered answers, up to MOST_BYTES in all; what nobody asks for goes first."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._answers: OrderedDict[str, tuple[bytes, list]] = OrderedDict()
+        self._answers: OrderedDict[Label, tuple[bytes, list]] = OrderedDict()
         self._bytes = 0
-        self._turns: WeakValueDictionary[str, Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[Label, Lock] = WeakValueDictionary()
 
-    def turn(self, tag: str) -> Lock:
-        """What lets one at a time make the answer of that tag: whoever comes next finds it."""
+    def turn(self, label: Label) -> Lock:
+        """What lets one at a time make the answer of that label: whoever comes next finds it."""
         with self._lock:
-            return self._turns.setdefault(tag, Lock())
+            return self._turns.setdefault(label, Lock())
 
-    def find(self, tag: str) -> Response | None:
-        """The answer of that tag, as a new one."""
+    def find(self, label: Label) -> Response | None:
+        """The answer of that label, as a new one."""
         with self._lock:
-            if tag not in self._answers:
+            if label not in self._answers:
                 return None
-            self._answers.move_to_end(tag)
-            body, headers = self._answers[tag]
-        return marked(Response(body, headers=headers), tag)
+            self._answers.move_to_end(label)
+            body, headers = self._answers[label]
+        return Response(body, headers=headers)
 
-    def put(self, tag: str, response: Response) -> None:
-        """Keep an answer that is not marked yet, and not compressed."""
+    def put(self, label: Label, response: Response) -> None:
+        """Keep an answer as it is."""
         body, headers = response.get_data(), list(response.headers)
         with self._lock:
-            before, _ = self._answers.pop(tag, (b"", []))
-            self._answers[tag] = body, headers
+            before, _ = self._answers.pop(label, (b"", []))
+            self._answers[label] = body, headers
             self._bytes += len(body) - len(before)
             while self._bytes > MOST_BYTES:
                 _, (oldest, _) = self._answers.popitem(last=False)
@@ -105,8 +107,8 @@ def tags(asked: Scope, *also: object) -> tuple[str, str]:
 
 def is_known(tag: str) -> bool:
     """True when whoever asks has that answer already, however it was compressed."""
-    had = request.if_none_match.as_set(include_weak=True)
-    return tag in {one.partition(":")[0] for one in had}
+    had = request.if_none_match
+    return had.star_tag or tag in {one.partition(":")[0] for one in had.as_set(include_weak=True)}
 
 
 def unchanged(tag: str) -> Response:
@@ -120,13 +122,15 @@ def rendered(tag: str, asked: Scope, render: Callable[[], Response]) -> Response
     What was read after a change goes to its asker alone: its tag is an older one.
     """
     shelf: Shelf = current_app.extensions["shelf"]
-    with shelf.turn(tag):
-        if known := shelf.find(tag):
+    label = tag, request.headers.get("Accept-Encoding", "")
+    with shelf.turn(label):
+        if known := shelf.find(label):
             return known
-        response = render()
+        # To compress it for each who asks would take a quarter of the time of each answer.
+        response = current_app.extensions["compress"].after_request(marked(render(), tag))
         if tags(asked)[0] == tag:
-            shelf.put(tag, response)
-    return marked(response, tag)
+            shelf.put(label, response)
+    return response
 
 
 def marked(response: Response, tag: str) -> Response:
