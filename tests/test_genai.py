@@ -217,6 +217,7 @@ def test_counts_are_read_by_all_their_names(said, counts):
     ("scope", "certain"),
     [
         ("com.anthropic.sdk.python", True),
+        ("com.anthropic.sdk.typescript", True),
         ("opentelemetry.instrumentation.anthropic", False),
         ("openinference.instrumentation.anthropic", None),
     ],

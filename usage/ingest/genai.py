@@ -14,7 +14,7 @@ OTHERS = re.compile(r"com\.anthropic\.claude_code|claude-code$|codex|gemini-cli"
 OPERATION = ("gen_ai.operation.name", "llm.request.type")
 CALLS = {"chat", "completion", "text_completion", "generate_content", "responses"}
 CALLS |= {"embeddings", "embedding"}
-KIND = ("openinference.span.kind", "traceloop.span.kind")
+KIND = ("openinference.span.kind", "traceloop.span.kind", "langsmith.span.kind")
 SUMS = re.compile(
     r"agent|workflow|tool|plan|retriev|memory|rerank|task|session|turn|chain|llm_call"
 )
@@ -28,15 +28,15 @@ TOKENS = {
     "cache_read_tokens": """gen_ai.usage.cache_read.input_tokens
         gen_ai.usage.cache_read_input_tokens gen_ai.usage.input_tokens.cached
         llm.token_count.prompt_details.cache_read llm.token_count.prompt_details.cache_input
-        usage.cached_tokens usage.cache_read_input_tokens""",
+        usage.cached_tokens usage.cache_read_input_tokens usage.cache_read""",
     "cache_write_tokens": """gen_ai.usage.cache_creation.input_tokens
         gen_ai.usage.cache_write.input_tokens gen_ai.usage.cache_creation_input_tokens
         gen_ai.usage.input_tokens.cache_write llm.token_count.prompt_details.cache_write
-        usage.cache_creation_tokens usage.cache_creation_input_tokens""",
+        usage.cache_creation_tokens usage.cache_creation_input_tokens usage.cache_creation""",
     "reasoning_tokens": """gen_ai.usage.reasoning.output_tokens gen_ai.usage.reasoning_tokens
         gen_ai.usage.output_tokens.reasoning gen_ai.usage.details.reasoning_tokens
         gen_ai.usage.details.thoughts_tokens llm.token_count.completion_details.reasoning
-        usage.reasoning_tokens""",
+        usage.reasoning_tokens usage.reasoning""",
 }
 TOKENS = {ours: theirs.split() for ours, theirs in TOKENS.items()}
 PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system")
@@ -45,9 +45,9 @@ PROVIDERS = {"aws": "bedrock", "az": "azure", "gcp": "google", "gemini": "google
 PROVIDERS |= {"vertex_ai": "google", "vertexai": "google", "ibm": "watsonx", "x_ai": "xai"}
 PROVIDERS |= {"mistral_ai": "mistral", "mistralai": "mistral", "moonshot_ai": "moonshot"}
 PLACE = ("terminal.type", "app.entrypoint", "originator")
-# Anthropic's library has spans of its own, beside those of whatever is set up on it. Traceloop adds
-# the tokens that a stream begins with to those that it ends with, which hold them already.
-CERTAIN = {"com.anthropic.sdk.python": True, "opentelemetry.instrumentation.anthropic": False}
+# Anthropic's libraries have spans of their own, beside those of whatever is set up on them.
+# Traceloop adds the tokens that a stream begins with to all of it, which holds them already.
+CERTAIN, MISCOUNTED = "com.anthropic.sdk.", "opentelemetry.instrumentation.anthropic"
 
 
 def claims(record: Record) -> bool:
@@ -84,7 +84,8 @@ def _events(record: Record, span: str, ids: list[str]) -> Iterator[Event]:
     if not record.time:
         raise InvalidEvent("time", "needs the time at which the call ended")
     user, email = person(record)
-    certain = CERTAIN.get(record.scope)
+    certain = True if record.scope.startswith(CERTAIN) else None
+    certain = False if record.scope == MISCOUNTED else certain
     yield Event(
         id=ids[0],
         also=tuple(ids[1:]),

@@ -29,7 +29,11 @@ PROJECT += ("metadata.user_api_key_project_alias", "metadata.user_api_key_team_a
 OPAQUE_IDS = ("user.account_id", "user.account_uuid", "user.id", "installation.id")
 IDS = {"gen_ai.response.id", "anthropic.request.id", "request_id"}
 PARAMETERS = {"llm.invocation_parameters", "embedding.invocation_parameters"}
-USAGE = {"ai.response.providerMetadata", "metadata.usage_object"}
+USAGE = {
+    "ai.response.providerMetadata",
+    "metadata.usage_object",
+    "langsmith.metadata.usage_metadata",
+}
 # What isn't named here never gets into a Record: prompts, command lines, system instructions.
 NAMES = {
     "": """agent.name app.entrypoint app.version attempt auth_type cache_creation_tokens
@@ -50,6 +54,7 @@ NAMES = {
     "llm.token_count.": """completion completion_details.reasoning prompt prompt_details.cache_input
         prompt_details.cache_read prompt_details.cache_write""",
     "ai.": "model.id model.provider",
+    "langsmith.": "span.kind",
     "litellm.": "provider.model",
     "ai.usage.": """cachedInputTokens inputTokenDetails.cacheReadTokens
         inputTokenDetails.cacheWriteTokens reasoningTokens tokens""",
@@ -60,7 +65,8 @@ KEPT = frozenset({*PERSON, *OPAQUE_IDS, *PROJECT, *IDS, *PARAMETERS, *USAGE}).un
 MOST_RECORDS, LONGEST, LONGEST_ID, STATUS_CODE_ERROR = 100_000, 512, 500, 2
 LONGEST_USAGE = 10_000
 IDENTIFIER = re.compile(r"(?=.{1,100}\Z)[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
-COUNTS = re.compile(r"""["'](\w{1,40}_tokens)["']: ?(\d{1,15})\b""", re.ASCII)
+DETAILS = "cache_read|cache_creation|reasoning"
+COUNTS = re.compile(rf"""["'](\w{{1,40}}_tokens|{DETAILS})["']: ?(\d{{1,15}})\b""", re.ASCII)
 REQUESTED = re.compile(r'"model"\s*:\s*"([^"\\]{1,200})"')
 
 
