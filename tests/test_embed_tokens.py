@@ -1,6 +1,7 @@
 """POST /api/v1/embed-tokens, and what the tokens open: what was granted, and not for long."""
 
 import base64
+import hashlib
 import json
 import re
 from datetime import timedelta
@@ -8,6 +9,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from conftest import NOW, ON_ONE_DATABASE, SECRET, settings
+from itsdangerous import URLSafeSerializer, URLSafeTimedSerializer
 from portals import FILTER, ORIGIN, VIEW, Reader
 from reading import names, rows
 
@@ -231,6 +233,10 @@ def test_a_lock_may_not_widen_the_grant(usage, make_grant, mint, lock):
         ({"lock": "project"}, "lock"),
         ({"lock": {"q": "x"}}, "q"),
         ({"lock": {"days": 30}}, "days"),
+        ({"lock": {"source": ["ide"]}}, "source"),
+        ({"lock": {"source": None}}, "source"),
+        ({"lock": {"s\u043eurce": "ide"}}, "s\u043eurce"),
+        ({"lock": {"Source": "ide"}}, "Source"),
         ({"lock": {"days": "many"}}, "days"),
         ({"lock": {"from": "2026-11-01"}}, "to"),
         ({"origin": "https://evil.example"}, "origin"),
@@ -279,3 +285,142 @@ def test_a_project_that_closed_its_names_closes_those_of_tokens_at_once(
 
     assert not rows(Reader(anonymous, token).get(PATHS[0]))
     assert Reader(anonymous, token).get(PATHS[1]).status_code == 404
+
+
+def unsigned(claims):
+    """Claims as a JWT that says it needs no signature."""
+    parts = ({"alg": "none", "typ": "JWT"}, claims)
+    packed = [base64.urlsafe_b64encode(json.dumps(one).encode()).decode() for one in parts]
+    return ".".join((*(one.rstrip("=") for one in packed), ""))
+
+
+FORGERIES = {
+    "unsigned": unsigned,
+    "of the secret alone": lambda claims: URLSafeSerializer(SECRET).dumps(claims),
+    "of another salt": lambda claims: URLSafeSerializer(SECRET, salt="embed").dumps(claims),
+    "with a moment": lambda claims: URLSafeTimedSerializer(
+        SECRET, salt="tallyboard token: embed"
+    ).dumps(claims),
+    "of another digest": lambda claims: URLSafeSerializer(
+        SECRET, salt="tallyboard token: embed", signer_kwargs={"digest_method": hashlib.md5}
+    ).dumps(claims),
+    "without a signature": lambda claims: made_up(**claims).rpartition(".")[0],
+    "with half a signature": lambda claims: made_up(**claims)[:-10],
+    "twice": lambda claims: f"{made_up(**claims)}.{made_up(**claims)}",
+    "in a list": lambda claims: f"x, {made_up(**claims)}",
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_no_other_way_to_sign_is_taken(usage, anonymous, make_grant, forgery):
+    claims = {"grant": make_grant().id, "subject": "", "origin": ORIGIN, "lock": {}}
+    forged = FORGERIES[forgery](claims | {"until": 2**40})
+
+    assert refused(anonymous, forged) == 401
+
+
+@pytest.mark.parametrize("minutes", [5, 5.01, 60])
+def test_a_token_has_had_its_time_to_the_second(usage, anonymous, make_grant, minutes):
+    token = made_up(grant=make_grant().id)
+
+    with time_machine.travel(NOW + timedelta(minutes=4.99), tick=False):
+        assert names(Reader(anonymous, token).get(PATHS[0])) == ["vera"]
+    with time_machine.travel(NOW + timedelta(minutes=minutes), tick=False):
+        assert refused(anonymous, token) == 401
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("null", "", "*", f" {ORIGIN} ", f"{ORIGIN}/", f"{ORIGIN}.", ORIGIN.upper(), ORIGIN[:-1]),
+        *(f"{ORIGIN}:443", f"{ORIGIN}:8443", ORIGIN.replace("https", "http"), "\x00"),
+        *(f"{ORIGIN}.evil.example", ORIGIN.replace("portal", "evil-portal"), f"{ORIGIN}%00"),
+        *(f"{ORIGIN},{ORIGIN}", f"{ORIGIN} {ORIGIN}", ORIGIN.replace("//", "//evil@")),
+    ],
+)
+def test_an_origin_is_the_tokens_to_the_letter(usage, anonymous, make_grant, origin):
+    token = made_up(grant=make_grant().id)
+
+    answer = Reader(anonymous, token).get(PATHS[0], headers={"Origin": origin})
+    asked = anonymous.options(PATHS[0], headers={"Origin": origin})
+
+    assert answer.status_code == 403
+    nothing_in(answer)
+    for response in (answer, asked):
+        assert "Access-Control-Allow-Origin" not in response.headers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Authorization", "Bearer other"), ("Authorization", "Bearer {}")],
+        [("Authorization", "Bearer {}"), ("Authorization", "Bearer other")],
+        [("Authorization", "Basic {}")],
+        [("Authorization", "{}")],
+        [("Cookie", "token={0}; Authorization=Bearer {0}")],
+        [("Proxy-Authorization", "Bearer {}")],
+    ],
+)
+def test_a_token_is_sent_once_and_as_a_token(usage, anonymous, make_grant, headers):
+    token = made_up(grant=make_grant().id)
+
+    answer = anonymous.get(PATHS[0], headers=[(name, said.format(token)) for name, said in headers])
+
+    assert answer.status_code == 401
+    nothing_in(answer)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("source=cli&source=ide", "source=ide&source=cli", "source=all", "source=%20"),
+        *("project=checkout&project=mobile", "from=2020-01-01&to=2026-11-22", "days=3660"),
+    ],
+)
+def test_no_argument_widens_what_is_locked_however_often_it_is_said(
+    usage, make_usage, anonymous, make_grant, query
+):
+    make_usage("otto", project="checkout", source="cli")
+    make_usage("otto", project="checkout", source="ide", day=NOW.date() - timedelta(days=9))
+    token = made_up(grant=make_grant(locked={"source": "ide", "days": "7"}).id)
+
+    assert names(Reader(anonymous, token).get(f"{PATHS[0]}?{query}")) == ["vera"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "source[]=cli",
+        "SOURCE=cli",
+        "\uff53ource=cli",
+        "lock={}",
+        "grant=2",
+        "subject=otto",
+        "live=1",
+    ],
+)
+def test_an_argument_of_another_spelling_is_refused(usage, anonymous, make_grant, query):
+    token = made_up(grant=make_grant().id)
+
+    answer = Reader(anonymous, token).get(f"{PATHS[0]}?{query}")
+
+    assert answer.status_code == 422
+    assert query.partition("=")[0] in answer.text
+    nothing_in(answer)
+
+
+@pytest.mark.parametrize(
+    ("lock", "shown"),
+    [
+        ({"source": " ide "}, ["vera"]),
+        ({"source": " "}, ["vera", "otto"]),
+        ({"project": " mobile"}, ["otto"]),
+        ({"from": " 2026-11-01", "to": "2026-11-22 "}, ["vera", "otto"]),
+    ],
+)
+def test_blanks_around_a_lock_mean_nothing(usage, anonymous, make_grant, mint, lock, shown):
+    make_grant(projects=())
+
+    token = mint(lock=lock).get_json()["token"]
+
+    assert set(names(Reader(anonymous, token).get(PATHS[0]))) == set(shown)

@@ -59,8 +59,7 @@ def create(
         )
         for id in sorted(set(projects)):
             GrantProject.create(grant_id=grant.id, project_id=id)
-        _check(locked, permission(grant), horizon)
-        grant.locked = urlencode({name: value for name, value in locked.items() if value})
+        grant.locked = urlencode(_checked(locked, permission(grant), horizon))
         Grant.update(locked=grant.locked).where(Grant.id == grant.id).execute()
     return grant
 
@@ -113,6 +112,8 @@ def still(id: int) -> Grant | None:
 
 def allows(origin: str) -> bool:
     """True for an origin in which some portal may show the board."""
+    if not ORIGIN.fullmatch(origin):
+        return False
     found = _live(Grant.origins).where(Grant.origins.contains(origin)).tuples()
     return any(origin in origins.split() for (origins,) in found)
 
@@ -150,22 +151,26 @@ def narrowed(grant: Grant, subject: str, lock: Mapping[str, str], horizon: Horiz
     Raises InvalidScope for a lock that means nothing, and Refused for one that would widen.
     """
     whole = permission(grant)
-    _check(lock, whole, horizon)
+    lock = _checked(lock, whole, horizon)
     reader = sign_in.vouched(subject) if subject else None
     if reader and reader.disabled_at:
         raise Refused("The subject is disabled.")
-    locked = dict(whole.locked) | {name: value for name, value in lock.items() if value}
     person = reader.id if reader else 0
-    return _within_project(replace(whole, locked=locked, person=person))
+    return _within_project(replace(whole, locked=dict(whole.locked) | lock, person=person))
 
 
-def _check(lock: Mapping[str, str], whole: Permission, horizon: Horizon) -> None:
+def _checked(lock: Mapping[str, str], whole: Permission, horizon: Horizon) -> dict[str, str]:
+    """The lock without what is blank, when it means something and narrows the whole."""
     for name, value in lock.items():
-        if name not in LOCKABLE or not isinstance(value, str):
+        if name not in LOCKABLE:
             raise InvalidScope(name[:MOST_TEXT], f"can't be locked; use {', '.join(LOCKABLE)}")
-        if value and whole.locked.get(name, value) != value:
+        if not isinstance(value, str):
+            raise InvalidScope(name, "must be a text")
+    lock = {name: value.strip() for name, value in lock.items() if value.strip()}
+    for name, value in lock.items():
+        if whole.locked.get(name, value) != value:
             raise Refused(f"The grant locks {name} to something else.")
-    dates = {name for name in DATES if lock.get(name)}
+    dates = {name for name in DATES if name in lock}
     fixed = {name for name in DATES if name in whole.locked}
     if fixed and not dates <= fixed:
         raise Refused("The grant locks the dates to something else.")
@@ -174,8 +179,9 @@ def _check(lock: Mapping[str, str], whole: Permission, horizon: Horizon) -> None
         scope = Scope.from_args(lock, seen)
     except NotVisible as error:
         raise Refused(str(error)) from None
-    if lock.get("project") and not (scope.project and scope.project.id):
+    if "project" in lock and not (scope.project and scope.project.id):
         raise Refused("The project to lock has to be a single one.")
+    return lock
 
 
 def _within_project(permitted: Permission) -> Permission:
