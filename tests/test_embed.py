@@ -117,7 +117,7 @@ def test_what_is_changed_beside_a_person_holds_on_the_way_back(
         "/embed/users/user-030", headers=asked, query_string={"board": "b"} | kept | changed
     )
 
-    back = re.search(r'id="b-back"[^>]* hx-swap-oob="true" href="([^"]+)"', part.text)[1]
+    back = re.search(r'id="b-back"[^>]* hx-swap-oob="true"[^>]* href="([^"]+)"', part.text)[1]
     told = dict(parse_qsl(urlsplit(back.replace("&amp;", "&")).query))
     assert (told["q"], told["sort"], int(told.get("page", 1))) == ("user", "cost", page)
     assert told[name] == (f"{changed[name]}.00" if name == "prompt_cost" else str(changed[name]))
