@@ -19,6 +19,7 @@ from usage import (
     leaderboard,
     merging,
     projects,
+    ranking,
     rezoning,
     rollups,
     samples,
@@ -230,6 +231,22 @@ def test_what_changed_otherwise_and_grew_is_read_as_it_is(ask, sent):
     assert ask(store) == ask(Store())
 
 
+@pytest.mark.parametrize("few", [ranking.FEW, 1])
+def test_an_order_follows_all_that_moved_since_it_was_asked_for(ask, few, monkeypatch):
+    monkeypatch.setattr(ranking, "FEW", few)
+    store, sorts = Store(), [{"sort": "calls"}, {"sort": "prompt_tokens"}, {"sort": "cost-asc"}]
+    send(*(call(number, name, **MORE) for number, name in enumerate(PEOPLE)))
+    for args in sorts:
+        ask(store, **args)
+
+    for number, name in enumerate(["otto", "otto", "vera", "new"], start=20):
+        send(call(number, name, prompt_tokens=number * 300))
+        assert ask(store, **sorts[0]) == ask(Store(), **sorts[0])
+
+    for args in sorts:
+        assert ask(store, **args) == ask(Store(), **args)
+
+
 def test_usage_of_another_project_changes_nothing(ask, make_usage):
     store = Store()
     make_usage("vera", project="checkout")
@@ -384,7 +401,7 @@ def test_a_few_people_are_read_by_their_own_index(ask, make_crowd, args):
 @ON_ONE_DATABASE
 def test_ranks_are_told_of_a_page_of_a_search_and_of_everyone_alike():
     scores = [9, 7, 7, 7, 4, 4, 1]
-    order = Order(range(len(scores)), lambda one: (-scores[one], f"name-{one}"))
+    order = Order(range(len(scores)), lambda some: ((-scores[one], f"name-{one}") for one in some))
 
     assert list(order.ranks(order.people)) == [1, 2, 2, 2, 5, 5, 7]
     assert list(order.ranks([2, 3, 4])) == [2, 2, 5]

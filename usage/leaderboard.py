@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter, neg
 from unicodedata import normalize
 
 from models import DailyUsage
@@ -11,7 +12,7 @@ from usage.counts import Standing, Totals
 from usage.daily import CALLS, COMPLETION, PROMPT, Uncosted, cost_of, is_unknown, uncosted
 from usage.kept_names import Name
 from usage.pricing import RATES
-from usage.ranking import Key, Order
+from usage.ranking import Keys, Order
 from usage.rollups import COUNTERS
 from usage.rows import LAST, Row
 from usage.scope import Scope
@@ -34,18 +35,20 @@ class Board:
     uncosted: Sequence[Uncosted] = ()
 
 
-MEASURES: Mapping[str, Callable[[int, int, int, int], tuple[int, ...]]] = {
-    "activity": lambda calls, prompt, completion, cost: (calls, prompt + completion, cost),
-    "calls": lambda calls, prompt, completion, cost: (calls, prompt + completion, cost),
-    "prompt_tokens": lambda calls, prompt, completion, cost: (
-        (prompt, calls, prompt + completion, cost)
-    ),
-    "completion_tokens": lambda calls, prompt, completion, cost: (
-        (completion, calls, prompt + completion, cost)
-    ),
-    "cost": lambda calls, prompt, completion, cost: (cost, calls, prompt + completion),
+MEASURES: Mapping[str, Sequence[str]] = {
+    "activity": ("calls", "tokens", "cost"),
+    "calls": ("calls", "tokens", "cost"),
+    "prompt_tokens": ("prompt_tokens", "calls", "tokens", "cost"),
+    "completion_tokens": ("completion_tokens", "calls", "tokens", "cost"),
+    "cost": ("cost", "calls", "tokens"),
 }
-"""What decides an order, from calls, prompt and completion tokens and their cost."""
+"""What decides an order, the first that differs."""
+AMOUNTS: Mapping[str, Callable[[Row], int]] = {
+    "calls": itemgetter(CALLS),
+    "prompt_tokens": itemgetter(PROMPT),
+    "completion_tokens": itemgetter(COMPLETION),
+    "tokens": lambda row: row[PROMPT] + row[COMPLETION],
+}
 
 
 def board(scope: Scope) -> Board:
@@ -118,16 +121,16 @@ class _Ranking:
         self.scope, self.tally = scope, tally
         self.policy = naming.policy(scope)
         self.name: Callable[[int], Name] = lambda person: tally.names[person]
-        self.order = tally.order((scope.sort, scope.rates, scope.basis), self._key())
+        self.order = tally.order((scope.sort, scope.rates, scope.basis), self._keys())
         if naming.too_few(scope, len(self.order)):
-            self.order = Order((), self.order.key)
+            self.order = Order((), self.order.keys)
             self.totals = Totals(*[0] * len(COUNTERS), 0, 0, users=0, as_of=None)
         else:
             self.totals = self._totals()
         if self.policy == naming.PSEUDONYMS:
             self.name = _pseudonyms(scope, self.order.people, tally.names)
             # Among equals, even the order of their real names would tell of them.
-            self.order = Order(self.order.people, self._key())
+            self.order = Order(self.order.people, self._keys())
         self.people = self.order.people
         if self.policy == naming.OWN:
             self.people = [one for one in self.people if one == scope.horizon.person]
@@ -172,21 +175,23 @@ class _Ranking:
         cost = cost_of(sums, self.scope)
         return Totals(*sums, *cost, users=len(self.order), as_of=as_of)
 
-    def _key(self) -> Key:
+    def _keys(self) -> Keys:
         """Most first, or least first; equals by the names that the viewer may know.
 
         A cost that is unknown is less than any.
         """
-        people, name, cost = self.tally.people, self.name, _costing(self.scope)
-        measure, sign = MEASURES[self.scope.column], 1 if self.scope.ascending else -1
+        people, name, descending = self.tally.people, self.name, not self.scope.ascending
+        amounts = AMOUNTS | {"cost": _costing(self.scope)}
+        measure = [amounts[one] for one in MEASURES[self.scope.column]]
 
-        def key(person: int) -> tuple:
-            row = people[person]
-            amounts = row[CALLS], row[PROMPT], row[COMPLETION], cost(row)
-            # Every measure is a sum of these: all of them turned round turns it round.
-            return *measure(*[sign * one for one in amounts]), name(person).username
+        def keys(some: Iterable[int]) -> Iterable[tuple]:
+            rows = [people[one] for one in some]
+            columns = [map(amount, rows) for amount in measure]
+            if descending:
+                columns = [map(neg, column) for column in columns]
+            return zip(*columns, [name(one).username for one in some], strict=True)
 
-        return key
+        return keys
 
 
 def _costing(scope: Scope) -> Callable[[Row], int]:

@@ -1,34 +1,39 @@
 """People in order: by what they used, then by name; equals in all but the name share a rank."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-Key = Callable[[int], tuple]
-"""What decides where a person stands, the name that they are called by last."""
+Keys = Callable[[Collection[int]], Iterable[tuple]]
+"""What decides where each of some people stands, the name that they are called by last."""
 
 FEW = 500
 
 
 class Order:
-    """Some people sorted by a key."""
+    """Some people sorted by a key; of those who `moved`, it is to be mended before it is used."""
 
-    def __init__(self, people: Iterable[int], key: Key):
-        self.people = sorted(people, key=key)
-        self.key = key
+    def __init__(self, people: Collection[int], keys: Keys):
+        self.keys = keys
+        self.people = self._sorted(people)
+        self.moved: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.people)
 
-    def mend(self, changed: Collection[int], present: Iterable[int]) -> None:
-        """Let people whose key changed find their new place; `present` are those who stay."""
-        moved = set(changed)
-        self.people = [person for person in self.people if person not in moved]
-        if len(changed) > FEW:
-            self.people += present
-            self.people.sort(key=self.key)
-            return
-        for person in present:
-            insort(self.people, person, key=self.key)
+    def key(self, person: int) -> tuple:
+        """What decides where somebody stands."""
+        return next(iter(self.keys((person,))))
+
+    def mend(self, present: Sequence[int]) -> None:
+        """Let those who moved find their new place; `present` are those of them who stay."""
+        stayed = [person for person in self.people if person not in self.moved]
+        if len(self.moved) > FEW:
+            self.people = self._sorted([*stayed, *present])
+        else:
+            self.people = stayed
+            for person in present:
+                insort(self.people, person, key=self.key)
+        self.moved = set()
 
     def rank(self, person: int) -> int | None:
         """Their rank; None for someone who isn't there."""
@@ -54,3 +59,7 @@ class Order:
                 place = self.people.index(person, rank - 1)
             before = key
             yield rank
+
+    def _sorted(self, people: Collection[int]) -> list[int]:
+        keys = dict(zip(people, self.keys(people), strict=True))
+        return sorted(people, key=keys.__getitem__)

@@ -15,7 +15,7 @@ from usage.growth import NAMES, Changes, Growth
 from usage.horizon import ALL
 from usage.kept_names import Name, Names
 from usage.pricing import RATES
-from usage.ranking import Key, Order
+from usage.ranking import Keys, Order
 from usage.rollups import COSTS, COUNTERS
 from usage.rows import ABSENT, SOURCES, Row, Together, added, digest, grown, is_active, packed
 from usage.scope import Scope
@@ -81,15 +81,17 @@ class Tally:
             self.content = now
         self._state = now
 
-    def order(self, kind: Hashable, key: Key) -> Order:
-        """Everyone with an answered call, by a key; kept for who asks for that kind again."""
+    def order(self, kind: Hashable, keys: Keys) -> Order:
+        """Everyone with an answered call, by their keys; kept for who asks for that kind again."""
         if kind not in self._orders:
-            active = [person for person, row in self.people.items() if is_active(row)]
-            self._orders[kind] = Order(active, key)
+            self._orders[kind] = Order(self._active(self.people), keys)
         self._orders.move_to_end(kind)
         while len(self._orders) > MOST_ORDERS:
             self._orders.popitem(last=False)
-        return self._orders[kind]
+        order = self._orders[kind]
+        if order.moved:
+            order.mend(self._active(order.moved & self.people.keys()))
+        return order
 
     def digest(self, names: State) -> tuple[int, int]:
         """What tells these rows and names from others, alike in every process.
@@ -166,7 +168,7 @@ class Tally:
         self._orders.clear()
 
     def _put(self, people: Mapping[int, Row | None]) -> None:
-        """Give some people their new rows, and bring totals and orders up to date."""
+        """Give some people their new rows, and bring totals up to date."""
         for person, row in people.items():
             before = self.people.pop(person, None)
             if row:
@@ -177,9 +179,12 @@ class Tally:
             if not (row and before):
                 self._names_digest = None, 0
             self.together.replace(before, row)
-        present = [person for person, row in people.items() if row and is_active(row)]
+        # Nearly always only one of them is asked for before the next change.
         for order in self._orders.values():
-            order.mend(people.keys(), present)
+            order.moved |= people.keys()
+
+    def _active(self, people: Iterable[int]) -> list[int]:
+        return [person for person in people if is_active(self.people[person])]
 
     def _read(self, users: Sequence[int] = ()) -> dict[int, Row]:
         """The rows of everyone, or of some users, AT_ONCE at most."""
