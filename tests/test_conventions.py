@@ -32,6 +32,7 @@ PURE = (
     "usage/timeline.py",
     "usage/demo.py",
     "usage/ingest/event.py",
+    "usage/ingest/call_names.py",
     "usage/ingest/json_text.py",
     "usage/ingest/wire.py",
     "usage/ingest/body.py",

@@ -140,11 +140,59 @@ def test_a_framework_and_the_library_below_it_tell_the_same_call_anywhere_in_a_t
     spans = [span("outside", parent), span("library", "agent", id="message", certain=True)]
     spans = spans[::order]
 
-    outcomes = send(*spans) if together else [send(one)[0] for one in spans]
+    for batch in [spans] if together else [[one] for one in spans]:
+        send(*batch)
 
-    assert outcomes == [ACCEPTED, DUPLICATE]
     assert [send(one)[0] for one in spans] == [DUPLICATE, DUPLICATE]
     assert counted() == {"vera": (1, 0, 100)}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("replaces", [True, False])
+def test_the_model_is_that_which_was_asked_for_whoever_tells_it(replaces, together, order):
+    tellings = [
+        call("message", "a", model="gpt-4.1-2025-04-14", replaces=replaces),
+        call("message", "b", model="gpt-4.1", tokens=99),
+    ][::order]
+
+    for batch in [tellings] if together else [[one] for one in tellings]:
+        send(*batch)
+
+    assert verify() == []
+    assert {model for *_, model, _ in daily_rows()} == {"gpt-4.1"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+@pytest.mark.parametrize("together", [True, False])
+def test_two_instrumentations_beside_each_other_tell_the_same_calls(together, order):
+    tellings = [
+        span("a", "agent", id="m1"),
+        span("b", "agent"),
+        span("c", "agent", id="m2", tokens=200),
+        span("d", "agent", tokens=200),
+    ]
+    told = [tellings[place] for place in order]
+
+    for batch in [told] if together else [[one] for one in told]:
+        send(*batch)
+
+    assert counted() == {"vera": (2, 0, 300)}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("certain", [None, True])
+def test_two_answers_of_one_size_are_two_calls_whoever_tells_one_of_them_again(certain, order):
+    tellings = [
+        span("a", "agent", id="m1", certain=certain),
+        span("b", "agent", id="m2", certain=certain),
+        span("c", "agent"),
+    ]
+
+    for place in order:
+        send(tellings[place])
+
+    assert counted() == {"vera": (2, 0, 200)}
 
 
 def test_what_a_framework_tells_in_another_trace_or_of_other_tokens_is_another_call():

@@ -11,6 +11,7 @@ from models import InstantField, db
 from usage import bulk
 from usage.bulk import ROWS_AT_ONCE
 from usage.ingest.event import Event
+from usage.ingest.fields import asked_for
 from usage.price_book import Book
 from usage.rollups import TOKENS, TOKENS_OF, DayKey, among
 
@@ -122,6 +123,8 @@ def after(call: Call, tellings: Iterable[Telling]) -> Call:
     for telling in tellings:
         if _says_more(telling, call):
             call = grown(call, telling.call)
+        elif call.model and call.model != telling.call.model:
+            call = call._replace(model=asked_for(call.model, telling.call.model))
     return call
 
 
@@ -172,6 +175,7 @@ def priced(call: Call, tellings: Iterable[Call], book: Book) -> Call:
 def _filled(call: Call, other: Call) -> Call:
     """What was said first stays: only what it left out is taken from the other."""
     words = {name: getattr(call, name) or getattr(other, name) for name in WORDS}
+    words["model"] = asked_for(call.model, other.model)
     # A day is counted in the zone of the project that it came with.
     said = call if call.project_id or not other.project_id else other
     return call._replace(project_id=said.project_id, time=said.time, day=said.day, **words)

@@ -20,6 +20,7 @@ INSTANT, NUMBER = TypeAdapter(datetime), TypeAdapter(FiniteFloat)
 BLANK = (None, "", "None")
 # A CSV file that went through a spreadsheet may have 12.0.
 DIGITS = re.compile(r"\s*(\d{1,20})(?:\.0*)?\s*")
+DATED = re.compile(r"-[\d-]{8,10}")
 LARGEST, LONGEST_ID, LONGEST_AGENT = 10**20, 500, 1000
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 # The number of an installation or an account: it tells two people apart, not who they are.
@@ -117,6 +118,11 @@ def timestamp(line: Mapping[str, object]) -> datetime:
     if time := iso(text(line, "timestamp")):
         return time
     raise InvalidEvent("timestamp", "must be like 2026-11-22T10:00:00Z")
+
+
+def asked_for(model: str, other: str) -> str:
+    """Of two names for a model the one that was asked for: an answer's has a version's date."""
+    return other if DATED.fullmatch(model.removeprefix(other)) else model or other
 
 
 def folder(path: str) -> str:

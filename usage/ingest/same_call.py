@@ -1,6 +1,5 @@
 """Which records are the same call: by the other ids of it, and by spans one inside the other."""
 
-import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -10,12 +9,11 @@ from peewee import Query
 from models import CallId
 from models import Event as Stored
 from usage import bulk
+from usage.ingest.call_names import Called, is_nameless, names_of
 from usage.ingest.calls import Identity, slices
 from usage.ingest.event import Event
 from usage.rollups import among
 
-# The id of what came without one from its provider.
-SPAN = re.compile("[0-9a-f]{32}:[0-9a-f]{16}")
 FIELDS = (CallId.call_id, CallId.user_id, CallId.event_id)
 Named = tuple[int, Event]
 """A user's id and an event of theirs."""
@@ -38,7 +36,7 @@ def places(rows: Sequence[Named], nobody: int, stand_in: int = 0) -> Places:
     names. A record may tell that calls which came apart are one: the others are then to be united
     with it.
     """
-    names = [_names(event) for _, event in rows]
+    names = [names_of(event) for _, event in rows]
     known, unnamed = _known(rows, names, nobody), (nobody, stand_in)
     one_with: dict[Identity, Identity] = {}
     calls: list[Identity] = [(0, "")] * len(rows)
@@ -124,52 +122,6 @@ class Known(NamedTuple):
         return list(held)
 
 
-class Called(NamedTuple):
-    """All names of a call, those of spans with its size: what is inside one is as large as it.
-
-    The same call may be known already under any that is `looked_up`, and shall be from now on under
-    all that are `claimed`: a call instrumented twice is a span inside a span with equal tokens, and
-    either may come first. `inner` is that of the call right inside its span, `outer` of the call of
-    the span around it, `beside` of what is right inside that one, like itself. `other` is that of
-    its counterpart anywhere in its trace, see _in_its_trace(). "" where there is no such span.
-    """
-
-    ids: tuple[str, ...]
-    looked_up: tuple[str, ...]
-    claimed: tuple[str, ...]
-    inner: str = ""
-    outer: str = ""
-    beside: str = ""
-    other: str = ""
-
-
-def _names(event: Event) -> Called:
-    span, around = event.span, event.parent_span
-    ids = (event.id, *event.also, span) if span else (event.id, *event.also)
-    if not (span or around):
-        return Called(ids, ids, ids)
-    size = "failed" if event.failed else f"{event.prompt_tokens}+{event.completion_tokens}"
-    own, inner = (f"{span} at {size}", f"{span} in {size}") if span else ("", "")
-    outer, beside = (f"{around} at {size}", f"{around} in {size}") if around else ("", "")
-    near, other = _in_its_trace(event, size)
-    looked_up, claimed = (*ids, inner, outer, other), (*ids, *filter(None, (own, beside, near)))
-    return Called(ids, looked_up, claimed, inner, outer, beside, other)
-
-
-def _in_its_trace(event: Event, size: str) -> tuple[str, str]:
-    """The name of an answer that its provider's library tells, or of one without an id from it.
-
-    With the name of the respective other: what is set up on a framework has spans beside those of
-    the library below it, or anywhere in their trace, and often no id.
-    """
-    nameless = event.id == event.span
-    if event.failed or not event.usage_known or not (nameless or event.certain):
-        return "", ""
-    trace = event.span.partition(":")[0]
-    names = f"{trace} without its id at {size}", f"{trace} from its library at {size}"
-    return names if nameless else names[::-1]
-
-
 def _joined(known: Known, row: Named, called: Called, unnamed: tuple[int, int]) -> Identity:
     """The call that a row tells of; what it shows to be the same is one with it from now on."""
     owner, event = row
@@ -180,6 +132,9 @@ def _joined(known: Known, row: Named, called: Called, unnamed: tuple[int, int]) 
     same = [one for one in held if one[0] == owner or one[0] in unnamed]
     new = _final(known.one_with, (owner, event.id))
     call = next((one for one in same if one[0] == owner), new)
+    if event.id != event.span and is_nameless(call[1]):
+        # By its provider's id it is told apart from other answers of the same size.
+        call = new
     known.one_with.update({one: call for one in same if one != call})
     return call
 
@@ -192,14 +147,29 @@ def _held(known: Known, event: Event, called: Called) -> list[Identity]:
     # Of the spans right inside a span one may be the same call: two of them are two calls.
     if around and {*held}.issuperset(known.by(called.beside)):
         held += [one for one in around if _may_be(event, called, one)]
-    if not held or (event.certain and not any(SPAN.fullmatch(id) for _, id in held)):
-        held += [one for one in known.by(called.other) if _may_be(event, called, one)]
+    held += _told_elsewhere(known, event, called, held)
     return list(dict.fromkeys(held))
+
+
+def _told_elsewhere(
+    known: Known, event: Event, called: Called, held: Sequence[Identity]
+) -> list[Identity]:
+    """The same answer by another instrumentation, not inside or around: one has the id, one not."""
+    siblings = known.by(called.nameless)
+    if event.id == event.span:
+        if held:
+            return []
+        # What is there by way of a span without an id has its answer's id from further inside.
+        siblings = [one for one in known.by(called.beside) if one not in siblings]
+    elif any(is_nameless(id) for _, id in held):
+        return []
+    found = [*siblings, *known.by(called.other)]
+    return [one for one in found if is_nameless(one[1]) is (event.id != event.span)][:1]
 
 
 def _may_be(event: Event, called: Called, call: Identity) -> bool:
     """False when both have an id from the provider, and not the same."""
-    return event.id == event.span or bool(SPAN.fullmatch(call[1])) or call[1] in called.ids
+    return event.id == event.span or is_nameless(call[1]) or call[1] in called.ids
 
 
 def _known(rows: Sequence[Named], names: Sequence[Called], nobody: int) -> Names:
