@@ -236,6 +236,22 @@ def test_parts_that_exceed_the_whole_are_added_to_it():
     assert tokens(event({"gen_ai.usage.reasoning_tokens": 21})) == (100, 41, 0, 0, 21)
 
 
+@pytest.mark.parametrize(
+    ("scope", "prompt"),
+    [
+        ("opentelemetry.instrumentation.bedrock", 130),
+        ("opentelemetry.instrumentation.genai.bedrock", 130),
+        ("opentelemetry.instrumentation.botocore.bedrock-runtime", 130),
+        ("openinference.instrumentation.bedrock", 100),
+        ("opentelemetry.instrumentation.genai.anthropic", 100),
+    ],
+)
+def test_some_count_what_is_cached_apart_however_little_it_is(scope, prompt):
+    said = {"gen_ai.usage.cache_read_input_tokens": 20, "gen_ai.usage.cache_write.input_tokens": 10}
+
+    assert tokens(event(said, scope=scope)) == (prompt, 20, 20, 10, 0)
+
+
 def test_a_failed_call_has_no_tokens():
     failed = event({"error.type": "timeout", "gen_ai.usage.input_tokens": "x"}, failed=True)
 

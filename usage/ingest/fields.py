@@ -72,12 +72,20 @@ def count(fields: Mapping[str, object], *names: str) -> int:
 
 
 def tokens(
-    prompt: int, completion: int, cache_read: int = 0, cache_write: int = 0, reasoning: int = 0
+    prompt: int,
+    completion: int,
+    cache_read: int = 0,
+    cache_write: int = 0,
+    reasoning: int = 0,
+    apart: bool = False,
 ) -> dict[str, int]:
-    """An event's token fields, from a sender that may count parts apart from their whole."""
+    """An event's token fields, from a sender that may count parts apart from their whole.
+
+    `apart` goes for what is cached of the prompt.
+    """
     cached = cache_read + cache_write
-    # Only a part that is larger than the whole shows it.
-    prompt += cached if cached > prompt else 0
+    # Of senders that aren't known for it only a part that is larger than the whole shows it.
+    prompt += cached if apart or cached > prompt else 0
     completion += reasoning if reasoning > completion else 0
     parts = (prompt, completion, cache_read, cache_write, reasoning)
     return dict(zip(TOKEN_FIELDS, parts, strict=True))

@@ -15,9 +15,7 @@ OPERATION = ("gen_ai.operation.name", "llm.request.type")
 CALLS = {"chat", "completion", "text_completion", "generate_content", "responses"}
 CALLS |= {"embeddings", "embedding"}
 KIND = ("openinference.span.kind", "traceloop.span.kind", "langsmith.span.kind")
-SUMS = re.compile(
-    r"agent|workflow|tool|plan|retriev|memory|rerank|task|session|turn|chain|llm_call"
-)
+SUMS = re.compile(r"agent|workflow|tool|plan|retriev|memor|rerank|task|session|turn|chain|llm_call")
 ASKED = ("gen_ai.request.model", "llm.invocation_parameters", "embedding.invocation_parameters")
 ANSWERED = ("gen_ai.response.model", "llm.model_name", "embedding.model_name")
 TOKENS = {
@@ -39,6 +37,9 @@ TOKENS = {
         usage.reasoning_tokens usage.reasoning""",
 }
 TOKENS = {ours: theirs.split() for ours, theirs in TOKENS.items()}
+# On Bedrock, what the cache read and wrote is not in the input that these pass on.
+APART = {"bedrock", "genai.bedrock", "botocore.bedrock-runtime"}
+APART = {f"opentelemetry.instrumentation.{name}" for name in APART}
 PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system")
 # By the name, or by what stands before its first dot.
 PROVIDERS = {"aws": "bedrock", "az": "azure", "gcp": "google", "gemini": "google"}
@@ -64,17 +65,17 @@ def read(record: Record) -> Iterator[Event | Naming]:
         yield from naming(record)
         return
     span = _span(record, record.span_id)
-    named = [
-        text(record.attributes, name) for name in ("gen_ai.response.id", "anthropic.request.id")
-    ]
-    ids = [one for one in (named[0], span, named[1]) if one]
+    said = record.attributes
+    ids = [text(said, "gen_ai.response.id"), span, text(said, "anthropic.request.id")]
+    ids = [one for one in ids if one]
     with telling(ids[0] if ids else ""):
         yield from _events(record, span, ids)
 
 
 def _events(record: Record, span: str, ids: list[str]) -> Iterator[Event]:
     said = record.attributes
-    counts = {} if record.failed else tokens(*(count(said, *names) for names in TOKENS.values()))
+    told = [count(said, *names) for names in TOKENS.values()] if not record.failed else []
+    counts = tokens(*told, apart=record.scope in APART) if told else {}
     usage_known = record.failed or any(counts.values())
     # Some also log that they are about to ask.
     if record.signal == "logs" and not usage_known and "gen_ai.response.id" not in said:
@@ -84,8 +85,7 @@ def _events(record: Record, span: str, ids: list[str]) -> Iterator[Event]:
     if not record.time:
         raise InvalidEvent("time", "needs the time at which the call ended")
     user, email = person(record)
-    certain = True if record.scope.startswith(CERTAIN) else None
-    certain = False if record.scope == MISCOUNTED else certain
+    certain = record.scope != MISCOUNTED and (record.scope.startswith(CERTAIN) or None)
     yield Event(
         id=ids[0],
         also=tuple(ids[1:]),
