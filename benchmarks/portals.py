@@ -34,7 +34,8 @@ WAYS = {
     "1, without htmx": "/proxied?htmx=no",
     "2, element": "/element?htmx=no",
     "3, frame": "/framed?htmx=no",
-    "4, blueprint": "/blueprint",
+    "4, blueprint": "/blueprint?htmx=no",
+    "4, with the page": "/blueprint",
     ALONE: "/proxied?boards=0",
 }
 MOST = 150
@@ -106,8 +107,8 @@ def _goals(took: dict[tuple[str, str], float]) -> Iterator[Goal]:
             continue
         what = f"Way {way}: rows, {which}"
         goal = report.figure(what, f"≤ {MOST} ms", milliseconds, MOST, "ms")
-        alone = f" (the page alone {took[ALONE, which]:,.0f} ms)"
-        yield goal._replace(measured=goal.measured + alone)
+        ours = f", {milliseconds - took[ALONE, which]:,.0f} ms after the page alone"
+        yield goal._replace(measured=goal.measured + ours)
 
 
 def _answers(url: str) -> bool:

@@ -5,11 +5,12 @@ import gzip
 import re
 
 import pytest
-from conftest import ON_ONE_DATABASE, ROOT, settings
-from flask import Flask
+from conftest import NOW, ON_ONE_DATABASE, ROOT, settings
+from flask import Flask, render_template_string
 from portals import FILTER
 from reading import names, rows
 
+from usage import accounts, grants
 from views.portals import blueprint
 
 pytestmark = ON_ONE_DATABASE
@@ -44,9 +45,13 @@ def flask_portal(app, usage, make_grant):
 
     portal.register_blueprint(blueprint(app, reader), url_prefix="/admin/usage")
 
+    @portal.route("/page", methods=["GET", "POST"])
+    def page():
+        return render_template_string("<h1>Ours</h1>{{ tallyboard() }}")
+
     def get(name, path, **asked):
         portal.test_reader = name
-        return portal.test_client().get(path, **asked)
+        return portal.test_client().open(path, **asked)
 
     return get
 
@@ -77,7 +82,7 @@ def test_the_styles_of_an_embed_touch_nothing_outside_of_it(anonymous):
     outside, _, inside = css.partition("@layer tallyboard {")
     selectors = [one.strip() for one in re.findall(r"([^{}]+)\{", outside)]
     assert selectors
-    assert all(re.search(r"\.tb-embed|^:host$|^\.tb-frame$", one) for one in selectors)
+    assert all(re.search(r"\.tb-embed|^:host$", one) for one in selectors)
     assert all(".tb-embed" in one for one in re.findall(r":root[^{,]*", css))
     assert "html" not in css
     # Bare elements are styled below the board alone.
@@ -192,6 +197,32 @@ def test_the_sign_in_of_a_flask_portal_decides_what_is_shown(flask_portal):
     assert names(locked) == ["vera"]
     assert nobody.status_code == 403
     assert not rows(nobody)
+
+
+def test_a_flask_portal_sends_the_board_along_with_a_page_of_its_own(flask_portal):
+    # What the page itself was asked with is nothing to the board.
+    asked = {"HX-Request": "true", "HX-Target": "main", "Accept-Encoding": "gzip"}
+    page = flask_portal("all", "/page?sort=nothing", headers=asked)
+
+    assert page.text.startswith("<h1>Ours</h1>")
+    assert sorted(names(page)) == ["otto", "vera"]
+    assert "<link" not in page.text
+    links = re.findall(r'(?:href|action|hx-get)="([^"]+)"', page.text)
+    assert links
+    assert all(link.startswith("/admin/usage/embed/") for link in links)
+    assert names(flask_portal("checkout", "/page")) == ["vera"]
+    assert names(flask_portal("checkout", "/page", method="POST", data={"q": "otto"})) == ["vera"]
+    assert flask_portal("nobody", "/page").text == "<h1>Ours</h1>"
+
+
+def test_a_page_with_the_board_is_there_though_the_board_refuses(app, flask_portal):
+    grants.revoke("portal", accounts.whole(settings().rates, "UTC", NOW))
+
+    page = flask_portal("all", "/page")
+
+    assert page.text.startswith("<h1>Ours</h1>")
+    assert not rows(page)
+    assert "no such grant" in page.text
 
 
 def test_no_client_can_send_what_a_flask_portal_decides(usage, anonymous, make_grant):

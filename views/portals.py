@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Flask, Response, g, request, url_for
+from markupsafe import Markup
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from usage import grants, sign_in, tokens
@@ -55,7 +56,8 @@ def blueprint(
     """The board inside another Flask app, to be registered under a prefix of its own.
 
     `reader` is asked with every request whom the portal's own sign-in lets in: the name of the
-    grant, who reads, and what to lock for them; None for nobody.
+    grant, who reads, and what to lock for them; None for nobody. The portal's templates can send
+    the board along with a page: {{ tallyboard() }}.
     """
     bp = Blueprint("tallyboard", __name__)
 
@@ -67,10 +69,20 @@ def blueprint(
             raise Forbidden("You may not see this board.")
         inside = folder + path
         prefix = request.script_root + request.path.removesuffix(inside)
-        told = {"SCRIPT_NAME": prefix, "PATH_INFO": inside, PERMITTED: permitted}
-        # Where the portal is, it knows itself.
-        told |= {"HTTP_X_FORWARDED_PREFIX": ""}
-        return Response.from_app(board, request.environ | told)
+        return _ask(board, request.environ, prefix, inside, permitted)
+
+    @bp.app_template_global("tallyboard")
+    def along() -> Markup:
+        permitted = reader()
+        if not permitted:
+            return Markup()
+        inside = {"folder": "/embed/", "path": "leaderboard"}
+        prefix = url_for(f"{bp.name}.show", **inside).removesuffix("".join(inside.values()))
+        # What the page was asked with is no question to the board.
+        plain = {n: said for n, said in request.environ.items() if not n.startswith("HTTP_")}
+        plain |= {"REQUEST_METHOD": "GET", "CONTENT_LENGTH": "0", "QUERY_STRING": "styles=linked"}
+        answer = _ask(board, plain, prefix, "".join(inside.values()), permitted)
+        return Markup(answer.get_data(as_text=True))
 
     return bp
 
@@ -84,6 +96,13 @@ def let_in(response: Response) -> Response:
         if request.method == "OPTIONS":
             response.headers.update(CORS)
     return response
+
+
+def _ask(board: Flask, environ: dict, prefix: str, inside: str, permitted: tuple) -> Response:
+    told = {"SCRIPT_NAME": prefix, "PATH_INFO": inside, PERMITTED: permitted}
+    # Where the portal is, it knows itself.
+    told |= {"HTTP_X_FORWARDED_PREFIX": ""}
+    return Response.from_app(board, environ | told)
 
 
 def _plain() -> Horizon:

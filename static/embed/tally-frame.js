@@ -67,6 +67,7 @@
   }
   // Beside this page, wherever a proxy serves it.
   board.setAttribute("src", "leaderboard");
+  document.body.style.margin = 0;
   document.body.append(board);
   const sizes = new ResizeObserver(measure);
   sizes.observe(board);
