@@ -4,7 +4,6 @@ import json
 from collections import Counter, defaultdict
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -55,7 +54,7 @@ def but(record, name=None, time=..., **changes):
     attributes = record.attributes | {n.replace("__", "."): v for n, v in changes.items()}
     attributes = {name: value for name, value in attributes.items() if value is not None}
     time = record.time if time is ... else time
-    return replace(record, attributes=attributes, name=name or record.name, time=time)
+    return record._replace(attributes=attributes, name=name or record.name, time=time)
 
 
 @st.composite
@@ -151,7 +150,7 @@ def expected(name):
 
 LOGS = decoded(SAMPLE["logs"])
 REQUEST, FAILURE = LOGS["api_request"], LOGS["api_error"]
-SPAN = replace(REQUEST, signal="traces", name="claude_code.llm_request")
+SPAN = REQUEST._replace(signal="traces", name="claude_code.llm_request")
 
 
 def one(record):
@@ -196,7 +195,7 @@ def test_a_span_is_the_call_of_its_log():
     assert one(span) == one(REQUEST)
 
 
-@pytest.mark.parametrize("span", [but(SPAN, success=False), replace(SPAN, failed=True)])
+@pytest.mark.parametrize("span", [but(SPAN, success=False), SPAN._replace(failed=True)])
 def test_a_failed_span_is_a_failed_call(span):
     assert one(span).failed
     assert one(span).total_tokens == 0
@@ -204,7 +203,7 @@ def test_a_failed_span_is_a_failed_call(span):
 
 def test_other_records_of_claude_code_are_claimed_and_yield_nothing():
     for name in ("user_prompt", "assistant_response", "tool_result", "claude_code.tool", ""):
-        record = replace(REQUEST, name=name)
+        record = REQUEST._replace(name=name)
         assert claude_code.claims(record)
         assert list(claude_code.read(record)) == []
 
@@ -213,10 +212,10 @@ def test_claude_code_is_known_by_scope_service_or_event():
     unknown = Record("logs", "", {}, {})
 
     assert not claude_code.claims(unknown)
-    assert not claude_code.claims(replace(unknown, scope="com.anthropic.sdk.python"))
-    assert claude_code.claims(replace(unknown, scope="com.anthropic.claude_code.events"))
-    assert claude_code.claims(replace(unknown, name="claude_code.api_request"))
-    assert claude_code.claims(replace(unknown, resource={"service.name": "claude-code"}))
+    assert not claude_code.claims(unknown._replace(scope="com.anthropic.sdk.python"))
+    assert claude_code.claims(unknown._replace(scope="com.anthropic.claude_code.events"))
+    assert claude_code.claims(unknown._replace(name="claude_code.api_request"))
+    assert claude_code.claims(unknown._replace(resource={"service.name": "claude-code"}))
 
 
 def test_without_a_request_id_two_calls_stay_two_and_a_repeated_log_stays_one():
@@ -252,13 +251,13 @@ def test_an_editor_or_its_terminal_makes_it_ide(entrypoint, terminal, source):
 
 
 def test_who_and_what_for_are_unassigned_when_nobody_says():
-    alone = replace(but(REQUEST, enduser__id=None, project=None, user__id=None), resource={})
+    alone = but(REQUEST, enduser__id=None, project=None, user__id=None)._replace(resource={})
 
     assert (one(alone).user, one(alone).project, one(alone).test_type) == ("", "", "")
 
 
 def test_the_kind_of_work_may_be_named_like_the_project():
-    around = replace(REQUEST, resource=REQUEST.resource | {"test_type": "Unit Tests"})
+    around = REQUEST._replace(resource=REQUEST.resource | {"test_type": "Unit Tests"})
 
     assert one(around).test_type == "Unit Tests"
 
@@ -396,7 +395,7 @@ def test_no_prompt_gets_into_an_event():
 @given(st.dictionaries(st.sampled_from([*REQUEST.attributes, "success"]), SCALAR | VALUE))
 def test_any_attributes_are_read_or_refused(attributes):
     for record in (REQUEST, FAILURE, SPAN):
-        changed = replace(record, attributes=record.attributes | attributes)
+        changed = record._replace(attributes=record.attributes | attributes)
         read_or_refuse(claude_code.read, changed)
         assert claude_code.claims(changed)
 

@@ -2,7 +2,6 @@
 
 import json
 from copy import deepcopy
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -88,13 +87,13 @@ def test_the_log_with_counts_is_one_call():
 
 
 def test_the_second_record_of_a_response_and_all_other_logs_yield_nothing():
-    for record in (PROMPT, TWIN, ANSWERED, replace(ANSWERED, name="codex.tool_result")):
+    for record in (PROMPT, TWIN, ANSWERED, ANSWERED._replace(name="codex.tool_result")):
         assert codex.claims(record)
         assert list(codex.read(record)) == []
 
 
 def test_counts_are_found_under_any_name_of_a_log():
-    assert one(replace(USAGE, name="codex.websocket_event")) == one(USAGE)
+    assert one(USAGE._replace(name="codex.websocket_event")) == one(USAGE)
 
 
 def test_each_refused_attempt_is_a_failed_call():
@@ -115,12 +114,12 @@ def test_codex_is_known_by_scope_service_or_event():
     unknown = Record("traces", "", {}, {})
 
     for service in ("codex_exec", "codex_tui", "codex-cli", "codex"):
-        assert codex.claims(replace(unknown, resource={"service.name": service}))
-    assert codex.claims(replace(unknown, scope="codex_otel.log_only"))
-    assert codex.claims(replace(unknown, name="codex.sse_event"))
+        assert codex.claims(unknown._replace(resource={"service.name": service}))
+    assert codex.claims(unknown._replace(scope="codex_otel.log_only"))
+    assert codex.claims(unknown._replace(name="codex.sse_event"))
     assert not codex.claims(unknown)
-    assert not codex.claims(replace(unknown, resource={"service.name": "codexample"}))
-    assert not codex.claims(replace(unknown, scope="opentelemetry.instrumentation.openai_v2"))
+    assert not codex.claims(unknown._replace(resource={"service.name": "codexample"}))
+    assert not codex.claims(unknown._replace(scope="opentelemetry.instrumentation.openai_v2"))
 
 
 @pytest.mark.parametrize(
@@ -314,7 +313,7 @@ def test_no_prompt_gets_into_an_event():
 @given(st.dictionaries(st.sampled_from([*USAGE.attributes, *codex.ATTEMPT]), SCALAR | VALUE))
 def test_any_attributes_are_read_or_refused(attributes):
     for record in (USAGE, REFUSED):
-        changed = replace(record, attributes=record.attributes | attributes)
+        changed = record._replace(attributes=record.attributes | attributes)
         read_or_refuse(codex.read, changed)
         assert codex.claims(changed)
 

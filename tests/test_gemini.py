@@ -2,7 +2,6 @@
 
 import json
 from copy import deepcopy
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,11 +86,11 @@ def test_the_span_of_a_call_and_its_second_log_yield_nothing():
 def test_gemini_cli_is_known_by_scope_service_or_event():
     unknown = Record("logs", "", {}, {})
 
-    assert gemini.claims(replace(unknown, scope="gemini-cli"))
-    assert gemini.claims(replace(unknown, resource={"service.name": "gemini-cli"}))
-    assert gemini.claims(replace(unknown, name="gemini_cli.api_response"))
+    assert gemini.claims(unknown._replace(scope="gemini-cli"))
+    assert gemini.claims(unknown._replace(resource={"service.name": "gemini-cli"}))
+    assert gemini.claims(unknown._replace(name="gemini_cli.api_response"))
     assert not gemini.claims(unknown)
-    assert not gemini.claims(replace(unknown, name="gen_ai.client.inference.operation.details"))
+    assert not gemini.claims(unknown._replace(name="gen_ai.client.inference.operation.details"))
 
 
 def test_calls_of_one_prompt_stay_apart():
@@ -207,7 +206,7 @@ def test_no_prompt_gets_into_an_event():
 @given(st.dictionaries(st.sampled_from([*RESPONSE.attributes]), SCALAR | VALUE))
 def test_any_attributes_are_read_or_refused(attributes):
     for record in (RESPONSE, FAILURE):
-        changed = replace(record, attributes=record.attributes | attributes)
+        changed = record._replace(attributes=record.attributes | attributes)
         read_or_refuse(gemini.read, changed)
         assert gemini.claims(changed)
 
