@@ -223,12 +223,23 @@ def test_without_a_request_id_two_calls_stay_two_and_a_repeated_log_stays_one():
 
     assert one(bedrock).id.startswith("claude-code:11111111-1111-4111-8111-111111111111:")
     assert one(bedrock).id == one(but(REQUEST, request_id=None)).id
-    assert one(bedrock).id != one(but(bedrock, event__timestamp="2026-11-22T10:08:23Z")).id
     assert one(bedrock).id != one(but(bedrock, output_tokens=158)).id
+    small = but(bedrock, cache_read_tokens=0, cache_creation_tokens=0)
+    assert one(small).id != one(but(small, event__timestamp="2026-11-22T10:08:23Z")).id
 
 
-def test_without_a_request_id_a_span_would_count_its_log_again():
-    assert list(claude_code.read(but(SPAN, request_id=None))) == []
+def test_without_a_request_id_log_span_and_transcript_are_known_by_what_they_count():
+    (answer,) = lines(ANSWER, requestId=None)
+    later = but(SPAN, request_id=None, event__timestamp=None)
+
+    assert one(but(REQUEST, request_id=None)).id == one(later).id == answer.id
+    assert answer.also == ("msg_fake00001",)
+
+
+def test_without_a_request_id_a_small_span_would_count_its_log_again():
+    small = {"cache_read_tokens": 0, "cache_creation_tokens": 0}
+
+    assert list(claude_code.read(but(SPAN, request_id=None, **small))) == []
 
 
 @pytest.mark.parametrize(
@@ -325,8 +336,9 @@ def test_an_answer_replayed_by_a_sub_agent_is_known_by_its_message():
 
 
 def test_a_transcript_without_request_ids_goes_by_message_and_without_both_by_line():
-    (by_message,) = lines(ANSWER, requestId=None)
-    (by_line,) = lines(ANSWER, requestId=None, message=TRANSCRIPT[ANSWER]["message"] | {"id": ""})
+    said = {"requestId": None, "sessionId": ""}
+    (by_message,) = lines(ANSWER, **said)
+    (by_line,) = lines(ANSWER, **said, message=TRANSCRIPT[ANSWER]["message"] | {"id": ""})
 
     assert (by_message.id, by_message.also) == ("msg_fake00001", ())
     assert (by_line.id, by_line.also) == (f"claude-code:{TRANSCRIPT[ANSWER]['uuid']}", ())

@@ -1,6 +1,6 @@
 """Claude Code over OTLP: an api_request log or llm_request span becomes one event."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from usage.ingest.event import MOST_DOLLARS, Event, InvalidEvent
@@ -24,20 +24,23 @@ def claims(record: Record) -> bool:
 def read(record: Record) -> Iterator[Event]:
     """The call that a record tells of, or nothing. Raises InvalidEvent."""
     fields, kind = record.attributes, record.name.removeprefix("claude_code.")
-    # Log, span and transcript of a call share this id, so each finds the others counted.
-    request_id = text(fields, "request_id", "gen_ai.response.id")
-    # Without it (on Bedrock and Vertex) only the log counts, or its span would count again.
-    if kind not in CALLS or (kind == "llm_request" and not request_id):
+    if kind not in CALLS:
         return
     if not record.time:
         raise InvalidEvent("time", "is missing")
     failed = kind == "api_error" or record.failed or fields.get("success") is False
     counts = [0 if failed else whole(fields.get(name), name) for name in COUNTS]
     _, cache_read, cache_write, output = counts
+    # Log, span and transcript of a call share this id, so each finds the others counted.
+    call = text(fields, "request_id", "gen_ai.response.id")
+    call = call or call_id(text(fields, "session.id"), counts)
+    # Without it only the log counts, or its span would count again.
+    if kind == "llm_request" and not call:
+        return
     fallback = (*(text(fields, name) for name in FALLBACK), *map(str, counts))
     user, email = person(record)
     yield Event(
-        id=request_id or ":".join(("claude-code", *fallback)),
+        id=call or ":".join(("claude-code", *fallback)),
         time=record.time,
         user=user,
         email=email,
@@ -56,6 +59,17 @@ def read(record: Record) -> Iterator[Event]:
         usage_known=failed or any(counts),
         replaces=True,
     )
+
+
+def call_id(session: str, counts: Sequence[int]) -> str:
+    """The id of a call without a request's, as on Bedrock and Vertex: all that each road tells.
+
+    What a session has in the cache grows with each call. "" for a call that doesn't use it: small
+    ones may be alike.
+    """
+    _, cache_read, cache_write, _ = counts
+    cached = cache_read or cache_write
+    return ":".join(("claude-code", session, *map(str, counts))) if session and cached else ""
 
 
 def source_of(entrypoint: str, terminal: str = "") -> str:

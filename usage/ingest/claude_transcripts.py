@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from usage.ingest.claude_code import cost_of, source_of
+from usage.ingest.claude_code import call_id, cost_of, source_of
 from usage.ingest.event import Event
 from usage.ingest.fields import LONGEST_ID, folder, rows, text, timestamp, whole
 
@@ -52,7 +52,8 @@ def _events(line: dict, message: dict, project: str) -> Iterator[Event]:
     _, cache_read, cache_write, output = counts
     # An answer is repeated for each of its parts and in the files of forks with both ids, and in
     # those of sub-agents with another request's id.
-    ids = [id for id in (text(line, "requestId"), text(message, "id")) if _usable(id)]
+    request_id = text(line, "requestId") or call_id(text(line, "sessionId"), counts)
+    ids = [id for id in (request_id, text(message, "id")) if _usable(id)]
     yield Event(
         id=ids[0] if ids else f"claude-code:{text(line, 'uuid')}",
         time=timestamp(line),
