@@ -171,6 +171,20 @@ def test_a_total_before_its_record_counts_the_call_once():
     assert [event.prompt_tokens for event in events] == [6346, 6387]
 
 
+def test_a_response_in_a_rollout_is_the_call_of_its_log():
+    used = RECORD["payload"]["usage"]
+    names = ("input", "output", "cached", "cache_write", "reasoning")
+    fields = [f"{name}_input" if name in ("cached", "cache_write") else name for name in names]
+    fields[-1] = "reasoning_output"
+    said = {f"{n}_token_count": used[f"{f}_tokens"] for n, f in zip(names, fields, strict=True)}
+    log = one(but(USAGE, conversation__id=THREAD, **said))
+
+    assert rollout(HEADER, RECORD)[0].also == log.also
+    assert rollout(HEADER, TOTAL)[0].also == log.also
+    assert rollout(header(id="another"), RECORD)[0].also != log.also
+    assert one(but(USAGE, conversation__id=None)).also == ()
+
+
 def test_a_file_that_an_older_version_began_goes_on_with_records():
     events = rollout(HEADER, CONTEXT, TOTAL, NEXT_RECORD, NEXT_TOTAL)
 

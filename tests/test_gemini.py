@@ -128,6 +128,15 @@ def test_an_answer_in_a_chat_is_one_call():
     assert event.replaces
 
 
+def test_an_answer_in_a_chat_is_the_call_of_its_log():
+    said = {"input": 8719, "output": 1317, "thoughts": 77, "cached_content": 0, "tool": 0}
+    counts = {f"{name}_token_count": count for name, count in said.items()}
+    log = one(but(RESPONSE, session__id=SESSION, total_token_count=10113, **counts))
+
+    assert chat(HEADER, ANSWER)[0].also == log.also != ()
+    assert chat(ANSWER)[0].also == ()
+
+
 def test_cached_tokens_of_a_chat_are_in_the_prompt_and_those_of_tools_are_not():
     (event,) = chat(OTHER)
 

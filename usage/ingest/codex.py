@@ -1,7 +1,7 @@
 """Codex over OTLP: the log with the token counts of a response becomes one event."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from usage.ingest.event import Event, InvalidEvent
 from usage.ingest.fields import in_editor, text, whole
@@ -42,10 +42,12 @@ def read(record: Record) -> Iterator[Event]:
         return
     if not record.time:
         raise InvalidEvent("time", "is missing")
-    call = (text(fields, "conversation.id"), text(fields, "event.timestamp"), *map(str, marks))
+    thread = text(fields, "conversation.id")
+    call = (thread, text(fields, "event.timestamp"), *map(str, marks))
     user, email = person(record)
     yield Event(
         id=":".join(("codex", *call)),
+        also=in_its_thread(thread, tokens.values()),
         time=record.time,
         user=user,
         email=email,
@@ -58,6 +60,11 @@ def read(record: Record) -> Iterator[Event]:
         usage_known=not tokens or any(tokens.values()),
         **tokens,
     )
+
+
+def in_its_thread(thread: str, counts: Collection[int]) -> tuple[str, ...]:
+    """By what else logs and session files know a response: what a thread asks grows each time."""
+    return (":".join(("codex", thread, *map(str, counts))),) if thread and any(counts) else ()
 
 
 def source_of(originator: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import PureWindowsPath
 
-from usage.ingest.codex import source_of
+from usage.ingest.codex import in_its_thread, source_of
 from usage.ingest.event import TOKEN_FIELDS, Event
 from usage.ingest.fields import folder, rows, text, timestamp, whole
 
@@ -117,6 +117,7 @@ class _Rollout:
     def _event(self, line: dict, id: str, used: list[int]) -> Event:
         return Event(
             id=id,
+            also=in_its_thread(self.thread, used),
             time=timestamp(line),
             project=self.project,
             source=self.source,

@@ -1,6 +1,6 @@
 """Gemini CLI over OTLP: an api_response log becomes one event."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from usage.ingest.event import Event, InvalidEvent
 from usage.ingest.fields import text, whole
@@ -33,10 +33,11 @@ def read(record: Record) -> Iterator[Event]:
     fields, failed = record.attributes, record.name == "gemini_cli.api_error"
     counts = [0 if failed else whole(fields.get(name), name) for name in COUNTS]
     prompt, tool, output, thoughts, cached, total = counts
-    call = (text(fields, name) for name in ("session.id", "prompt_id", "event.timestamp"))
+    call = [text(fields, name) for name in ("session.id", "prompt_id", "event.timestamp")]
     user, email = person(record)
     yield Event(
         id=":".join(("gemini", *call, "error" if failed else str(total))),
+        also=in_its_session(call[0], counts[:5]),
         time=record.time,
         user=user,
         email=email,
@@ -53,3 +54,8 @@ def read(record: Record) -> Iterator[Event]:
         failed=failed,
         usage_known=failed or any(counts),
     )
+
+
+def in_its_session(session: str, counts: Sequence[int]) -> tuple[str, ...]:
+    """By what else logs and chats know an answer: what a session asks grows each time."""
+    return (":".join(("gemini", session, *map(str, counts))),) if session and any(counts) else ()

@@ -6,6 +6,7 @@ from pathlib import PureWindowsPath
 
 from usage.ingest.event import Event
 from usage.ingest.fields import folder, rows, text, timestamp, whole
+from usage.ingest.gemini import in_its_session
 
 COUNTS = ("input", "tool", "output", "thoughts", "cached")
 HASH = re.compile("[0-9a-f]{64}")
@@ -27,22 +28,24 @@ def records(document: object) -> Iterator[object]:
 
 def reader(path: str) -> Callable[[object], Iterator[Event]]:
     """A function for the lines of one file, in order: line -> events, which name no user."""
-    project = _project(path)
+    project, session = _project(path), ""
 
     def read(line: object) -> Iterator[Event]:
+        nonlocal session
         if not isinstance(line, dict):
             return
+        session = text(line, "sessionId") or session
         # An update repeats messages that had lines of their own.
         update = line.get("$set")
         messages = (update if isinstance(update, dict) else line).get("messages")
         for message in messages if isinstance(messages, list) else [line]:
             if isinstance(message, dict) and text(message, "type") == "gemini":
-                yield from _events(message, project)
+                yield from _events(message, project, session)
 
     return read
 
 
-def _events(message: dict, project: str) -> Iterator[Event]:
+def _events(message: dict, project: str, session: str) -> Iterator[Event]:
     tokens, message_id = message.get("tokens"), text(message, "id")
     # A message is written before its tokens are known, and again for each tool it calls.
     if not isinstance(tokens, dict) or not message_id:
@@ -51,6 +54,7 @@ def _events(message: dict, project: str) -> Iterator[Event]:
     prompt, tool, output, thoughts, cached = counts
     yield Event(
         id=f"gemini-chat:{message_id}",
+        also=in_its_session(session, counts),
         time=timestamp(message),
         project=project,
         source="cli",
