@@ -47,7 +47,7 @@ def test_a_call_counts_once_with_the_tokens_that_were_answered(counted, title):
     assert counted([SAMPLE[title]]) == {"vera@example.com": SAMPLE[title]["due"]}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("title", SAMPLE)
 def test_in_whichever_order_its_spans_come_and_twice(counted, title, seed):
     spans = list(one_by_one(SAMPLE[title])) * 2

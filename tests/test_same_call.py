@@ -164,18 +164,16 @@ def test_the_model_is_that_which_was_asked_for_whoever_tells_it(replaces, togeth
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
-@pytest.mark.parametrize("together", [True, False])
-def test_two_instrumentations_beside_each_other_tell_the_same_calls(together, order):
+def test_two_instrumentations_beside_each_other_tell_the_same_calls(order):
     tellings = [
         span("a", "agent", id="m1"),
         span("b", "agent"),
         span("c", "agent", id="m2", tokens=200),
         span("d", "agent", tokens=200),
     ]
-    told = [tellings[place] for place in order]
 
-    for batch in [told] if together else [[one] for one in told]:
-        send(*batch)
+    for place in order:
+        send(tellings[place])
 
     assert counted() == {"vera": (2, 0, 300)}
 
@@ -204,7 +202,7 @@ def test_what_a_framework_tells_in_another_trace_or_of_other_tokens_is_another_c
     assert counted() == {"vera": (3, 0, 299)}
 
 
-@pytest.mark.parametrize("owners", list(itertools.permutations(["vera", NOBODY, "vera"], 2)))
+@pytest.mark.parametrize("owners", [("vera", "vera"), ("vera", NOBODY), (NOBODY, "vera")])
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 @pytest.mark.parametrize("together", [True, False])
 def test_what_the_library_of_the_provider_tells_goes_for_certain(together, order, owners):
