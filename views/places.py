@@ -10,8 +10,9 @@ from markupsafe import Markup
 PLACE = re.compile(r"[a-z][a-z0-9]{0,15}")
 # What templates write between quotes never holds one: Jinja escapes it.
 ONE_ID = (' id="', ' for="', ' form="')
-SOME_IDS = re.compile(r'(?<= aria-)((?:labelledby|describedby)=")([^"]+)')
-SELECTORS = re.compile(r'(?<= hx-)(?:target|sync|include|indicator|trigger)="[^"]+')
+# They begin with what is searched for fast.
+SOME_IDS = re.compile(r'( aria-(?:labelledby|describedby)=")([^"]+)')
+SELECTORS = re.compile(r' hx-(?:target|sync|include|indicator|trigger)="[^"]+')
 
 
 def register(app: Flask) -> None:
