@@ -116,6 +116,13 @@ def test_so_does_the_age_of_the_newest_event_but_not_each_second(had):
 
 
 @ON_ONE_DATABASE
+def test_an_empty_board_shows_how_to_send_what_happens_now(client):
+    with time_machine.travel(NOW - timedelta(minutes=1), tick=False):
+        client.get("/leaderboard")
+
+    assert NOW.strftime("%FT%T") in client.get("/leaderboard").text
+
+
 def test_usage_elsewhere_leaves_a_project_as_it_was(client, had, make_usage):
     etag = client.get("/leaderboard?project=checkout", headers=HTMX).headers["ETag"]
 

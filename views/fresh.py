@@ -81,6 +81,7 @@ def tags(asked: Scope, *also: object) -> tuple[str, str]:
     content = facts.content(asked)
     # Of few people not even that somebody was at work is told.
     latest = changes.latest() if content.numbers else None
+    now = asked.horizon.now
     told = (
         # Nobody shall try out what numbers would give such a tag.
         current_app.extensions["settings"].secret_key,
@@ -95,9 +96,10 @@ def tags(asked: Scope, *also: object) -> tuple[str, str]:
         # Another board, restored from a backup, may call its people by other numbers.
         changes.latest().epoch,
         content,
-        content.newest and ago(content.newest, asked.horizon.now),
+        # Before there is any event, a board tells how to send one that happens now.
+        ago(content.newest, now) if content.newest else f"{now:%F %R}",
         # Added columns tell of other days too, and how long ago each person was there.
-        asked.columns and (latest, f"{asked.horizon.now:%F %R}"),
+        asked.columns and (latest, f"{now:%F %R}"),
         also,
     )
     same = hashlib.sha256(repr(told).encode(errors="surrogatepass"))
