@@ -50,18 +50,25 @@ def watch(board: Board, people: int, seconds: float) -> Crowd:
 def _view(board: Board, headers: dict, place: int, end: float) -> list[float | None]:
     """The milliseconds of each answer; None for one that is no table."""
     took: list[float | None] = []
-    reader, random = Reader(board, headers), Random(place)
-    time.sleep(random.random())
+    reader, phase = Reader(board, headers), Random(place).random()
     with closing(reader.connection):
-        while (start := time.perf_counter()) < end:
+        while (start := _at_phase(phase)) < end:
             try:
                 reader.table("/leaderboard")
                 took.append((time.perf_counter() - start) * 1000)
             except (Wrong, OSError):
                 took.append(None)
                 reader = Reader(board, headers)
-            time.sleep(max(0.0, start + 1 - time.perf_counter()))
     return took
+
+
+def _at_phase(phase: float) -> float:
+    """Wait for the viewer's own moment of a second; returns when that was.
+
+    People are independent: one slow answer for all must not make them ask in step ever after.
+    """
+    time.sleep((phase - time.perf_counter()) % 1)
+    return time.perf_counter()
 
 
 def _send(board: Board, people: int, end: float) -> int:
