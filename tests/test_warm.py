@@ -25,7 +25,7 @@ from usage import (
     samples,
     warm,
 )
-from usage.daily import in_scope
+from usage.daily import in_scope, per_user
 from usage.ingest.event import Event
 from usage.ingest.record import record
 from usage.pricing import Rates
@@ -380,22 +380,40 @@ def test_only_few_modules_write_daily_rows_or_what_people_are_called():
 
 
 @pytest.mark.parametrize("args", [{}, {"project": "checkout"}])
-def test_a_few_people_are_read_by_their_own_index(ask, make_crowd, args):
+def test_a_few_people_are_read_by_their_own_index(make_crowd, args):
     make_crowd(100, project="checkout")
+    query = in_scope(DailyUsage.select(DailyUsage.user), of_super_admin(args), of_few=True)
+
+    plan = plan_of(query.where(DailyUsage.user.in_([1, 2])))
+
+    assert "dailyusage_user_id_day" in plan
+
+
+@ON_ONE_DATABASE
+def test_a_few_days_of_everyone_are_found_without_going_through_all_days(make_crowd):
+    make_crowd(100)
+    scope = of_super_admin({"days": "7"})
+
+    plan = plan_of(per_user(in_scope(DailyUsage.select(DailyUsage.user), scope), scope))
+
+    assert "(user_id=? AND day>? AND day<?)" in plan
+    assert "GROUP BY" not in plan
+
+
+def of_super_admin(args):
+    admin = accounts.horizon(User(role=accounts.SUPER_ADMIN), RATES, "UTC", NOW)
+    return Scope.from_args(args, admin)
+
+
+def plan_of(query):
     # An empty table's plan is anybody's guess, and so small a one is read as a whole.
     models.db.execute_sql("ANALYZE")
-    admin = accounts.horizon(User(role=accounts.SUPER_ADMIN), RATES, "UTC", NOW)
-    scope = Scope.from_args(args, admin)
-    query = in_scope(DailyUsage.select(DailyUsage.user), scope, of_few=True)
-    sql, values = query.where(DailyUsage.user.in_([1, 2])).sql()
-
+    sql, values = query.sql()
     with models.db.atomic():
         if models.db.for_update:
             models.db.execute_sql("SET LOCAL enable_seqscan = off")
         explain = "EXPLAIN" if models.db.for_update else "EXPLAIN QUERY PLAN"
-        plan = models.db.execute_sql(f"{explain} {sql}", values).fetchall()
-
-    assert "dailyusage_user_id_day" in str(plan)
+        return str(models.db.execute_sql(f"{explain} {sql}", values).fetchall())
 
 
 @ON_ONE_DATABASE

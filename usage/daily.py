@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from peewee import SQL, Expression, ModelSelect, fn
 
-from models import DailyUsage
+from models import DailyUsage, User, db
 from usage.horizon import ALL
 from usage.pricing import LIST, RATES, REPORTED
 from usage.rollups import COUNTERS
@@ -78,6 +78,14 @@ def in_scope(query: ModelSelect, scope: Scope, of_few: bool = False) -> ModelSel
     if scope.source != ALL:
         query = query.where(DailyUsage.source == stored(scope.source))
     return query
+
+
+def per_user(query: ModelSelect, scope: Scope) -> ModelSelect:
+    """Group what is in a scope by user."""
+    if not db.for_update and projects_of(scope) is None:
+        # SQLite would go through all days of each user, not just the scope's.
+        query = query.where(DailyUsage.user.in_(User.select(User.id)))
+    return query.group_by(DailyUsage.user)
 
 
 def within_locks(query: ModelSelect, scope: Scope) -> ModelSelect:

@@ -10,7 +10,7 @@ from peewee import ModelSelect, fn
 from models import DailyUsage, db
 from usage import changes
 from usage.changes import NEVER, NOTHING, State
-from usage.daily import in_scope, projects_of, stored, sums
+from usage.daily import in_scope, per_user, projects_of, stored, sums
 from usage.growth import NAMES, Changes, Growth
 from usage.horizon import ALL
 from usage.kept_names import Name, Names
@@ -209,8 +209,9 @@ class Tally:
             by_source = [calls.filter(DailyUsage.source == one) for one in SOURCES]
             columns += [fn.COALESCE(one, ABSENT) for one in by_source]
         query = in_scope(DailyUsage.select(*columns), self._scope, of_few=bool(users))
-        query = query.group_by(DailyUsage.user)
-        return query.where(DailyUsage.user.in_(range(users))) if users else query
+        if users:
+            return query.where(DailyUsage.user.in_(range(users))).group_by(DailyUsage.user)
+        return per_user(query, self._scope)
 
 
 def _added_up(rows: Mapping[int, Row], owners: Mapping[int, int]) -> dict[int, Row]:
