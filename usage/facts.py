@@ -84,11 +84,10 @@ def calls_by_source(scope: Scope, users: Collection[int] = ()) -> dict[str, int]
         query = in_scope(query, scope, of_few=True).where(DailyUsage.user.in_(users))
         rows = query.group_by(DailyUsage.source).tuples()
         return {source: int(calls) for source, calls in rows}
+    least = naming.least_users(scope)
     with warm.store.tally(scope) as tally:
         found = tally.together.by_source.items()
-        return {
-            source: calls for source, (calls, people) in found if not naming.too_few(scope, people)
-        }
+        return {source: calls for source, (calls, people) in found if people >= least}
 
 
 def _asked() -> Facts:

@@ -46,6 +46,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
 
 
@@ -225,11 +226,11 @@ def _refused(error: HTTPException) -> Response:
 
 
 def _protect(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Cache-Control", "no-store")
+    headers = HEADERS
     if current_app.extensions["settings"].public_url.startswith("https://"):
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        headers |= {"Strict-Transport-Security": "max-age=31536000"}
+    has = set(response.headers.keys(lower=True))
+    response.headers.extend(one for one in headers.items() if one[0].lower() not in has)
     if response.mimetype == "text/html":
         response.vary.update(NEGOTIATED_ON)
     return response
