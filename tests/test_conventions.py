@@ -40,7 +40,9 @@ PURE = (
     "usage/ingest/fields.py",
     "usage/ingest/usage_reports.py",
     "usage/ingest/otlp.py",
+    "usage/ingest/genai_frame.py",
     "usage/ingest/otlp_messages.py",
+    "usage/ingest/otlp_protobuf.py",
     *ADAPTERS,
 )
 DECODERS = {"pydantic", "pydantic_core", "google", "opentelemetry"}

@@ -10,7 +10,8 @@ from random import Random
 import pytest
 
 from usage.ingest.event import TOKEN_FIELDS, Event, InvalidEvent, Naming
-from usage.ingest.genai import DETAILS, read
+from usage.ingest.genai import read
+from usage.ingest.genai_frame import DETAILS
 from usage.ingest.otlp import Record, decode
 
 HERE = Path(__file__)
@@ -332,6 +333,12 @@ def test_what_is_not_one_model_call_or_has_its_own_adapter_is_left_alone(record)
 )
 def test_a_model_call_is_known_by_its_operation_its_kind_or_its_answer(said):
     assert event(said, name="anything").prompt_tokens == 100
+
+
+def test_what_is_equal_and_yet_not_the_same_is_told_apart():
+    told = [event({"project": project}).project for project in (True, 1, 1.0, "1")]
+
+    assert told == ["", "1", "", "1"]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from usage.ingest.body import BodyTooLarge, UnreadableBody, UnsupportedBody
 from usage.ingest.event import TEXT_LIMITS, TOKEN_FIELDS, InvalidEvent
 from usage.ingest.fields import text, whole
 from usage.ingest.otlp import KEPT, Record, decode, failure, person, project, success
+from usage.ingest.otlp_protobuf import MOST_REMEMBERED, Attributes, parsed
 
 DATA = Path(__file__).parent / "data"
 TRACES = json.loads((DATA / "genai_traces.json").read_text())
@@ -356,6 +357,31 @@ def test_a_body_that_holds_nothing_of_the_kind_is_unreadable(body, content_type,
         decode(body, content_type, signal)
 
     assert str(refusal.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    "attribute", [b"\xff", b"\x0a\x05abc", b"\x0a\x01\xff\x12\x00", b"\x12\x01\xff"]
+)
+def test_a_damaged_attribute_makes_a_body_unreadable(attribute):
+    for field in (9, 2, 2, 1):
+        attribute = varint(field << 3 | 2) + varint(len(attribute)) + attribute
+
+    with pytest.raises(UnreadableBody):
+        decode(attribute, PROTOBUF, "traces")
+
+
+def test_of_many_attributes_the_latest_are_remembered_and_all_are_read():
+    many = 3 * MOST_REMEMBERED
+    known = Attributes(lambda key, value: (key, value))
+    request = ExportTraceServiceRequest()
+    group = request.resource_spans.add().resource
+    for number in range(many):
+        group.attributes.add(key=str(number)).value.int_value = number
+
+    read = known.of(parsed(request.SerializeToString(), "traces").resource_spans[0].resource)
+
+    assert read == {str(number): number for number in range(many)}
+    assert 0 < len(known) <= MOST_REMEMBERED
 
 
 def test_deep_nesting_makes_a_body_unreadable():

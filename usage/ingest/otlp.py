@@ -27,6 +27,7 @@ PERSON_AROUND = ("enduser.id", "user.email", "user.id")
 PROJECT, TEST_TYPE = ("project", "project.name"), ("test_type",)
 PROJECT += ("metadata.user_api_key_project_alias", "metadata.user_api_key_team_alias")
 OPAQUE_IDS = ("user.account_id", "user.account_uuid", "user.id", "installation.id")
+WHO_AND_WHAT_FOR = {*PERSON, *OPAQUE_IDS, *PROJECT, *TEST_TYPE}
 IDS = {"gen_ai.response.id", "anthropic.request.id", "request_id"}
 PARAMETERS = {"llm.invocation_parameters", "embedding.invocation_parameters"}
 USAGE = {
@@ -44,7 +45,7 @@ NAMES = {
         output_token_count output_tokens prompt.id prompt_id query_source reasoning_token_count role
         service.name session.id slug source speed status_code success terminal.type test_type
         thoughts_token_count tool_token_count total_token_count traceloop.span.kind""",
-    "gen_ai.": "conversation.id operation.name provider.name request.model response.model system",
+    "gen_ai.": "operation.name provider.name request.model response.model system",
     "gen_ai.usage.": """cache_creation.input_tokens cache_creation_input_tokens
         cache_read.input_tokens cache_read_input_tokens cache_write.input_tokens completion_tokens
         details.reasoning_tokens details.thoughts_tokens
@@ -59,7 +60,7 @@ NAMES = {
     "ai.usage.": """cachedInputTokens inputTokenDetails.cacheReadTokens
         inputTokenDetails.cacheWriteTokens reasoningTokens tokens""",
 }
-KEPT = frozenset({*PERSON, *OPAQUE_IDS, *PROJECT, *IDS, *PARAMETERS, *USAGE}).union(
+KEPT = frozenset({*WHO_AND_WHAT_FOR, *IDS, *PARAMETERS, *USAGE}).union(
     prefix + name for prefix, names in NAMES.items() for name in names.split()
 )
 MOST_RECORDS, LONGEST, LONGEST_ID, STATUS_CODE_ERROR = 100_000, 512, 500, 2
@@ -94,7 +95,7 @@ def decode(
     as the body has them. Raises UnsupportedBody, UnreadableBody or, for more than `most` records,
     BodyTooLarge, all before the first record.
     """
-    request, look = parsed(body, content_type, signal)
+    request, look = parsed(body, content_type, signal, _keep)
     found = () if signal == "metrics" else _walk(look, request, signal)
     records = list(islice(found, most + 1))
     if len(records) > most:
@@ -145,7 +146,7 @@ def _walk(look: Look, request: Any, signal: str) -> Iterator[Record]:
     groups, scopes, items = PATHS[signal]
     read = _span if signal == "traces" else _log
     for group in look.many(request, groups):
-        resource = _kept(look, look.one(group, "resource"))
+        resource = _attributes(look, look.one(group, "resource"))
         for inner in look.many(group, scopes):
             scope = look.text(look.one(inner, "scope"), "name")[:LONGEST]
             for item in look.many(inner, items):
@@ -153,7 +154,7 @@ def _walk(look: Look, request: Any, signal: str) -> Iterator[Record]:
 
 
 def _span(look: Look, span: Any, scope: str, resource: dict[str, object]) -> Record:
-    kept = _kept(look, span)
+    kept = _attributes(look, span)
     time = look.time(span, "end_time_unix_nano", "start_time_unix_nano")
     ids = [look.id(span, name) for name in ("trace_id", "span_id", "parent_span_id")]
     failed = look.number(look.one(span, "status"), "code") == STATUS_CODE_ERROR
@@ -163,7 +164,7 @@ def _span(look: Look, span: Any, scope: str, resource: dict[str, object]) -> Rec
 
 
 def _log(look: Look, log: Any, scope: str, resource: dict[str, object]) -> Record:
-    kept = _kept(look, log)
+    kept = _attributes(look, log)
     # Codex has a source location for eventName; Claude Code's body is its event's name.
     name = text(kept, "event.name") or look.text(log, "event_name")[:LONGEST]
     body = "" if name else look.text(look.one(log, "body"), "string_value")
@@ -174,26 +175,27 @@ def _log(look: Look, log: Any, scope: str, resource: dict[str, object]) -> Recor
     return Record("logs", scope, resource, kept, name, time, *ids, bool(kept.get("error.type")))
 
 
-def _kept(look: Look, holder: Any) -> dict[str, object]:
-    kept = {}
-    for key, value in look.attributes(holder, KEPT):
-        if type(value) is str and (len(value) > LONGEST_ID or key in PARAMETERS or key in USAGE):
-            if key in USAGE:
-                # The provider's own counts, written out among other things; the outermost is first.
-                for name, count in COUNTS.findall(value[:LONGEST_USAGE]):
-                    kept.setdefault(f"usage.{name}", int(count))
-                continue
-            if key in PARAMETERS:
-                # OpenInference tells the requested model only here, among instructions.
-                value = found[1] if (found := REQUESTED.search(value)) else ""
-            elif key in IDS:
-                value = sha256(value.encode()).hexdigest()
-            elif len(value) > LONGEST:
-                continue
-        elif type(value) is float and not isfinite(value):
-            continue
-        kept[key] = value
+def _attributes(look: Look, holder: Any) -> dict[str, object]:
+    kept = look.attributes(holder)
+    if not kept.keys().isdisjoint(USAGE):
+        # The provider's own counts, written out among other things; the outermost is first.
+        for said in [kept.pop(key) for key in tuple(kept) if key in USAGE]:
+            for name, count in COUNTS.findall(str(said)[:LONGEST_USAGE]):
+                kept.setdefault(f"usage.{name}", int(count))
     return kept
+
+
+def _keep(key: str, value: Any) -> tuple[str, Any] | None:
+    if key not in KEPT or (type(value) is float and not isfinite(value)):
+        return None
+    if key in PARAMETERS:
+        # OpenInference tells the requested model only here, among instructions.
+        return key, found[1] if (found := REQUESTED.search(str(value))) else ""
+    if key in USAGE or type(value) is not str or len(value) <= LONGEST_ID:
+        return key, value
+    if key in IDS:
+        return key, sha256(value.encode()).hexdigest()
+    return (key, value) if len(value) <= LONGEST else None
 
 
 def _inherit(records: list[Record]) -> None:

@@ -2,34 +2,20 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import starmap
 from typing import Any, NamedTuple
 
-from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
-from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from pydantic_core import from_json
 
-from usage.ingest import wire
+from usage.ingest import otlp_protobuf
 from usage.ingest.body import JSON, UnreadableBody, UnsupportedBody, refuse_swarm
+from usage.ingest.otlp_protobuf import PATHS, SERVICES, Keep, Pair
 
 PROTOBUF = ("application/x-protobuf", "application/protobuf")
-SERVICES = {
-    "traces": (trace_service_pb2, "Trace"),
-    "logs": (logs_service_pb2, "Logs"),
-    "metrics": (metrics_service_pb2, "Metrics"),
-}
-# Fields from the request down to one record, which gives the count of the rejected its name.
-PATHS = {
-    "traces": ("resource_spans", "scope_spans", "spans"),
-    "logs": ("resource_logs", "scope_logs", "log_records"),
-    "metrics": ("resource_metrics", "scope_metrics", "data_points"),
-}
-SCALARS = {"string_value", "int_value", "double_value", "bool_value"}
 LONGEST_NUMBER, EPOCH = 20, datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -41,7 +27,7 @@ class Look(NamedTuple):
     text: Callable[[Any, str], str]
     number: Callable[[Any, str], int]
     id: Callable[[Any, str], str]
-    attributes: Callable[[Any, Container[str]], Iterable[tuple[str, str | int | float | bool]]]
+    attributes: Callable[[Any], dict[str, Any]]
 
     def time(self, message: Any, *names: str) -> datetime | None:
         """The first of these fields that holds nanoseconds since 1970."""
@@ -54,13 +40,15 @@ class Look(NamedTuple):
         return None
 
 
-def parsed(body: bytes, content_type: str, signal: str) -> tuple[Any, Look]:
+def parsed(body: bytes, content_type: str, signal: str, keep: Keep) -> tuple[Any, Look]:
     """The request message in a body, and how to look into it; of metrics only that it is one.
 
+    Its attributes are what is kept of them.
     Raises UnsupportedBody, or UnreadableBody and BodyTooLarge before the body takes any memory.
     """
     if content_type in PROTOBUF:
-        return _message(body, signal), IN_PROTOBUF
+        known = otlp_protobuf.Attributes(keep)
+        return otlp_protobuf.parsed(body, signal), Look(*IN_PROTOBUF, known.of)
     if content_type != JSON:
         raise UnsupportedBody(f"Send {PROTOBUF[0]} or {JSON}.")
     refuse_swarm(body)
@@ -71,7 +59,7 @@ def parsed(body: bytes, content_type: str, signal: str) -> tuple[Any, Look]:
     groups = _camel(PATHS[signal][0])
     if not isinstance(document, dict) or not isinstance(document.get(groups, []), list | None):
         raise UnreadableBody(f'The body must be an object with an array "{groups}".')
-    return document, IN_JSON
+    return document, Look(*IN_JSON, lambda message: _attributes(message, keep))
 
 
 def success(content_type: str, signal: str, rejected: int = 0, message: str = "") -> bytes:
@@ -94,17 +82,6 @@ def failure(content_type: str, code: int, message: str) -> bytes:
     if content_type in PROTOBUF:
         return Status(code=code, message=message).SerializeToString()
     return json.dumps({"code": code, "message": message}).encode()
-
-
-def _message(body: bytes, signal: str) -> Any:
-    service, kind = SERVICES[signal]
-    request = getattr(service, f"Export{kind}ServiceRequest")
-    if signal == "metrics" or not wire.is_light(body):
-        wire.check(body, request.DESCRIPTOR)
-    try:
-        return request.FromString(b"" if signal == "metrics" else body)
-    except DecodeError:
-        raise UnreadableBody(f"The body is not the protobuf of OTLP {signal}.") from None
 
 
 @cache
@@ -166,34 +143,20 @@ def _scalar(value: object) -> str | int | float | bool | None:
     return found if isinstance(found := value.get("boolValue"), bool) else None
 
 
-def _attributes(message: dict, kept: Container[str]) -> Iterator[tuple[str, Any]]:
+def _attributes(message: dict, keep: Keep) -> dict[str, Any]:
+    return dict(filter(None, starmap(keep, _pairs(message))))
+
+
+def _pairs(message: dict) -> Iterator[Pair]:
     for attribute in _many(message, "attributes"):
-        key = attribute.get("key")
-        if isinstance(key, str) and key in kept:
-            value = _scalar(attribute.get("value"))
-            if value is not None:
-                yield key, value
-
-
-def _protobuf_attributes(message: Any, kept: Container[str]) -> list[tuple[str, Any]]:
-    return [
-        (key, value)
-        for attribute in message.attributes
-        if (key := attribute.key) in kept and (value := _any_value(attribute.value)) is not None
-    ]
-
-
-def _any_value(value: Any) -> str | int | float | bool | None:
-    # Nearly all are texts and counts: to ask for these is quicker than to ask which it is.
-    if found := value.string_value or value.int_value:
-        return found
-    kind = value.WhichOneof("value")
-    return getattr(value, kind) if kind in SCALARS else None
+        key, value = attribute.get("key"), _scalar(attribute.get("value"))
+        if isinstance(key, str) and value is not None:
+            yield key, value
 
 
 def _protobuf_id(message: Any, name: str) -> str:
     return _hex(getattr(message, name))
 
 
-IN_PROTOBUF = Look(getattr, getattr, getattr, getattr, _protobuf_id, _protobuf_attributes)
-IN_JSON = Look(_many, _one, _text, _number, _id, _attributes)
+IN_PROTOBUF = getattr, getattr, getattr, getattr, _protobuf_id
+IN_JSON = _many, _one, _text, _number, _id
