@@ -10,6 +10,7 @@ from reading import names
 import models
 from app import create_app
 from models import DailyUsage, Event, Key, Project, User
+from usage import rollups
 
 MIGRATIONS = sorted(file.stem for file in (ROOT / "migrations").glob("[0-9]*.py"))
 
@@ -182,7 +183,8 @@ def test_a_project_that_can_not_be_made_says_why(run, args, sentence):
     assert run("project", "create", *args) == (1, "", f"Error: {sentence}\n")
 
 
-def test_verify_finds_what_was_tampered_with_and_rebuild_mends_it(run, make_usage):
+def test_verify_finds_what_was_tampered_with_and_rebuild_mends_it(run, make_usage, monkeypatch):
+    monkeypatch.setattr(rollups, "USERS_AT_ONCE", 1)
     make_usage("vera", calls=2)
     make_usage("max", source="ide")
     assert run("verify") == (0, "0 daily rows differ from the events.\n", "")

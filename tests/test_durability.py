@@ -429,6 +429,14 @@ def test_a_locked_database_is_busy_for_now_and_works_again_without_a_restart(cli
     assert verify() == []
 
 
+@pytest.mark.usefixtures("impatient")
+def test_a_recount_does_not_wait_for_who_writes(make_usage):
+    make_usage("ada")
+
+    with locked():
+        assert verify() == []
+
+
 def test_no_connection_waits_for_a_lock_for_ever(app):
     if models.db.for_update:
         names = ("lock_timeout",)

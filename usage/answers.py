@@ -11,7 +11,6 @@ from usage import changes
 from usage.changes import NAMES, NOTHING, State
 from usage.daily import projects_of
 from usage.scope import Scope
-from usage.warm import snapshot
 
 MOST_ROWS = 20_000
 # What an answer takes even where there is nothing to tell.
@@ -85,7 +84,7 @@ class Answers:
             if not _changed(scope, answer.state, now):
                 answer.state = max(answer.state, now, key=lambda state: state.version)
             else:
-                with snapshot():
+                with changes.snapshot():
                     mend(answer, changes.state())
             yield answer
         self._let_go()

@@ -5,7 +5,7 @@ import secrets
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from typing import NamedTuple
 
@@ -107,6 +107,11 @@ def state() -> State:
     """How far the board has come, as this connection sees it."""
     row = db.execute_sql("SELECT epoch, version FROM board_state").fetchone()
     return State(*row) if row else NOTHING
+
+
+def snapshot() -> AbstractContextManager:
+    """A transaction that sees one state of the board throughout, and locks nothing."""
+    return db.atomic("repeatable read" if db.for_update else "deferred")
 
 
 @contextmanager

@@ -1,14 +1,14 @@
 """Keep the daily rows equal to the events: add to them, rebuild them, verify them."""
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple, Self
 
 from peewee import EXCLUDED, Case, Expression, Field, ModelSelect, Query, Tuple, ValuesList, fn
 
-from models import DailyUsage, Event, db
+from models import DailyUsage, Event, Table, User, db
 from usage import bulk, changes, retention
 from usage.bulk import ROWS_AT_ONCE
 from usage.growth import Growth
@@ -32,6 +32,7 @@ TOKENS = (
 COSTS = ("list_nanodollars", "unpriced_calls", "reported_nanodollars", "unreported_calls")
 COUNTERS = ("calls", "failed_calls", "unknown_calls", *TOKENS, *COSTS)
 COLUMNS = (*KEY, *(getattr(DailyUsage, name) for name in COUNTERS))
+USERS_AT_ONCE = 500
 NOTHING = (0,) * (len(COUNTERS) - 2)
 ROW = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
 
@@ -153,7 +154,8 @@ def rebuild() -> int:
         changes.touch_everything()
         since = retention.kept_from()
         DailyUsage.delete().where(DailyUsage.day >= since).execute()
-        DailyUsage.insert_from(_recomputed(since), ROW).execute()
+        for some in _some_at_once():
+            DailyUsage.insert_from(_recomputed(since, some), ROW).execute()
         return DailyUsage.select().where(DailyUsage.day >= since).count()
 
 
@@ -162,11 +164,25 @@ def verify() -> list[DayKey]:
 
     Only days whose events are kept can be recounted.
     """
-    with db.atomic():
-        since = retention.kept_from()
-        stored, due = DailyUsage.select(*ROW).where(DailyUsage.day >= since), _recomputed(since)
-        differing = [*(stored - due).tuples(), *(due - stored).tuples()]
-    return sorted({DayKey(*row[: len(KEY)]) for row in differing})
+    differing: set[DayKey] = set()
+    for some in _some_at_once():
+        with changes.snapshot():
+            since = retention.kept_from()
+            stored = DailyUsage.select(*ROW).where(DailyUsage.day >= since, _of(DailyUsage, some))
+            due = _recomputed(since, some)
+            rows = [*(stored - due).tuples(), *(due - stored).tuples()]
+        differing.update(DayKey(*row[: len(KEY)]) for row in rows)
+    return sorted(differing)
+
+
+def _some_at_once() -> Iterator[range]:
+    """The ids of all users, some at a time: SQLite holds all of a statement in memory."""
+    last = User.select(fn.MAX(User.id)).scalar() or 0
+    return (range(first, first + USERS_AT_ONCE) for first in range(0, last + 1, USERS_AT_ONCE))
+
+
+def _of(table: type[Table], users: range) -> Expression:
+    return table.user.between(users[0], users[-1])
 
 
 def _nearest(name: str, comparison: str) -> Case:
@@ -207,8 +223,8 @@ def _settle(keys: Sequence[DayKey]) -> None:
             query.on_conflict(conflict_target=KEY, update=ends).execute()
 
 
-def _recomputed(since: date) -> ModelSelect:
-    """What the daily rows from that day on ought to be, from the events themselves."""
+def _recomputed(since: date, users: range) -> ModelSelect:
+    """What the users' daily rows from that day on ought to be, from the events themselves."""
     dimensions = [getattr(Event, column.name) for column in KEY]
     answered = Event.failed == False  # noqa: E712
     known = answered & (Event.usage_known == True)  # noqa: E712
@@ -229,6 +245,6 @@ def _recomputed(since: date) -> ModelSelect:
             fn.MIN(Event.time),
             fn.MAX(Event.time),
         )
-        .where(Event.counted, Event.day >= since)
+        .where(Event.counted, Event.day >= since, _of(Event, users))
         .group_by(*dimensions)
     )

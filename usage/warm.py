@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from threading import Lock
 
 from models import db
@@ -40,7 +40,7 @@ class Store:
         tally = self._kept(scope)
         with tally.lock:
             if not tally.is_right(changes.latest()):
-                with snapshot():
+                with changes.snapshot():
                     now = changes.state()
                     self.names.refresh(now)
                     tally.refresh(now, self.names)
@@ -72,8 +72,3 @@ store = Store()
 
 def _weight(tally: Tally) -> int:
     return LEAST_ROWS + len(tally)
-
-
-def snapshot() -> AbstractContextManager:
-    """A transaction that sees one state of the board throughout, and locks nothing."""
-    return db.atomic("repeatable read" if db.for_update else "deferred")
