@@ -51,7 +51,9 @@ class Board:
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen]:
         """Serve until the context is left, in a process group that ends at once."""
-        command = [sys.executable, "-m", "gunicorn", "--log-level", "error"]
+        # What else is measured in between may take longer than a browser's connection is kept.
+        patient = ("--keep-alive", "900")
+        command = [sys.executable, "-m", "gunicorn", "--log-level", "error", *patient]
         with subprocess.Popen(command, cwd=ROOT, env=self.env, start_new_session=True) as process:
             try:
                 while not self._ready():
