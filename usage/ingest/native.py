@@ -1,11 +1,12 @@
 """Native events, the shape of our own API, from JSON and from CSV."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated
 
-from pydantic import BaseModel, PlainValidator, StrictBool, StrictInt, StrictStr, ValidationError
+from pydantic_core import CoreSchema, SchemaValidator, ValidationError
+from pydantic_core import core_schema as schemas
+from pydantic_core.core_schema import TypedDictField
 
 from usage.ingest.event import SOURCES, WHOLE_NUMBER, Event, InvalidEvent
 from usage.ingest.fields import rows
@@ -23,8 +24,6 @@ def _instant(value: object) -> datetime:
 
 
 def _source(value: object) -> str:
-    if value is None:
-        return ""
     source = value.strip().lower() if isinstance(value, str) else value
     if source != "" and source not in SOURCES:
         raise ValueError(f"must be one of {', '.join(SOURCES)}")
@@ -32,7 +31,7 @@ def _source(value: object) -> str:
 
 
 def _amount(value: object) -> Decimal | None:
-    if value is None or value == "":
+    if value == "":
         return None
     try:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -45,33 +44,39 @@ def _amount(value: object) -> Decimal | None:
     return amount
 
 
-# What was sent as null is as good as left out.
-Text, Part = StrictStr | None, StrictInt | None
+def _field(schema: CoreSchema, required: bool = False) -> TypedDictField:
+    # What was sent as null is as good as left out.
+    schema = schema if required else schemas.nullable_schema(schema)
+    return schemas.typed_dict_field(schema, required=required)
 
 
-class NativeEvent(BaseModel):
-    """The fields a sender may use; any other is refused by name."""
-
-    id: StrictStr
-    time: Annotated[datetime, PlainValidator(_instant)]
-    user: Text = None
-    display_name: Text = None
-    email: Text = None
-    project: Text = None
-    source: Annotated[str, PlainValidator(_source)] = ""
-    provider: Text = None
-    model: Text = None
-    test_type: Text = None
-    prompt_tokens: StrictInt
-    completion_tokens: StrictInt
-    cache_read_tokens: Part = None
-    cache_write_tokens: Part = None
-    reasoning_tokens: Part = None
-    cost_usd: Annotated[Decimal | None, PlainValidator(_amount)] = None
-    failed: StrictBool = False
+def _read_by(read: Callable[[object], object]) -> CoreSchema:
+    return schemas.no_info_plain_validator_function(read)
 
 
-FIELDS: tuple[str, ...] = tuple(NativeEvent.model_fields)
+TEXT, COUNT = schemas.str_schema(strict=True), schemas.int_schema(strict=True)
+# The fields that a sender may use; any other is refused by name.
+EVENT = {
+    "id": _field(TEXT, required=True),
+    "time": _field(_read_by(_instant), required=True),
+    "user": _field(TEXT),
+    "display_name": _field(TEXT),
+    "email": _field(TEXT),
+    "project": _field(TEXT),
+    "source": _field(_read_by(_source)),
+    "provider": _field(TEXT),
+    "model": _field(TEXT),
+    "test_type": _field(TEXT),
+    "prompt_tokens": _field(COUNT, required=True),
+    "completion_tokens": _field(COUNT, required=True),
+    "cache_read_tokens": _field(COUNT),
+    "cache_write_tokens": _field(COUNT),
+    "reasoning_tokens": _field(COUNT),
+    "cost_usd": _field(_read_by(_amount)),
+    "failed": schemas.typed_dict_field(schemas.bool_schema(strict=True), required=False),
+}
+VALIDATOR = SchemaValidator(schemas.typed_dict_schema(EVENT))
+FIELDS: tuple[str, ...] = tuple(EVENT)
 KNOWN = frozenset(FIELDS)
 
 
@@ -94,11 +99,13 @@ def read(record: object) -> Iterator[Event]:
         name = next(name for name in record if name not in KNOWN)
         raise InvalidEvent(name[:100], "is not a field of an event", _id_of(record))
     try:
-        fields = vars(NativeEvent.model_validate(record))
+        fields = VALIDATOR.validate_python(record)
     except ValidationError as error:
         raise _refusal(error, record) from None
     try:
-        yield Event(**{name: value for name, value in fields.items() if value is not None})
+        if None in fields.values():
+            fields = {name: value for name, value in fields.items() if value is not None}
+        yield Event(**fields)
     except InvalidEvent as error:
         error.record_id = fields["id"][:500] or None
         raise

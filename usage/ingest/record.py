@@ -135,9 +135,9 @@ def _tellings(events: Sequence[Event], found: Places, terms: Terms, book: Book) 
 
 def _store(tellings: Sequence[Telling], found: Places, book: Book) -> Stored:
     """Insert the calls that are new, and let what is known grow by what says more."""
-    told: dict[Identity, list[Telling]] = defaultdict(list)
+    told: dict[Identity, list[Telling]] = {}
     for one, telling in zip(found.calls, tellings, strict=True):
-        told[one].append(telling)
+        told.setdefault(one, []).append(telling)
     gone = calls.remove(found.one_with) if found.one_with else []
     others: dict[Identity, list[Call]] = defaultdict(list)
     for call in gone:
@@ -146,12 +146,14 @@ def _store(tellings: Sequence[Telling], found: Places, book: Book) -> Stored:
     firsts = {}
     for one in sorted(told):
         first, *more = told[one]
+        if not more and one not in others:
+            firsts[one] = first.call
+            continue
         if one not in others:
-            firsts[one] = calls.after(first.call, more)
+            call = calls.after(first.call, more)
         else:
-            firsts[one] = calls.joined(reduce(calls.united, others[one]), told[one])
-        if more or one in others:
-            firsts[one] = calls.priced(firsts[one], others.get(one, ()), book)
+            call = calls.joined(reduce(calls.united, others[one]), told[one])
+        firsts[one] = calls.priced(call, others.get(one, ()), book)
     new = calls.insert(list(firsts.values()))
     olds = calls.read(told.keys() - new, lock=True)
     changed = []

@@ -36,6 +36,8 @@ def places(rows: Sequence[Named], nobody: int, stand_in: int = 0) -> Places:
     names. A record may tell that calls which came apart are one: the others are then to be united
     with it.
     """
+    if not _is_any_known(rows, nobody):
+        return Places([(user_id, event.id) for user_id, event in rows], {}, [])
     names = [names_of(event) for _, event in rows]
     known, unnamed = _known(rows, names, nobody), (nobody, stand_in)
     one_with: dict[Identity, Identity] = {}
@@ -170,6 +172,16 @@ def _told_elsewhere(
 def _may_be(event: Event, called: Called, call: Identity) -> bool:
     """False when both have an id from the provider, and not the same."""
     return event.id == event.span or is_nameless(call[1]) or call[1] in called.ids
+
+
+def _is_any_known(rows: Sequence[Named], nobody: int) -> bool:
+    """Whether any may be known by another id or under another user: seldom for plain events."""
+    ids = {event.id for _, event in rows}
+    if len(ids) < len(rows) or any(user == nobody or linked(event) for user, event in rows):
+        return True
+    known: Names = {}
+    _ask(known, ids)
+    return bool(known) or bool(nobody and any(user == nobody for user, _ in _holders(ids)))
 
 
 def _known(rows: Sequence[Named], names: Sequence[Called], nobody: int) -> Names:
