@@ -134,10 +134,11 @@ FAMILIES = {
 @pytest.mark.parametrize("order", [1, -1])
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("parent", ["agent", "chain"])
+@pytest.mark.parametrize("id", ["", "message"])
 def test_a_framework_and_the_library_below_it_tell_the_same_call_anywhere_in_a_trace(
-    parent, together, order
+    id, parent, together, order
 ):
-    spans = [span("outside", parent), span("library", "agent", id="message", certain=True)]
+    spans = [span("outside", parent, teller="a"), span("library", "agent", id=id, teller="b")]
     spans = spans[::order]
 
     for batch in [spans] if together else [[one] for one in spans]:
@@ -255,7 +256,8 @@ def towers(draw):
         parent = "agent"
         for layer, knows_its_id in enumerate(layers):
             name, id = f"{call}-{layer}", f"answer-{call}" if knows_its_id else ""
-            told.append(span(name, parent, id=id, user="vera" if layer == user else others))
+            whose = {"user": "vera" if layer == user else others, "teller": f"{layer}"}
+            told.append(span(name, parent, id=id, **whose))
             parent = name
     return told
 
@@ -269,6 +271,35 @@ def test_calls_that_several_instrumentations_tell_each_count_once_for_whom_one_n
 
     calls = sum(one.parent_span == at("agent") for one in told)
     assert counted() == {"vera": (calls, 0, 100 * calls)}
+
+
+@st.composite
+def traces(draw):
+    """Calls of one trace, some of equal tokens: each told by the same tellers, in any place."""
+    tellers = draw(st.dictionaries(st.sampled_from("abc"), st.booleans(), min_size=1))
+    people = st.sampled_from([NOBODY, "robot"])
+    user, told = draw(st.sampled_from(sorted(tellers))), []
+    tokens = [100, 100, *draw(st.lists(st.sampled_from([100, 200]), max_size=2))]
+    for number, size in enumerate(tokens):
+        around = ["agent", f"chain-{number}"]
+        for teller, knows_its_id in tellers.items():
+            name, parent = f"{teller}-{number}", draw(st.sampled_from(around))
+            around.append(name)
+            whose = {"user": "vera" if teller == user else draw(people), "teller": teller}
+            id = f"answer-{number}" if knows_its_id else ""
+            told.append(span(name, parent, size, id, **whose))
+    return tokens, told
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(traces(), st.data())
+def test_calls_of_equal_tokens_stay_as_many_as_any_instrumentation_tells(trace, data):
+    start_over()
+    tokens, told = trace
+
+    in_batches(data, told, Key(stand_in="robot"))
+
+    assert counted() == {"vera": (len(tokens), 0, sum(tokens))}
 
 
 def test_a_call_is_known_again_in_the_same_batch():

@@ -18,11 +18,11 @@ class Called(NamedTuple):
     """All names of a call, those of spans with its size: what is inside one is as large as it.
 
     The same call may be known already under any that is `looked_up`, and shall be from now on under
-    all that are `claimed`: a call instrumented twice is a span inside a span with equal tokens, and
-    either may come first. `inner` is that of the call right inside its span, `outer` of the call of
-    the span around it, `beside` of what is right inside that one, like itself, `nameless` of what
-    is there and has no id from its provider. `other` is that of its counterpart anywhere in its
-    trace, see _in_its_trace(). "" where there is no such span.
+    all that are `claimed`: a call told twice is a span inside a span with equal tokens, and either
+    may come first. `inner` is that of the call right inside its span, `outer` of the call of the
+    span around it, `beside` of what is right inside that one, like itself; "" where there is no
+    such span. `alike` are all answers of its size in its trace, and `teller` is who tells one of
+    them without an id from its provider; see place() and told_at().
     """
 
     ids: tuple[str, ...]
@@ -31,42 +31,40 @@ class Called(NamedTuple):
     inner: str = ""
     outer: str = ""
     beside: str = ""
-    nameless: str = ""
-    other: str = ""
+    alike: str = ""
+    teller: str = ""
+
+    def place(self, number: int) -> str:
+        """The name of the first, second, ... answer of its size in its trace."""
+        return f"{self.alike} #{number}"
+
+    def told_at(self, number: int) -> str:
+        """The name of that answer if its teller has told it, without an id: each does it once."""
+        return f"{self.alike} #{number} by {self.teller}"
 
 
 def names_of(event: Event) -> Called:
     """Under which names the call that an event tells of is looked up and kept."""
-    span, around = event.span, event.parent_span
+    span = event.span
     ids = (event.id, *event.also, span) if span else (event.id, *event.also)
-    if not (span or around):
+    if not span:
         return Called(ids, ids, ids)
     size = "failed" if event.failed else f"{event.prompt_tokens}+{event.completion_tokens}"
-    own, inner = (f"{span} at {size}", f"{span} in {size}") if span else ("", "")
+    alike = f"{span.partition(':')[0]} of {size}"
+    if event.failed or not event.usage_known:
+        return Called(*_near(event, ids, size))
+    if event.id != span:
+        # By its provider's id it is known in any place.
+        return Called(ids, (*ids, f"{alike} #1"), ids, alike=alike)
+    near = _near(event, ids, f"{size} by {event.teller}")
+    called = Called(*near, alike=alike, teller=event.teller)
+    return called._replace(looked_up=(*called.looked_up, called.place(1), called.told_at(1)))
+
+
+def _near(event: Event, ids: tuple[str, ...], size: str) -> tuple:
+    """The names of a span's call, of what is right inside it and of what is right around it."""
+    span, around = event.span, event.parent_span
+    own, inner = f"{span} at {size}", f"{span} in {size}"
     outer, beside = (f"{around} at {size}", f"{around} in {size}") if around else ("", "")
-    nameless = f"{around} beside {size}" if around and _is_answered(event) else ""
-    near, other = _in_its_trace(event, size)
-    looked_up, claimed = [*ids, inner, outer, nameless, other], [own, beside, near]
-    if event.id == span:
-        looked_up.append(beside)
-        claimed.append(nameless)
-    claimed = (*ids, *filter(None, claimed))
-    return Called(ids, tuple(looked_up), claimed, inner, outer, beside, nameless, other)
-
-
-def _is_answered(event: Event) -> bool:
-    return event.usage_known and not event.failed
-
-
-def _in_its_trace(event: Event, size: str) -> tuple[str, str]:
-    """The name of an answer that its provider's library tells, or of one without an id from it.
-
-    With the name of the respective other: what is set up on a framework has spans beside those of
-    the library below it, or anywhere in their trace, and often no id.
-    """
-    nameless = event.id == event.span
-    if not (nameless or event.certain) or not _is_answered(event):
-        return "", ""
-    trace = event.span.partition(":")[0]
-    names = f"{trace} without its id at {size}", f"{trace} from its library at {size}"
-    return names if nameless else names[::-1]
+    claimed = (*ids, *filter(None, (own, beside)))
+    return ids, (*ids, inner, outer), claimed, inner, outer, beside

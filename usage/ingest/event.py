@@ -70,8 +70,9 @@ class Event:
     included. A record with replaces=True takes the place of a smaller one of the same id; one
     that is `certain` that of any other, one that is not (False) of none whose usage is known.
     `also` are other ids of the very same call; `span` and `parent_span` ("trace:span") let the
-    same call be known again as the span around or inside it. A bucket is a vendor's sum over
-    `calls` calls, never counted beside single calls of the same user, model and day.
+    same call be known again as another span of its trace, and `teller` (any text) tells apart who
+    has spans of it: one tells each call once. A bucket is a vendor's sum over `calls` calls, never
+    counted beside single calls of the same user, model and day.
     Raises InvalidEvent for anything that can't be counted.
     """
 
@@ -98,6 +99,7 @@ class Event:
     also: tuple[str, ...] = ()
     span: str = ""
     parent_span: str = ""
+    teller: str = ""
     bucket: bool = False
     calls: int = 1
 

@@ -1,6 +1,6 @@
 """Which records are the same call: by the other ids of it, and by spans one inside the other."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -14,6 +14,8 @@ from usage.ingest.calls import Identity, slices
 from usage.ingest.event import Event
 from usage.rollups import among
 
+# Beyond so many answers of one size in a trace, each telling is a call.
+MOST_ALIKE = 20
 FIELDS = (CallId.call_id, CallId.user_id, CallId.event_id)
 Named = tuple[int, Event]
 """A user's id and an event of theirs."""
@@ -48,13 +50,13 @@ def places(rows: Sequence[Named], nobody: int, stand_in: int = 0) -> Places:
     # Whoever is named comes first, so that what names nobody finds them.
     for place in sorted(range(len(rows)), key=weak.__getitem__):
         (user_id, event), called = rows[place], names[place]
+        theirs = Known(known, one_with, set() if weak[place] else {user_id, *unnamed})
         if known.keys().isdisjoint(called.looked_up):
             call = _final(one_with, (user_id, event.id))
         else:
-            whose = set() if weak[place] else {user_id, *unnamed}
-            call = _joined(Known(known, one_with, whose), rows[place], called, unnamed)
+            call = _joined(theirs, rows[place], called, unnamed)
         calls[place] = call
-        for name in called.claimed if linked(event) else ():
+        for name in _claims(theirs, called, call) if linked(event) else ():
             holders = known.setdefault(name, {})
             if call[0] not in holders:
                 holders[call[0]] = call[1]
@@ -95,7 +97,7 @@ def _stored(ids: Sequence[tuple]) -> Query:
 
 def linked(event: Event) -> bool:
     """True for an event that may come under other ids too."""
-    return bool(event.also or event.span)
+    return bool(event.also or event.span or event.parent_span)
 
 
 def _final(one_with: dict[Identity, Identity], call: Identity) -> Identity:
@@ -132,10 +134,11 @@ def _joined(known: Known, row: Named, called: Called, unnamed: tuple[int, int]) 
         owners = {owner, *(one[0] for one in held)}
         owner = min(owners, key=lambda one: (*(one == another for another in unnamed), one))
     same = [one for one in held if one[0] == owner or one[0] in unnamed]
-    new = _final(known.one_with, (owner, event.id))
+    # By its provider's id it is told apart from other answers of the same size.
+    ids = [id for id in (event.id, *(id for _, id in same)) if not is_nameless(id)]
+    new = _final(known.one_with, (owner, ids[0] if ids else event.id))
     call = next((one for one in same if one[0] == owner), new)
-    if event.id != event.span and is_nameless(call[1]):
-        # By its provider's id it is told apart from other answers of the same size.
+    if ids and is_nameless(call[1]):
         call = new
     known.one_with.update({one: call for one in same if one != call})
     return call
@@ -149,24 +152,42 @@ def _held(known: Known, event: Event, called: Called) -> list[Identity]:
     # Of the spans right inside a span one may be the same call: two of them are two calls.
     if around and {*held}.issuperset(known.by(called.beside)):
         held += [one for one in around if _may_be(event, called, one)]
-    held += _told_elsewhere(known, event, called, held)
+    held += _told_by_others(known, event, called, held)
     return list(dict.fromkeys(held))
 
 
-def _told_elsewhere(
+def _told_by_others(
     known: Known, event: Event, called: Called, held: Sequence[Identity]
 ) -> list[Identity]:
-    """The same answer by another instrumentation, not inside or around: one has the id, one not."""
-    siblings = known.by(called.nameless)
-    if event.id == event.span:
-        if held:
-            return []
-        # What is there by way of a span without an id has its answer's id from further inside.
-        siblings = [one for one in known.by(called.beside) if one not in siblings]
-    elif any(is_nameless(id) for _, id in held):
+    """The same answer as another instrumentation tells it, anywhere in its trace: one at most.
+
+    Answers of one size are numbered. The first that this teller has not told is the one, or the
+    first without an id from its provider if the event has one.
+    """
+    nameless = event.id == event.span
+    if not called.alike or (held and nameless):
         return []
-    found = [*siblings, *known.by(called.other)]
-    return [one for one in found if is_nameless(one[1]) is (event.id != event.span)][:1]
+    for number in range(1, MOST_ALIKE + 1):
+        here = known.by(called.place(number))
+        if not {*held}.isdisjoint(here):
+            return []
+        told = known.by(called.told_at(number)) if nameless else []
+        others = [one for one in here if one not in told and (nameless or is_nameless(one[1]))]
+        if others or not here:
+            return others[:1]
+    return []
+
+
+def _claims(known: Known, called: Called, call: Identity) -> Iterator[str]:
+    """The names under which a call shall be known from now on, its number among them."""
+    yield from called.claimed
+    for number in range(1, MOST_ALIKE + 1) if called.alike else ():
+        here = known.by(called.place(number))
+        if not here or call in here:
+            yield called.place(number)
+            if is_nameless(called.ids[0]):
+                yield called.told_at(number)
+            return
 
 
 def _may_be(event: Event, called: Called, call: Identity) -> bool:
@@ -200,7 +221,19 @@ def _known(rows: Sequence[Named], names: Sequence[Called], nobody: int) -> Names
         found += [one for one in _holders(others) if one[0] == nobody]
     for user_id, event_id in found:
         known.setdefault(event_id, {})[user_id] = event_id
+    _ask_for_more_alike(known, names)
     return known
+
+
+def _ask_for_more_alike(known: Names, names: Sequence[Called]) -> None:
+    """Answers of the same size as new ones in the same trace, as many as there are."""
+    new = [one for one in names if one.alike and known.keys().isdisjoint(one.ids)]
+    for number in range(1, MOST_ALIKE):
+        new = [one for one in new if one.place(number) in known]
+        if not new:
+            return
+        more = [(one.place(number + 1), one.told_at(number + 1)) for one in new]
+        _ask(known, chain.from_iterable(more))
 
 
 def _ask(known: Names, names: Iterable[str]) -> None:
