@@ -26,6 +26,7 @@ from usage.ingest import (
     native,
     open_webui,
     openai_usage,
+    openlit,
     openrouter,
     spend_logs,
 )
@@ -38,6 +39,7 @@ ADAPTERS: Mapping[str, ModuleType] = {
     "codex-otlp": codex,
     "gemini-otlp": gemini,
     "ai-sdk-otlp": ai_sdk,
+    "openlit-otlp": openlit,
     "genai-otlp": genai,
     "claude-code": claude_transcripts,
     "codex": codex_rollouts,

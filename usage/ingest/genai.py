@@ -49,13 +49,16 @@ def read(record: Record) -> Iterator[Event | Naming]:
     if not frame:
         yield from naming(record)
         return
-    span = _span(record, record.span_id)
+    span, around = _span(record, record.span_id), _span(record, record.parent_id)
+    if answer and record.signal == "logs":
+        # What it was written in may be a span around several calls.
+        span, around = "", span
     ids = [one for one in (answer, span, text(said, "anthropic.request.id")) if one]
     with telling(ids[0] if ids else ""):
-        yield from _events(record, span, ids, frame)
+        yield from _events(record, ids, {"span": span, "parent_span": around} | frame)
 
 
-def _events(record: Record, span: str, ids: list[str], frame: dict[str, Any]) -> Iterator[Event]:
+def _events(record: Record, ids: list[str], frame: dict[str, Any]) -> Iterator[Event]:
     said = record.attributes
     told = [count(said, *names) for names in _counted(tuple(said))] if not record.failed else []
     counts = tokens(*told, apart=record.scope in APART) if told else {}
@@ -70,8 +73,6 @@ def _events(record: Record, span: str, ids: list[str], frame: dict[str, Any]) ->
     yield Event(
         id=ids[0],
         also=tuple(ids[1:]),
-        span=span,
-        parent_span=_span(record, record.parent_id),
         time=record.time,
         failed=record.failed,
         # A stream that wasn't asked for its usage tells none.

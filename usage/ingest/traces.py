@@ -28,7 +28,7 @@ def named(
 
     `unnamed` are the users of what came without a person. Call it where record() is called.
     """
-    asked = {_trace(event) for event in events if event.user in unnamed and event.span}
+    asked = {_trace(event) for event in events if event.user in unnamed and _trace(event)}
     asked |= {naming.trace for naming in namings}
     if not asked:
         return list(events), []
@@ -39,7 +39,7 @@ def named(
     said = {trace: people[trace] for trace in {naming.trace for naming in namings} & people.keys()}
     more = list(_claims(said, unnamed))
     rows = {(*naming, "") for naming in namings}
-    rows |= {(_trace(e), "", e.id) for e in events if e.user in unnamed and e.span}
+    rows |= {(_trace(e), "", e.id) for e in events if e.user in unnamed and _trace(e)}
     bulk.run(_keep, FIELDS, [(*row, now) for row in sorted(rows)])
     return events, more
 
@@ -53,7 +53,7 @@ def _people(traces: Iterable[str], namings: Iterable[Naming]) -> dict[str, str]:
 
 
 def _trace(event: Event) -> str:
-    return event.span.partition(":")[0]
+    return (event.span or event.parent_span).partition(":")[0]
 
 
 def _of_its_person(event: Event, people: Mapping[str, str], unnamed: Collection[str]) -> Event:
