@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -187,14 +187,18 @@ def in_editor(place: str) -> bool:
     return bool(re.search(EDITORS, place.lower()))
 
 
-@contextmanager
-def telling(record_id: str) -> Iterator[None]:
+class telling:
     """A refusal in here tells the id of what was refused."""
-    try:
-        yield
-    except InvalidEvent as error:
-        error.record_id = record_id[:LONGEST_ID] or None
-        raise
+
+    def __init__(self, record_id: str):
+        self.record_id = record_id
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        if isinstance(error, InvalidEvent):
+            error.record_id = self.record_id[:LONGEST_ID] or None
 
 
 def _in_utc(time: datetime) -> datetime:

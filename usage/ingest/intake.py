@@ -185,8 +185,7 @@ def _names(event: Event) -> tuple[str, ...]:
 def _translate(
     adapter: Adapter, records: Iterable[tuple[int, object]], sender: Sender, now: datetime
 ) -> tuple[Receipt, list[Found], set[Naming]]:
-    receipt, namings = Receipt(), set()
-    taken = []
+    receipt, namings, taken = Receipt(), set(), []
     for index, raw in records:
         turns.give_way()
         receipt.received += 1
@@ -195,7 +194,8 @@ def _translate(
             found = list(_read(adapter, raw))
             events = [one for one in found if not isinstance(one, Naming)]
             taken.append((index, [_attribute(event, adapter, sender, now) for event in events]))
-            namings.update(one for one in found if isinstance(one, Naming))
+            if len(events) < len(found):
+                namings.update(one for one in found if isinstance(one, Naming))
         except InvalidEvent as error:
             # Its traceback would keep the whole record in memory.
             error.__context__ = None
@@ -207,16 +207,16 @@ def _translate(
 
 def _known_well_enough(taken: list[tuple[int, list[Event]]], receipt: Receipt) -> list[Found]:
     """The events but for those of more new projects than a request may bring."""
-    named = dict.fromkeys(event.project for _, found in taken for event in found)
-    surplus = surplus_projects(named)
+    surplus = surplus_projects({event.project: 0 for _, found in taken for event in found})
     events: list[Found] = []
     for index, found in taken:
-        if wrong := next((event for event in found if event.project in surplus), None):
+        wrong = surplus and next((event for event in found if event.project in surplus), None)
+        if wrong:
             message = "is one of too many new projects in one request"
             receipt.refusals.append(Refusal(index, InvalidEvent("project", message, wrong.id)))
         else:
             receipt.skipped += not found
-            events += (Found(index, event) for event in found)
+            events += [Found(index, event) for event in found]
     return events
 
 

@@ -66,7 +66,7 @@ def places(rows: Sequence[Named], nobody: int, stand_in: int = 0) -> Places:
         # The rest of the batch knows it by then, though only linked ids are kept.
         known.setdefault(event.id, {}).setdefault(*call)
     final = {one: _final(one_with, one) for one in one_with}
-    held_by = [(name, *_final(final, (user, id))) for (name, user), id in claimed.items()]
+    held_by = [(name, *final.get((user, id), (user, id))) for (name, user), id in claimed.items()]
     return Places([final.get(call, call) for call in calls], final, held_by)
 
 
