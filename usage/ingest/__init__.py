@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from usage.ingest import (
+    adk,
     ai_sdk,
     anthropic_usage,
     ccusage,
@@ -40,6 +41,7 @@ ADAPTERS: Mapping[str, ModuleType] = {
     "gemini-otlp": gemini,
     "ai-sdk-otlp": ai_sdk,
     "openlit-otlp": openlit,
+    "adk-otlp": adk,
     "genai-otlp": genai,
     "claude-code": claude_transcripts,
     "codex": codex_rollouts,

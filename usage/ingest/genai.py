@@ -32,6 +32,9 @@ TOKENS = {ours: theirs.split() for ours, theirs in TOKENS.items()}
 APART = {"bedrock", "genai.bedrock", "botocore.bedrock-runtime"}
 APART = {f"opentelemetry.instrumentation.{name}" for name in APART}
 
+# Other ids that the spans of one call share.
+REQUEST = ("anthropic.request.id", "gcp.vertex.agent.event_id")
+
 
 def claims(record: Record) -> bool:
     """Always: what no client of its own claims may follow the conventions."""
@@ -53,7 +56,7 @@ def read(record: Record) -> Iterator[Event | Naming]:
     if answer and record.signal == "logs":
         # What it was written in may be a span around several calls.
         span, around = "", span
-    ids = [one for one in (answer, span, text(said, "anthropic.request.id")) if one]
+    ids = [one for one in (answer, span, text(said, *REQUEST)) if one]
     with telling(ids[0] if ids else ""):
         yield from _events(record, ids, {"span": span, "parent_span": around} | frame)
 

@@ -34,6 +34,7 @@ USAGE = {
     "ai.response.providerMetadata",
     "metadata.usage_object",
     "langsmith.metadata.usage_metadata",
+    "gcp.vertex.agent.llm_response",
 }
 # What isn't named here never gets into a Record: prompts, command lines, system instructions.
 NAMES = {
@@ -48,7 +49,7 @@ NAMES = {
     "gen_ai.": "operation.name provider.name request.model response.model system",
     "gen_ai.usage.": """cache_creation.input_tokens cache_creation_input_tokens
         cache_read.input_tokens cache_read_input_tokens cache_write.input_tokens completion_tokens
-        details.reasoning_tokens details.thoughts_tokens
+        details.reasoning_tokens details.thoughts_tokens experimental.reasoning_tokens
         input_tokens input_tokens.cache_write input_tokens.cached output_tokens
         output_tokens.reasoning prompt_tokens reasoning.output_tokens reasoning_tokens""",
     "llm.": "model_name provider request.type system usage.completion_tokens usage.prompt_tokens",
@@ -57,6 +58,7 @@ NAMES = {
     "ai.": "model.id model.provider",
     "langsmith.": "span.kind",
     "litellm.": "provider.model",
+    "gcp.vertex.agent.": "event_id",
     "ai.usage.": """cachedInputTokens inputTokenDetails.cacheReadTokens
         inputTokenDetails.cacheWriteTokens reasoningTokens tokens""",
 }
@@ -67,12 +69,16 @@ MOST_RECORDS, LONGEST, LONGEST_ID, STATUS_CODE_ERROR = 100_000, 512, 500, 2
 LONGEST_USAGE = 10_000
 IDENTIFIER = re.compile(r"(?=.{1,100}\Z)[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 DETAILS = "cache_read|cache_creation|reasoning"
-COUNTS = re.compile(rf"""["'](\w{{1,40}}_tokens|{DETAILS})["']: ?(\d{{1,15}})\b""", re.ASCII)
+NUMBERS = rf"""["'](\w{{1,40}}_(?:tokens|token_count)|{DETAILS})["']: ?(\d{{1,15}})\b"""
+COUNTS = re.compile(NUMBERS, re.ASCII)
 REQUESTED = re.compile(r'"model"\s*:\s*"([^"\\]{1,200})"')
 
 
 class Record(NamedTuple):
-    """One span or log record, with what surrounds it; ids are lower-case hex, "" when absent."""
+    """One span or log record, with what surrounds it; ids are lower-case hex, "" when absent.
+
+    `version` is that of its scope.
+    """
 
     signal: str
     scope: str
@@ -84,6 +90,7 @@ class Record(NamedTuple):
     span_id: str = ""
     parent_id: str = ""
     failed: bool = False
+    version: str = ""
 
 
 def decode(
@@ -148,22 +155,23 @@ def _walk(look: Look, request: Any, signal: str) -> Iterator[Record]:
     for group in look.many(request, groups):
         resource = _attributes(look, look.one(group, "resource"))
         for inner in look.many(group, scopes):
-            scope = look.text(look.one(inner, "scope"), "name")[:LONGEST]
+            one = look.one(inner, "scope")
+            scope = [look.text(one, name)[:LONGEST] for name in ("name", "version")]
             for item in look.many(inner, items):
-                yield read(look, item, scope, resource)
+                yield read(look, item, resource, *scope)
 
 
-def _span(look: Look, span: Any, scope: str, resource: dict[str, object]) -> Record:
+def _span(look: Look, span: Any, resource: dict[str, object], scope: str, version: str) -> Record:
     kept = _attributes(look, span)
     time = look.time(span, "end_time_unix_nano", "start_time_unix_nano")
     ids = [look.id(span, name) for name in ("trace_id", "span_id", "parent_span_id")]
     failed = look.number(look.one(span, "status"), "code") == STATUS_CODE_ERROR
     failed = failed or bool(kept.get("error.type"))
     name = look.text(span, "name")[:LONGEST]
-    return Record("traces", scope, resource, kept, name, time, *ids, failed)
+    return Record("traces", scope, resource, kept, name, time, *ids, failed, version)
 
 
-def _log(look: Look, log: Any, scope: str, resource: dict[str, object]) -> Record:
+def _log(look: Look, log: Any, resource: dict[str, object], scope: str, version: str) -> Record:
     kept = _attributes(look, log)
     # Codex has a source location for eventName; Claude Code's body is its event's name.
     name = text(kept, "event.name") or look.text(log, "event_name")[:LONGEST]
@@ -172,7 +180,8 @@ def _log(look: Look, log: Any, scope: str, resource: dict[str, object]) -> Recor
     time = iso(text(kept, "event.timestamp"))
     time = time or look.time(log, "time_unix_nano", "observed_time_unix_nano")
     ids = look.id(log, "trace_id"), look.id(log, "span_id"), ""
-    return Record("logs", scope, resource, kept, name, time, *ids, bool(kept.get("error.type")))
+    failed = bool(kept.get("error.type"))
+    return Record("logs", scope, resource, kept, name, time, *ids, failed, version)
 
 
 def _attributes(look: Look, holder: Any) -> dict[str, object]:
@@ -180,7 +189,8 @@ def _attributes(look: Look, holder: Any) -> dict[str, object]:
     if not kept.keys().isdisjoint(USAGE):
         # The provider's own counts, written out among other things; the outermost is first.
         for said in [kept.pop(key) for key in tuple(kept) if key in USAGE]:
-            for name, count in COUNTS.findall(str(said)[:LONGEST_USAGE]):
+            counts = str(said).rpartition('"usage_metadata":')[2][:LONGEST_USAGE]
+            for name, count in COUNTS.findall(counts):
                 kept.setdefault(f"usage.{name}", int(count))
     return kept
 

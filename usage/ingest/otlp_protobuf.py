@@ -29,7 +29,17 @@ PATHS = {
     "metrics": ("resource_metrics", "scope_metrics", "data_points"),
 }
 # What is read of a message: all other fields, like the events of a span, stay bytes.
-READ = {"resource", "scope", "attributes", "name", "status", "code", "event_name", "body"}
+READ = {
+    "resource",
+    "scope",
+    "attributes",
+    "name",
+    "version",
+    "status",
+    "code",
+    "event_name",
+    "body",
+}
 READ |= {"trace_id", "span_id", "parent_span_id", "string_value", *PATHS["traces"], *PATHS["logs"]}
 READ |= {"start_time_unix_nano", "end_time_unix_nano"}
 READ |= {"time_unix_nano", "observed_time_unix_nano"}
