@@ -66,6 +66,12 @@ def test_a_call_is_known_again_by_any_of_its_ids(tellings):
     assert counted() == {"vera": (1, 0, 100)}
 
 
+def test_a_call_of_whom_the_key_names_is_whose_the_same_batch_says_it_is():
+    send(call("request", user="robot"), call("request"), key=Key("robot"))
+
+    assert counted() == {"vera": (1, 0, 100)}
+
+
 def test_other_ids_of_another_person_are_another_call():
     send(call("request", "message"), call("message", user="max"))
 
