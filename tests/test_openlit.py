@@ -21,16 +21,21 @@ CACHE = {
 }
 
 
-def told(library, said=(), signal="traces"):
-    """The counts of each event of a record: prompt, completion, cache read and write tokens."""
+def events(library, said=(), signal="traces"):
+    """What is read of a record."""
     ids = {"trace_id": "0a" * 16, "span_id": "0b" * 8}
     scope = f"openlit.instrumentation.{library}"
     name = "gen_ai.client.inference.operation.details"
     record = Record(signal, scope, {}, ANSWER | dict(said), name, NOON, **ids)
     assert openlit.claims(record)
+    return list(openlit.read(record))
+
+
+def told(*arguments, **changes):
+    """The counts of each event of a record: prompt, completion, cache read and write tokens."""
     return [
         (e.prompt_tokens, e.completion_tokens, e.cache_read_tokens, e.cache_write_tokens)
-        for e in openlit.read(record)
+        for e in events(*arguments, **changes)
         if e.usage_known
     ]
 
@@ -50,3 +55,10 @@ def test_the_length_of_a_text_is_no_usage():
 
 def test_a_log_tells_nothing_that_its_span_does_not():
     assert told("openai", CACHE, signal="logs") == []
+
+
+def test_a_vendor_is_no_model():
+    said = {"gen_ai.provider.name": "anthropic", "gen_ai.request.model": "anthropic"}
+    (event,) = events("langchain", said | {"gen_ai.response.model": "claude-sonnet-4-5"})
+
+    assert (event.provider, event.model) == ("anthropic", "claude-sonnet-4-5")

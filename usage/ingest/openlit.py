@@ -13,6 +13,7 @@ APART = {f"{SCOPE}{name}" for name in ("anthropic", "bedrock")}
 # Of a chat whose usage nobody tells, and only then, these tell nothing of the cache, and as tokens
 # the length of the text.
 GUESSING = {f"{SCOPE}openai"}
+ASKED = "gen_ai.request.model"
 INPUT, OUTPUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
 CACHED = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens")
 
@@ -27,6 +28,9 @@ def read(record: Record) -> Iterator[Event | Naming]:
     if record.signal != "traces":
         return
     said = dict(record.attributes)
+    if said.get(ASKED) == said.get("gen_ai.provider.name"):
+        # On LangChain, of any model but OpenAI's: the answer knows better.
+        said[ASKED] = None
     if record.scope in APART:
         said[INPUT] = sum(count(said, name) for name in (INPUT, *CACHED))
     elif record.scope in GUESSING and _is_chat(said) and CACHED[0] not in said:
