@@ -1,6 +1,7 @@
 """Until rows are visible in a browser, one that was never here before or one that was."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from statistics import median
@@ -31,6 +32,8 @@ ROWS = ".tb-row"
 # So often, and every process of the board has been asked.
 WARM_UP = 8
 FLAGS = ("--no-sandbox", "--disable-gpu")
+# So long a browser that has just started is busy with windows of its own.
+START_UP = 1.5
 
 
 def seconds_until_rows(board: Board, times: int = 7) -> float | None:
@@ -91,6 +94,7 @@ def browsers() -> Iterator[Starts]:
         def start(rows: str = ROWS) -> Iterator[Visits]:
             chromium = shutil.which("chromium")
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+            time.sleep(START_UP)
             yield Visits(browser.new_context(), rows)
             browser.close()
 

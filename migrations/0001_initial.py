@@ -8,7 +8,6 @@ from peewee import (
     DateField,
     ForeignKeyField,
     Model,
-    SqliteDatabase,
     TextField,
 )
 
@@ -136,7 +135,6 @@ def usage_tables(db, user):
             table_name = "call_ids"
             primary_key = CompositeKey("call_id", "user_id")
             indexes = ((("user_id", "event_id"), False),)
-            without_rowid = isinstance(db, SqliteDatabase)
 
     class DailyUsage(Model):
         project_id = BigIntegerField()
@@ -164,7 +162,5 @@ def usage_tables(db, user):
                 "project_id", "day", "user_", "source", "provider", "model", "test_type"
             )
             indexes = ((("user_", "day"), False), (("day",), False))
-            # Clustered by its key, SQLite reads a project's days without a second look-up.
-            without_rowid = isinstance(db, SqliteDatabase)
 
     return Event, CallId, DailyUsage
