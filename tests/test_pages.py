@@ -5,7 +5,7 @@ import re
 from html import escape, unescape
 
 import pytest
-from conftest import HTMX, ON_ONE_DATABASE, assert_query_count, days_ago
+from conftest import HTMX, ON_ONE_DATABASE, assert_query_count, days_ago, settings
 from reading import element, names, rows, text
 
 import models
@@ -119,6 +119,17 @@ def test_every_page_forbids_what_it_does_not_need(client, make_crowd, path, head
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "no-store"
     assert {"HX-Request", "HX-History-Restore-Request"} <= set(response.vary)
+
+
+@ON_ONE_DATABASE
+def test_only_a_board_with_https_tells_browsers_to_stay_with_it(app, anonymous, monkeypatch):
+    with monkeypatch.context() as during:
+        public = settings(public_url="https://tally.example.com")
+        during.setitem(app.extensions, "settings", public)
+        told = anonymous.get("/sign-in").headers
+        assert told.getlist("Strict-Transport-Security") == ["max-age=31536000"]
+
+    assert "Strict-Transport-Security" not in anonymous.get("/sign-in").headers
 
 
 @ON_ONE_DATABASE

@@ -228,7 +228,7 @@ def _refused(error: HTTPException) -> Response:
 def _protect(response: Response) -> Response:
     headers = HEADERS
     if current_app.extensions["settings"].public_url.startswith("https://"):
-        headers |= {"Strict-Transport-Security": "max-age=31536000"}
+        headers = HEADERS | {"Strict-Transport-Security": "max-age=31536000"}
     has = set(response.headers.keys(lower=True))
     response.headers.extend(one for one in headers.items() if one[0].lower() not in has)
     if response.mimetype == "text/html":
