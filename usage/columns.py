@@ -6,13 +6,11 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 
-from peewee import fn
-
 from models import DailyUsage, User, db
 from usage import naming
 from usage.answers import answers
 from usage.counts import Counts, Standing, Totals
-from usage.daily import active, in_scope
+from usage.daily import active, added_up, in_scope
 from usage.leaderboard import rows_of
 from usage.movement import Difference, change
 from usage.scope import PAGE_SIZES, Scope
@@ -118,13 +116,13 @@ def _calls_by_day(scope: Scope, *people: str) -> tuple:
     ids = [int(person) for person in people]
     others = User.select(User.id, User.owner_id).where(User.owner_id.in_(ids))
     owners = {person: person for person in ids} | dict(others.tuples())
-    columns = (DailyUsage.user, DailyUsage.day, fn.SUM(DailyUsage.calls))
+    columns = (DailyUsage.user, DailyUsage.day, added_up(DailyUsage.calls))
     query = in_scope(DailyUsage.select(*columns), scope, of_few=True)
     query = query.where(DailyUsage.user.in_(list(owners)), active())
     # Row by row, Peewee would read the same few days over and over.
     day_of = cache(DailyUsage.day.python_value)
     return tuple(
-        (owners[user], day_of(day), int(calls))
+        (owners[user], day_of(day), calls)
         for user, day, calls in db.execute(query.group_by(DailyUsage.user, DailyUsage.day))
     )
 

@@ -6,12 +6,10 @@ from datetime import datetime
 from threading import Lock
 from typing import NamedTuple
 
-from peewee import fn
-
 from models import UNASSIGNED, DailyUsage, db
 from usage import accounts, changes, naming, warm
 from usage.changes import NOTHING, State
-from usage.daily import any_usage, in_scope
+from usage.daily import added_up, any_usage, in_scope
 from usage.horizon import ALL
 from usage.rows import is_active
 from usage.scope import Scope
@@ -80,10 +78,9 @@ def calls_by_source(scope: Scope, users: Collection[int] = ()) -> dict[str, int]
     """
     scope = replace(scope, source=ALL)
     if users:
-        query = DailyUsage.select(DailyUsage.source, fn.SUM(DailyUsage.calls))
+        query = DailyUsage.select(DailyUsage.source, added_up(DailyUsage.calls))
         query = in_scope(query, scope, of_few=True).where(DailyUsage.user.in_(users))
-        rows = query.group_by(DailyUsage.source).tuples()
-        return {source: int(calls) for source, calls in rows}
+        return dict(query.group_by(DailyUsage.source).tuples())
     least = naming.least_users(scope)
     with warm.store.tally(scope) as tally:
         found = tally.together.by_source.items()

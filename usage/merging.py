@@ -10,6 +10,7 @@ from peewee import JOIN, fn
 from models import DailyUsage, Event, User
 from usage import changes, doubles, naming, retention, rollups, sign_in
 from usage.accounts import MEMBER, Refused, role_of
+from usage.daily import added_up
 from usage.ingest import buckets, calls, one_person, turns
 from usage.ingest.calls import FIELDS, Call
 from usage.ingest.event import NOBODY, InvalidEvent, canonical_user
@@ -134,7 +135,7 @@ def confirm(name: str) -> None:
 
 def merged() -> list[Merged]:
     """All names that are merged, the latest first."""
-    other, used = User.alias(), fn.COALESCE(fn.SUM(DailyUsage.calls), 0)
+    other, used = User.alias(), fn.COALESCE(added_up(DailyUsage.calls), 0)
     query = (
         User.select(User.username, other.username, User.merged_at, used)
         .join(other, on=(other.id == User.merged_into))
@@ -146,7 +147,7 @@ def merged() -> list[Merged]:
         .group_by(User.id, User.username, other.username, User.merged_at)
         .order_by(User.merged_at.desc(), User.username)
     )
-    return [Merged(*row, int(count)) for *row, count in query.tuples()]
+    return [Merged(*row) for row in query.tuples()]
 
 
 def _user(name: str) -> User:
@@ -222,7 +223,7 @@ def _usage(users: Iterable[int]) -> Usage:
     counters = (DailyUsage.calls, DailyUsage.prompt_tokens, DailyUsage.completion_tokens)
     row = (
         DailyUsage.select(
-            *(fn.COALESCE(fn.SUM(counter), 0) for counter in counters),
+            *(fn.COALESCE(added_up(counter), 0) for counter in counters),
             fn.MIN(DailyUsage.first_time),
             fn.MAX(DailyUsage.last_time),
             fn.COUNT(fn.NULLIF(DailyUsage.project_id, 0).distinct()),
@@ -232,4 +233,4 @@ def _usage(users: Iterable[int]) -> Usage:
         .tuples()
         .get()
     )
-    return Usage(*map(int, row[:3]), *row[3:])
+    return Usage(*row)

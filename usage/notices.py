@@ -175,7 +175,7 @@ def _costs(scope: Scope) -> dict[date, Decimal]:
     """What each day of a scope with usage cost, on its basis."""
     query = DailyUsage.select(DailyUsage.day, *sums())
     rows = in_scope(query, scope).group_by(DailyUsage.day).tuples()
-    return {day: dollars(cost_of(list(map(int, counts)), scope)[0]) for day, *counts in rows}
+    return {day: dollars(cost_of(counts, scope)[0]) for day, *counts in rows}
 
 
 def _days(horizon: Horizon, project: VisibleProject, basis: str, first: date, last: date) -> Scope:

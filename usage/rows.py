@@ -18,14 +18,8 @@ calls by source: ABSENT where there was no event from that source."""
 
 
 def packed(values: Sequence) -> Row:
-    """A row in a third of the memory, unless PostgreSQL's sums are beyond 64 bits."""
-    if not isinstance(values[0], int):
-        # PostgreSQL adds bigints up to a numeric, SQLite to an integer.
-        values = list(map(int, values))
-    try:
-        return array("q", values)
-    except (OverflowError, TypeError):
-        return tuple(map(int, values))
+    """A row in a third of the memory: huge calls would have to be millions to go beyond it."""
+    return array("q", values)
 
 
 def digest(person: int, row: Row) -> int:

@@ -40,8 +40,6 @@ def by_day(scope: Scope, days: Collection[date] = ()) -> dict[date, tuple[Sum, .
     for day, project, source, provider, model, test_type, *counters in db.execute(
         query.group_by(DailyUsage.day, *COLUMNS)
     ):
-        # PostgreSQL adds bigints up to a numeric, SQLite to an integer.
-        counters = list(map(int, counters))
         _add(found[day], (PROJECT, project), counters)
         _add(found[day], (SOURCE, source), counters)
         _add(found[day], (SERVED, (provider, model)), counters)

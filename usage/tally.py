@@ -10,7 +10,7 @@ from peewee import ModelSelect, fn
 from models import DailyUsage, db
 from usage import changes
 from usage.changes import NEVER, NOTHING, State
-from usage.daily import in_scope, per_user, projects_of, stored, sums
+from usage.daily import added_up, in_scope, per_user, projects_of, stored, sums
 from usage.growth import NAMES, Changes, Growth
 from usage.horizon import ALL
 from usage.kept_names import Name, Names
@@ -205,8 +205,7 @@ class Tally:
         counted = sums() if self._scope.basis != RATES else sums(but=COSTS)
         columns = [DailyUsage.user, *counted, fn.MAX(DailyUsage.last_time)]
         if self._scope.source == ALL:
-            calls = fn.SUM(DailyUsage.calls)
-            by_source = [calls.filter(DailyUsage.source == one) for one in SOURCES]
+            by_source = [added_up(DailyUsage.calls, DailyUsage.source == one) for one in SOURCES]
             columns += [fn.COALESCE(one, ABSENT) for one in by_source]
         query = in_scope(DailyUsage.select(*columns), self._scope, of_few=bool(users))
         if users:

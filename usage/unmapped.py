@@ -10,6 +10,7 @@ from peewee import fn
 
 from models import DailyUsage, User
 from usage import naming
+from usage.daily import added_up
 from usage.ingest.event import NOBODY
 from usage.ingest.intake import OPAQUE
 
@@ -103,15 +104,14 @@ def search(q: str, most: int = 8) -> list[User]:
 
 
 def _usage() -> dict[int, tuple[int, int, datetime]]:
-    tokens = fn.SUM(DailyUsage.prompt_tokens + DailyUsage.completion_tokens)
+    tokens = added_up(DailyUsage.prompt_tokens + DailyUsage.completion_tokens)
+    calls, last = added_up(DailyUsage.calls), fn.MAX(DailyUsage.last_time)
     rows = (
-        DailyUsage.select(
-            DailyUsage.user, fn.SUM(DailyUsage.calls), tokens, fn.MAX(DailyUsage.last_time)
-        )
+        DailyUsage.select(DailyUsage.user, calls, tokens, last)
         .where(naming.named_to_super_admins())
         .group_by(DailyUsage.user)
     )
-    return {user: (int(calls), int(total), last) for user, calls, total, last in rows.tuples()}
+    return {user: tuple(used) for user, *used in rows.tuples()}
 
 
 def _kind(user: Known, other: Known | None, usage: Mapping[int, tuple]) -> str:
