@@ -1,6 +1,7 @@
 """The database and its tables. What is asked of them lives in usage/."""
 
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import wait
 
 from peewee import (
     BigAutoField,
@@ -28,7 +29,7 @@ def connect(url: str, connections: int = 32) -> Database:
     """A pooled database for a SQLite or PostgreSQL URL; nothing is opened yet."""
     scheme, _, path = url.partition("://")
     if scheme != "sqlite":
-        return PooledPostgresqlDatabase(
+        return _PostgreSQL(
             url,
             max_connections=connections,
             timeout=10,
@@ -53,6 +54,15 @@ def connect(url: str, connections: int = 32) -> Database:
         ),
         lock_type="immediate",
     )
+
+
+class _PostgreSQL(PooledPostgresqlDatabase):
+    """Takes a connection as open whose server has said nothing unasked: to ask is a round trip."""
+
+    def _is_closed(self, conn):
+        if not conn.closed and wait([conn], timeout=0):
+            conn.close()
+        return conn.closed
 
 
 class InstantField(BigIntegerField):
