@@ -73,6 +73,17 @@ def send(*events):
     return record(events, "UTC", NOW)
 
 
+def test_sums_that_no_float_holds_are_right_to_the_last_token(ask):
+    send(call(1), call(2, time=NOW - timedelta(days=1)))
+    DailyUsage.update(prompt_tokens=2**52, completion_tokens=2**60 + 1).execute()
+
+    (standings, totals), _sources = ask(Store())
+
+    (row,) = standings
+    assert (row.prompt_tokens, row.completion_tokens) == (2**53, 2**61 + 2)
+    assert (totals.prompt_tokens, totals.completion_tokens) == (2**53, 2**61 + 2)
+
+
 def seen(answer):
     """Username and calls of everyone in an answer."""
     return {row.username: row.calls for row in answer[0][0]}

@@ -26,6 +26,8 @@ BY_BASIS = {
     REPORTED: ("reported_nanodollars", "unreported_calls"),
 }
 """Per basis that is recorded the counter of its costs, and the one of calls that have none."""
+MOST_AS_FLOATS = 2**53
+"""Up to here a float holds every whole number."""
 PLACES = {basis: tuple(map(COUNTERS.index, names)) for basis, names in BY_BASIS.items()}
 
 
@@ -114,18 +116,23 @@ def stored(source: str) -> str:
     return "" if source == "unassigned" else source
 
 
-def sums(but: Collection[str] = ()) -> list:
+def sums(but: Collection[str] = (), as_floats: bool = False) -> list:
     """The counters of daily rows, added up; 0 in the place of those that nobody asks for."""
     return [
-        added_up(getattr(DailyUsage, name)).alias(name) if name not in but else SQL("0")
+        added_up(getattr(DailyUsage, name), as_floats=as_floats).alias(name)
+        if name not in but
+        else SQL("0")
         for name in COUNTERS
     ]
 
 
-def added_up(counter: Expression | Field, where: Expression | None = None) -> Cast:
+def added_up(
+    counter: Expression | Field, where: Expression | None = None, as_floats: bool = False
+) -> Cast:
     """The sum of a counter, of some of the rows if asked to.
 
     PostgreSQL adds bigints up to a numeric, which takes a reader far longer than an integer.
+    Floats take it a quarter less time; a sum of them is right unless it comes to MOST_AS_FLOATS.
     """
-    total = fn.SUM(counter)
+    total = fn.SUM(counter.cast("float8") if as_floats else counter)
     return (total if where is None else total.filter(where)).cast("bigint")

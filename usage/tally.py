@@ -10,7 +10,7 @@ from peewee import ModelSelect, fn
 from models import DailyUsage, db
 from usage import changes
 from usage.changes import NEVER, NOTHING, State
-from usage.daily import added_up, in_scope, per_user, projects_of, stored, sums
+from usage.daily import MOST_AS_FLOATS, added_up, in_scope, per_user, projects_of, stored, sums
 from usage.growth import NAMES, Changes, Growth
 from usage.horizon import ALL
 from usage.kept_names import Name, Names
@@ -41,8 +41,8 @@ class Tally:
         self.owners: Mapping[int, int] = {}
         self._scope = scope
         self._state = self.content
-        # By database and how many users are asked for, 0 for everyone: a statement, its values.
-        self._asked: dict[tuple[type, int], tuple[str, Sequence]] = {}
+        # By database, how many users are asked for, 0 for everyone, and how it adds up.
+        self._asked: dict[tuple[type, int, bool], tuple[str, Sequence]] = {}
         # By user: somebody may have several names.
         self._rows: dict[int, Row] = {}
         self._orders: OrderedDict[object, Order] = OrderedDict()
@@ -188,24 +188,30 @@ class Tally:
 
     def _read(self, users: Sequence[int] = ()) -> dict[int, Row]:
         """The rows of everyone, or of some users, AT_ONCE at most."""
+        if not db.for_update or users:
+            return self._found(users)
+        # PostgreSQL would sort everybody's rows on the disk, before it adds up any.
+        db.execute_sql("SET LOCAL work_mem = '64MB'")
+        rows = self._found((), as_floats=True)
+        return rows if max(map(max, rows.values()), default=0) < MOST_AS_FLOATS else self._found(())
+
+    def _found(self, users: Sequence[int], as_floats: bool = False) -> dict[int, Row]:
         # To write the statement takes as long as to read a few people: there are ten of them.
         size = 1 << (len(users) - 1).bit_length() if users else 0
-        if (kind := (type(db.obj), size)) not in self._asked:
-            self._asked[kind] = self._query(size).sql()
+        if (kind := (type(db.obj), size, as_floats)) not in self._asked:
+            self._asked[kind] = self._query(size, as_floats).sql()
         text, values = self._asked[kind]
-        if db.for_update and not users:
-            # PostgreSQL would sort everybody's rows on the disk, before it adds up any.
-            db.execute_sql("SET LOCAL work_mem = '64MB'")
         padded = [*users, *users[:1] * (size - len(users))]
         found = db.execute_sql(text, (*values[: len(values) - size], *padded))
         return {user: packed(values) for user, *values in found.fetchall()}
 
-    def _query(self, users: int) -> ModelSelect:
+    def _query(self, users: int, as_floats: bool) -> ModelSelect:
         """Asks for the rows of everyone, or of so many users, whose ids are its last values."""
-        counted = sums() if self._scope.basis != RATES else sums(but=COSTS)
+        counted = sums(COSTS if self._scope.basis == RATES else (), as_floats)
         columns = [DailyUsage.user, *counted, fn.MAX(DailyUsage.last_time)]
         if self._scope.source == ALL:
-            by_source = [added_up(DailyUsage.calls, DailyUsage.source == one) for one in SOURCES]
+            sources = [DailyUsage.source == one for one in SOURCES]
+            by_source = [added_up(DailyUsage.calls, one, as_floats) for one in sources]
             columns += [fn.COALESCE(one, ABSENT) for one in by_source]
         query = in_scope(DailyUsage.select(*columns), self._scope, of_few=bool(users))
         if users:
