@@ -12,16 +12,18 @@ from typing import Any
 
 from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
-from usage.ingest.event import SOURCES, TEXT_LIMITS, TOKEN_FIELDS, WHOLE_NUMBER, InvalidEvent
+from usage.ingest.event import SOURCES, TEXT_LIMITS, WHOLE_NUMBER, InvalidEvent
 from usage.ingest.literals import value_of
 
-INSTANT, NUMBER = TypeAdapter(datetime), TypeAdapter(FiniteFloat)
+INSTANT, NUMBER = (TypeAdapter(kind).validator for kind in (datetime, FiniteFloat))
 # How JSON, CSV and Python's str() say nothing.
 BLANK = (None, "", "None")
 # A CSV file that went through a spreadsheet may have 12.0.
 DIGITS = re.compile(r"\s*(\d{1,20})(?:\.0*)?\s*")
 DATED = re.compile(r"-[\d-]{8,10}")
 LARGEST, LONGEST_ID, LONGEST_AGENT = 10**20, 500, 1000
+# From there on pydantic takes a number for milliseconds.
+MOST_SECONDS = 2 * 10**10
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 # The number of an installation or an account: it tells two people apart, not who they are.
 OPAQUE = re.compile(r"[0-9a-f]{32,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -64,10 +66,10 @@ def count(fields: Mapping[str, object], *names: str) -> int:
         value = fields.get(name)
         if value is None:
             continue
-        if type(value) is int and 0 <= value < LARGEST:
-            most = max(most, value)
-        elif value not in BLANK:
-            most = max(most, whole(value, name))
+        if type(value) is not int or not 0 <= value < LARGEST:
+            value = 0 if value in BLANK else whole(value, name)
+        if value > most:
+            most = value
     return most
 
 
@@ -87,8 +89,13 @@ def tokens(
     # Of senders that aren't known for it only a part that is larger than the whole shows it.
     prompt += cached if apart or cached > prompt else 0
     completion += reasoning if reasoning > completion else 0
-    parts = (prompt, completion, cache_read, cache_write, reasoning)
-    return dict(zip(TOKEN_FIELDS, parts, strict=True))
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "cache_read_tokens": cache_read,
+        "cache_write_tokens": cache_write,
+        "reasoning_tokens": reasoning,
+    }
 
 
 def amount(value: object) -> Decimal | None:
@@ -102,12 +109,17 @@ def amount(value: object) -> Decimal | None:
 
 def dollars(*values: object) -> Decimal | None:
     """The first of these amounts that is more than nothing; None when none is."""
-    return next((found for value in values if (found := amount(value)) and found > 0), None)
+    for value in values:
+        if (found := amount(value)) and found > 0:
+            return found
+    return None
 
 
 def instant(*values: object) -> datetime | None:
     """The first of these that is a time: ISO 8601, or seconds since 1970; UTC unless it says."""
     for value in values:
+        if type(value) is float and 0 < value < MOST_SECONDS:
+            return datetime.fromtimestamp(value, UTC)
         with suppress(ValidationError):
             if value and not isinstance(value, bool):
                 return _in_utc(INSTANT.validate_python(value))
@@ -151,7 +163,8 @@ def structure(value: object, kind: type = dict) -> Any:
 
 def nested(fields: Mapping[str, object], name: str, kind: type = dict) -> Any:
     """The object (or list) in a field, which a CSV file has as text; empty when there is none."""
-    return structure(fields.get(name), kind)
+    value = fields.get(name)
+    return value if isinstance(value, kind) else structure(value, kind)
 
 
 def rows(document: object, name: str) -> Iterator[object]:
@@ -162,8 +175,12 @@ def rows(document: object, name: str) -> Iterator[object]:
 
 def labels(tags: list) -> dict[str, str]:
     """What tags like "project:x" say, by their names; the first of a name counts."""
-    parts = (tag.partition(":") for tag in reversed(tags) if isinstance(tag, str))
-    return {name.strip().lower(): value for name, _, value in parts}
+    said = {}
+    for tag in reversed(tags):
+        if isinstance(tag, str):
+            name, _, value = tag.partition(":")
+            said[name.strip().lower()] = value
+    return said
 
 
 def source(tags: Mapping[str, str], agent: str) -> str:
@@ -202,4 +219,5 @@ class telling:
 
 
 def _in_utc(time: datetime) -> datetime:
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    # Python compares times of its own UTC at once; pydantic has another.
+    return time if time.utcoffset() else time.replace(tzinfo=UTC)

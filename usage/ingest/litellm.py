@@ -25,6 +25,7 @@ AGENT = ("user_agent", "user-agent")
 PROJECT = ("user_api_key_project_alias", "user_api_key_team_alias")
 CACHE_READ = ("cached_tokens", "cache_read_input_tokens")
 CACHE_WRITE = ("cache_creation_tokens", "cache_write_tokens", "cache_creation_input_tokens")
+DETAILS = ("prompt_tokens_details", "completion_tokens_details")
 TOKENS = (TOKEN_FIELDS[:1], TOKEN_FIELDS[1:2], CACHE_READ, CACHE_WRITE, ("reasoning_tokens",))
 # The legacy usage is the text of Usage(...); its names don't clash when laid out flat.
 COUNTS = "|".join((*TOKEN_FIELDS[:2], *CACHE_READ, *CACHE_WRITE, "reasoning_tokens"))
@@ -58,7 +59,7 @@ def read(record: object) -> Iterator[Event]:
 def _events(record: dict, metadata: dict, headers: dict) -> Iterator[Event]:
     failed = text(record, "status").lower() == "failure"
     counts = tokens(0, 0) if failed else _tokens(record, metadata)
-    user, provider = _user(record, metadata), text(record, "custom_llm_provider")
+    (user, email), provider = _user(record, metadata), text(record, "custom_llm_provider")
     if not _asked_provider(record, headers, counts, failed, bool(user and provider)):
         return
     time = instant(record.get("endTime"), record.get("startTime"))
@@ -72,7 +73,7 @@ def _events(record: dict, metadata: dict, headers: dict) -> Iterator[Event]:
         also=tuple(_other_ids(record, provider, headers)),
         time=time,
         user=user,
-        email=email_of(user),
+        email=email,
         project=text(tags, "project") or text(metadata, *PROJECT),
         source=source(tags, agent),
         provider=provider,
@@ -121,19 +122,22 @@ def _asked_provider(
 def _tokens(record: dict, metadata: dict) -> dict[str, int]:
     usage = nested(metadata, "usage_object")
     usage = usage or dict(USAGE.findall(text(record, "usage")[:LONGEST_USAGE]))
-    usage = usage | nested(usage, "prompt_tokens_details")
-    usage |= nested(usage, "completion_tokens_details")
-    usage |= {name: record[name] for name in TOKEN_FIELDS[:2] if record.get(name) is not None}
-    return tokens(*[count(usage, *names) for names in TOKENS])
+    said = {**usage, **nested(usage, DETAILS[0]), **nested(usage, DETAILS[1])}
+    for name in TOKEN_FIELDS[:2]:
+        if record.get(name) is not None:
+            said[name] = record[name]
+    return tokens(*[count(said, *names) for names in TOKENS])
 
 
-def _user(record: dict, metadata: dict) -> str:
+def _user(record: dict, metadata: dict) -> tuple[str, str]:
+    """(user, e-mail) of whoever made the call, "" when unknown."""
     # Behind a proxy's key (or one that is unreadable) "user" is a customer, not the developer.
     proxied = text(metadata, "user_api_key_hash") or (record.get("metadata") and not metadata)
     named = ""
     if not proxied:
         parameters = nested(record, "model_parameters") or nested(record, "modelParameters")
         named = text(parameters, "user")
-    user = text(metadata, "user_api_key_user_email") or email_of(named)
+    user = text(metadata, "user_api_key_user_email") or (named and email_of(named))
     user = user or text(metadata, "user_api_key_user_id", "user_api_key_alias") or named
-    return email_of(user) or user
+    email = email_of(user)
+    return email or user, email
