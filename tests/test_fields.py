@@ -70,6 +70,24 @@ def test_a_time_is_iso_or_seconds_and_utc_unless_it_says(said):
     assert fields.instant(said).utcoffset() is not None
 
 
+@pytest.mark.parametrize(
+    ("said", "time"),
+    [
+        (1_795_342_557.784_923, datetime(2026, 11, 22, 10, 15, 57, 784_923, tzinfo=UTC)),
+        (1_795_342_557_784.0, datetime(2026, 11, 22, 10, 15, 57, 784_000, tzinfo=UTC)),
+        (2e10 - 0.5, datetime(2603, 10, 11, 11, 33, 19, 500_000, tzinfo=UTC)),
+        (-0.5, datetime(1969, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC)),
+        (float("inf"), None),
+    ],
+)
+def test_numbers_are_seconds_or_milliseconds_since_1970(said, time):
+    assert fields.instant(said) == time
+
+
+def test_a_time_far_from_utc_at_the_edge_of_the_calendar_stays_as_it_was_said():
+    assert fields.instant("9999-12-31T23:00:00-10:00").isoformat() == "9999-12-31T23:00:00-10:00"
+
+
 def test_seconds_are_no_time_where_iso_is_meant():
     assert fields.iso("1795341600.5") is None
     assert fields.iso("2026-11-22T10:00:00") == TEN
