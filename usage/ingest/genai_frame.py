@@ -39,19 +39,32 @@ def frame_of(record: Record, answered: bool) -> dict[str, Any] | None:
 
     `answered` when it says which answer it is about.
     """
-    kind = record.signal, record.scope, record.name
-    return _frame(*kind, _framing(record.resource), _framing(record.attributes), answered)
+    resource, said = record.resource, record.attributes
+    around, inside = _framing(tuple(resource)), _framing(tuple(said))
+    values = *map(resource.get, around), *map(said.get, inside)
+    return _frame(record.signal, record.scope, record.name, answered, around, inside, *values)
 
 
-def _framing(said: dict[str, object]) -> tuple[tuple[str, object], ...]:
-    return tuple([one for one in said.items() if one[0] in FRAME and type(one[1]) in (str, int)])
+@lru_cache(1024)
+def _framing(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Which of the names a sender uses together, in its order, are of the frame."""
+    return tuple(name for name in names if name in FRAME)
 
 
-@lru_cache(2048)
+# Kept by the types of the values as well: 1 and True are equal, and only 1 can be a name.
+@lru_cache(2048, typed=True)
 def _frame(
-    signal: str, scope: str, name: str, resource: tuple, said: tuple, answered: bool
+    signal: str,
+    scope: str,
+    name: str,
+    answered: bool,
+    around: tuple[str, ...],
+    inside: tuple[str, ...],
+    *values: object,
 ) -> dict[str, Any] | None:
-    record = Record(signal, scope, dict(resource), dict(said), name)
+    rest = iter(values)
+    resource, said = ({one: next(rest) for one in names} for names in (around, inside))
+    record = Record(signal, scope, resource, said, name)
     if not _tells_of_a_call(record, answered):
         return None
     user, email = person(record)

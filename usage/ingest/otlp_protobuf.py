@@ -75,7 +75,7 @@ class Attributes(dict[bytes, Pair | None]):
 
     def of(self, message: Any) -> dict[str, Any]:
         """What is kept of a message's attributes."""
-        return dict(filter(None, map(self.__getitem__, message.attributes)))
+        return dict(filter(None, map(self.__getitem__, message.attributes[:])))
 
     def __missing__(self, raw: bytes) -> Pair | None:
         try:
