@@ -15,12 +15,13 @@ from peewee import OperationalError
 import models
 from models import DailyUsage, Project, User
 from usage import accounts, merging, projects
+from usage.counting import COSTS, COUNTERS, DayKey
 from usage.ingest import identity
 from usage.ingest.event import SOURCES, TEXT_LIMITS, Event, plain_text
 from usage.ingest.record import Outcome, record
 from usage.leaderboard import standings
 from usage.pricing import Rates
-from usage.rollups import COSTS, COUNTERS, DayKey, rebuild, verify
+from usage.rollups import rebuild, verify
 from usage.scope import Scope
 
 ACCEPTED, DUPLICATE, REPLACED, CLOSED = Outcome

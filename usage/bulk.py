@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import chain
+from typing import Any
 
 from peewee import Field, ForeignKeyField, Query
 
@@ -21,15 +22,24 @@ def run(make: Make, fields: Sequence[Field], rows: Iterable[tuple]) -> Iterator[
     and it is kept: to build each value into a tree of its own costs six times what the database
     takes to store it.
     """
-    special = [(place, field.db_value) for place, field in enumerate(fields) if _is_special(field)]
     found: list[tuple] = []
+    for cursor in _executed(make, fields, rows):
+        found += cursor.fetchall() if cursor.description else []
+    return map(tuple, found)
+
+
+def count(make: Make, fields: Sequence[Field], rows: Iterable[tuple]) -> int:
+    """Run a query for all rows, as run() does; how many rows it made or changed."""
+    return sum(map(db.rows_affected, _executed(make, fields, rows)))
+
+
+def _executed(make: Make, fields: Sequence[Field], rows: Iterable[tuple]) -> Iterator[Any]:
+    special = [(place, field.db_value) for place, field in enumerate(fields) if _is_special(field)]
     rows = list(rows)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[start : start + ROWS_AT_ONCE]
         text = _text(make, type(db.obj), len(fields), len(some))
-        cursor = db.execute_sql(text, _values(some, special))
-        found += cursor.fetchall() if cursor.description else []
-    return map(tuple, found)
+        yield db.execute_sql(text, _values(some, special))
 
 
 def _is_special(field: Field) -> bool:
@@ -37,11 +47,11 @@ def _is_special(field: Field) -> bool:
     return kind is not ForeignKeyField and kind.db_value is not Field.db_value
 
 
-def _values(rows: Sequence[tuple], special: Sequence[tuple[int, Callable]]) -> list[object]:
+def _values(rows: Sequence[tuple], special: Sequence[tuple[int, Callable]]) -> tuple:
     columns: list[Iterable] = list(zip(*rows, strict=True))
     for place, db_value in special:
         columns[place] = map(db_value, columns[place])
-    return list(chain.from_iterable(zip(*columns, strict=True)))
+    return tuple(chain.from_iterable(zip(*columns, strict=True)))
 
 
 @lru_cache(256)

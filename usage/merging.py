@@ -8,14 +8,14 @@ from datetime import datetime
 from peewee import JOIN, fn
 
 from models import DailyUsage, Event, User
-from usage import changes, doubles, naming, retention, rollups, sign_in
+from usage import changes, counting, doubles, naming, retention, rollups, sign_in
 from usage.accounts import MEMBER, Refused, role_of
+from usage.counting import COUNTERS, DayKey, Delta, counters_of
 from usage.daily import added_up
 from usage.ingest import buckets, calls, one_person, turns
 from usage.ingest.calls import FIELDS, Call
 from usage.ingest.event import NOBODY, InvalidEvent, canonical_user
 from usage.ingest.one_person import People
-from usage.rollups import COUNTERS, DayKey, Delta, counters_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ def _recount(steps: Iterable[list[Call]]) -> None:
         flips = retention.open_to_change(step)
         calls.flip(flips)
         for call in flips:
-            rollups.count(deltas, call, -1 if call.counted else 1)
+            counting.count(deltas, call, -1 if call.counted else 1)
     rollups.add(deltas)
 
 

@@ -7,10 +7,11 @@ from datetime import date
 from peewee import Tuple, fn
 
 from models import Event, db
-from usage import changes, prices, retention, rollups
+from usage import changes, counting, prices, retention, rollups
+from usage.counting import DayKey, Delta
 from usage.ingest import calls, turns
 from usage.ingest.calls import FIELDS, Call, Identity
-from usage.rollups import DayKey, Delta, among
+from usage.rollups import among
 
 EVENTS_AT_ONCE = 2000
 PAIRS_AT_ONCE = 200
@@ -76,6 +77,6 @@ def _reprice(some: Sequence[Call]) -> int:
     deltas: dict[DayKey, Delta] = defaultdict(Delta)
     for old, now in changed:
         if old.counted:
-            rollups.recount(deltas, old, now)
+            counting.recount(deltas, old, now)
     rollups.add(deltas)
     return len(changed)

@@ -7,12 +7,12 @@ from datetime import date
 from peewee import fn
 
 from models import DailyUsage, Event, Project, User, db
-from usage import changes, retention, rollups
+from usage import changes, counting, retention, rollups
+from usage.counting import DayKey, Delta
 from usage.ingest import buckets, calls, one_person, turns
 from usage.ingest.calls import FIELDS, IDENTITY, Call
 from usage.ingest.event import NOBODY
 from usage.projects import check_zone
-from usage.rollups import DayKey, Delta
 from usage.window import day_of, zone
 
 PEOPLE_AT_ONCE = 20
@@ -112,10 +112,10 @@ def _move(moved: Sequence[tuple[Call, Call]]) -> None:
     deltas: dict[DayKey, Delta] = defaultdict(Delta)
     for old, new in moved:
         if old.counted:
-            rollups.recount(deltas, old, new)
+            counting.recount(deltas, old, new)
     found = buckets.of(one_person.names_of(people, whose))
     flips = retention.open_to_change(buckets.flips(people, found) if found else [])
     calls.flip(flips)
     for call in flips:
-        rollups.count(deltas, call, -1 if call.counted else 1)
+        counting.count(deltas, call, -1 if call.counted else 1)
     rollups.add(deltas)

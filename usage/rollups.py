@@ -1,16 +1,14 @@
 """Keep the daily rows equal to the events: add to them, rebuild them, verify them."""
 
-import operator
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import NamedTuple, Self
+from datetime import date
 
 from peewee import EXCLUDED, Case, Expression, Field, ModelSelect, Query, Tuple, ValuesList, fn
 
 from models import DailyUsage, Event, Table, User, db
 from usage import bulk, changes, retention
 from usage.bulk import ROWS_AT_ONCE
+from usage.counting import COUNTERS, TOKENS, DayKey, Delta
 from usage.growth import Growth
 
 KEY = (
@@ -22,90 +20,9 @@ KEY = (
     DailyUsage.model,
     DailyUsage.test_type,
 )
-TOKENS = (
-    "prompt_tokens",
-    "completion_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-)
-COSTS = ("list_nanodollars", "unpriced_calls", "reported_nanodollars", "unreported_calls")
-COUNTERS = ("calls", "failed_calls", "unknown_calls", *TOKENS, *COSTS)
 COLUMNS = (*KEY, *(getattr(DailyUsage, name) for name in COUNTERS))
 USERS_AT_ONCE = 500
-NOTHING = (0,) * (len(COUNTERS) - 2)
 ROW = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
-
-
-class DayKey(NamedTuple):
-    """Which daily row an event belongs to."""
-
-    project_id: int
-    day: date
-    user_id: int
-    source: str
-    provider: str
-    model: str
-    test_type: str
-
-    @classmethod
-    def of(cls, event: Event) -> Self:
-        """The daily row of a stored event."""
-        return cls._make(DIMENSIONS_OF(event))
-
-
-DIMENSIONS_OF, TOKENS_OF = (operator.attrgetter(*names) for names in (DayKey._fields, TOKENS))
-
-
-@dataclass(slots=True)
-class Delta:
-    """What a daily row gains, and the moments it has to cover."""
-
-    counters: list[int] = field(default_factory=lambda: [0] * len(COUNTERS))
-    first: datetime | None = None
-    last: datetime | None = None
-    shrinks: bool = False
-
-    def count(self, counters: Iterable[int], time: datetime, sign: int = 1) -> None:
-        """Take one event in, or with sign -1 out again."""
-        if sign < 0:
-            counters, self.shrinks = [-value for value in counters], True
-        self.counters = list(map(operator.add, self.counters, counters))
-        if self.first is None or time < self.first:
-            self.first = time
-        if self.last is None or time > self.last:
-            self.last = time
-
-
-def counters_of(event: object) -> tuple[int, ...]:
-    """What a stored event adds to its day; a failed call adds no tokens and no cost."""
-    if event.failed:
-        return (0, event.calls, *NOTHING)
-    tokens = TOKENS_OF(event)
-    listed, reported = event.list_nanodollars, event.cost_nanodollars
-    if not event.usage_known:
-        return (0, 0, event.calls, *tokens, listed or 0, 0, reported or 0, 0)
-    # A vendor's sum may leave out over how many calls it is; it is something without a price still.
-    one = event.calls or 1
-    unpriced, unreported = one * (listed is None), one * (reported is None)
-    return (event.calls, 0, 0, *tokens, listed or 0, unpriced, reported or 0, unreported)
-
-
-def count(deltas: dict[DayKey, Delta], event: object, sign: int = 1) -> None:
-    """Note that an event counts on its day from now on, or with sign -1 no longer does."""
-    deltas[DayKey.of(event)].count(counters_of(event), event.time, sign)
-
-
-def recount(deltas: dict[DayKey, Delta], old: object, new: object) -> None:
-    """Note that a counted event became another."""
-    key = DayKey.of(new)
-    if (DayKey.of(old), old.time) == (key, new.time):
-        # No moment is given up, so its day's ends stay.
-        more = zip(counters_of(new), counters_of(old), strict=True)
-        deltas[key].count([now - before for now, before in more], new.time)
-    else:
-        count(deltas, old, -1)
-        count(deltas, new)
 
 
 def add(deltas: dict[DayKey, Delta]) -> None:

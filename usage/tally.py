@@ -10,13 +10,13 @@ from peewee import ModelSelect, fn
 from models import DailyUsage, db
 from usage import changes
 from usage.changes import NEVER, NOTHING, State
+from usage.counting import COSTS, COUNTERS
 from usage.daily import MOST_AS_FLOATS, added_up, in_scope, per_user, projects_of, stored, sums
 from usage.growth import NAMES, Changes, Growth
 from usage.horizon import ALL
 from usage.kept_names import Name, Names
 from usage.pricing import RATES
 from usage.ranking import Keys, Order
-from usage.rollups import COSTS, COUNTERS
 from usage.rows import ABSENT, SOURCES, Row, Together, added, digest, grown, is_active, packed
 from usage.scope import Scope
 

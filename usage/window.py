@@ -1,7 +1,7 @@
 """Days, zones and "last N days": the calendar arithmetic of the board."""
 
 from calendar import monthrange
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -55,6 +55,13 @@ def zone(name: str) -> ZoneInfo:
 def day_of(instant: datetime, timezone: str) -> date:
     """The calendar day that an aware instant falls on in a zone."""
     return instant.astimezone(zone(timezone)).date()
+
+
+def days_of(instants: Iterable[datetime], timezones: Sequence[str]) -> list[date]:
+    """The calendar days that aware instants fall on, each in its zone."""
+    zones = {name: zone(name) for name in set(timezones)}
+    there = map(datetime.astimezone, instants, map(zones.__getitem__, timezones))
+    return list(map(datetime.date, there))
 
 
 def month_so_far(today: date) -> tuple[date, date]:

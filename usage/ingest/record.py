@@ -4,19 +4,19 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from functools import reduce
 from typing import NamedTuple
 
 from models import UNASSIGNED
-from usage import changes, prices, retention, rollups
-from usage.ingest import buckets, calls, identity, one_person, same_call, turns
-from usage.ingest.calls import Call, Identity, Telling
+from usage import changes, counting, prices, retention, rollups
+from usage.counting import DayKey, Delta
+from usage.ingest import buckets, calls, identity, one_person, same_call, tellings, turns
+from usage.ingest.calls import Call, Identity
 from usage.ingest.event import NOBODY, Event
+from usage.ingest.identity import Place
 from usage.ingest.one_person import People
-from usage.ingest.same_call import Places
+from usage.ingest.tellings import Told
 from usage.price_book import Book
-from usage.rollups import DayKey, Delta
-from usage.window import day_of
+from usage.window import days_of
 
 
 class Outcome(Enum):
@@ -113,77 +113,66 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     found = same_call.places([(users[event.user].id, event) for event in events], *unnamed)
     if found.one_with and not alone:
         raise turns.NotAlone
-    book = prices.book()
-    tellings = _tellings(events, found, terms, book)
-    stored = _store(tellings, found, book)
+    told = Told(events, found.calls, _rows(events, found.calls, terms, book := prices.book()))
+    stored = _store(told, found.one_with, book)
     same_call.claim(found)
     copies = one_person.copies(people, _touched(stored)) if people else []
     flipped = _count(stored, people, copies)
     return _outcomes(found.calls, stored, copies, flipped)
 
 
-def _tellings(events: Sequence[Event], found: Places, terms: Terms, book: Book) -> list[Telling]:
-    timezone = terms.timezone
-    projects = identity.projects({event.project for event in events}, timezone, terms.now)
-    tellings = []
-    for event, call in zip(events, found.calls, strict=True):
-        project = projects.get(event.project)
-        day = day_of(event.time, project.timezone if project else timezone)
-        tellings.append(calls.told(event, call, project.id if project else UNASSIGNED, day, book))
-    return tellings
+def _rows(
+    events: Sequence[Event], found: Sequence[Identity], terms: Terms, book: Book
+) -> list[Call]:
+    """Each event's row by itself, on its day in the zone of its project."""
+    names = [event.project for event in events]
+    projects = identity.projects(set(names), terms.timezone, terms.now)
+    nowhere = Place("", UNASSIGNED, terms.timezone)
+    _, ids, zones = zip(*[projects.get(name, nowhere) for name in names], strict=True)
+    days = days_of([event.time for event in events], zones)
+    return calls.told(events, found, ids, days, book)
 
 
-def _store(tellings: Sequence[Telling], found: Places, book: Book) -> Stored:
+def _store(told: Told, one_with: Mapping[Identity, Identity], book: Book) -> Stored:
     """Insert the calls that are new, and let what is known grow by what says more."""
-    told: dict[Identity, list[Telling]] = {}
-    for one, telling in zip(found.calls, tellings, strict=True):
-        told.setdefault(one, []).append(telling)
-    gone = calls.remove(found.one_with) if found.one_with else []
+    gone = calls.remove(one_with) if one_with else []
     others: dict[Identity, list[Call]] = defaultdict(list)
     for call in gone:
-        user_id, event_id = one = found.one_with[call.identity]
+        user_id, event_id = one = one_with[call.identity]
         others[one].append(call._replace(user_id=user_id, event_id=event_id, counted=True))
-    firsts = {}
-    for one in sorted(told):
-        first, *more = told[one]
-        if not more and one not in others:
-            firsts[one] = first.call
-            continue
-        if one not in others:
-            call = calls.after(first.call, more)
-        else:
-            call = calls.joined(reduce(calls.united, others[one]), told[one])
-        firsts[one] = calls.priced(call, others.get(one, ()), book)
-    new = calls.insert(list(firsts.values()))
-    olds = calls.read(told.keys() - new, lock=True)
+    if not others and told.each_once:
+        firsts = sorted(told.rows)
+    else:
+        by_call = sorted(told.by_call.items())
+        firsts = [tellings.first(some, others.get(one, []), book) for one, some in by_call]
+    new = calls.insert(firsts)
+    known = told.by_call.keys() - {call.identity for call in new} if len(new) < len(firsts) else ()
     changed = []
-    for one, old in olds.items():
-        call = calls.after(reduce(calls.united, others.get(one, ()), old), told[one])
+    for one, old in calls.read(known, lock=True).items():
+        call = tellings.again(old, told.by_call[one], others.get(one, []), book)
         if call != old:
-            call = calls.priced(call, [old, *others.get(one, ())], book)
             changed.append((old, call))
     calls.rewrite(call for _, call in changed)
-    return Stored([firsts[one] for one in sorted(new)], changed, gone, set(others))
+    return Stored(new, changed, gone, set(others))
 
 
 def _count(stored: Stored, people: People, copies: Sequence[one_person.Copies]) -> list[Call]:
     """Bring the daily rows up to date; returns what other calls' counting had to change."""
     deltas: dict[DayKey, Delta] = defaultdict(Delta)
-    for call in stored.new:
-        rollups.count(deltas, call)
+    counting.count_all(deltas, stored.new)
     for old, call in stored.changed:
         if old.counted:
-            rollups.recount(deltas, old, call)
+            counting.recount(deltas, old, call)
     for call in stored.gone:
         if call.counted:
-            rollups.count(deltas, call, -1)
+            counting.count(deltas, call, -1)
     now = [*stored.new, *(call for _, call in stored.changed)]
     before = [*stored.gone, *(old for old, _ in stored.changed)]
     flips = one_person.flips(people, copies)
     flips = retention.open_to_change(flips + _bucket_flips(people, now, before))
     calls.flip(flips)
     for call in flips:
-        rollups.count(deltas, call, -1 if call.counted else 1)
+        counting.count(deltas, call, -1 if call.counted else 1)
     rollups.add(deltas)
     return flips
 
@@ -209,6 +198,8 @@ def _outcomes(
     flipped: Sequence[Call],
 ) -> list[Outcome]:
     """The first of each call is what its storing came to, the others are duplicates."""
+    if len(stored.new) == len(told) and not (stored.gone_into or copies or flipped):
+        return [Outcome.ACCEPTED] * len(told)
     new = {call.identity for call in stored.new}
     first = {one: min(group) for group in copies for one in group}
     known = {one for group in copies if not group <= new for one in group}
