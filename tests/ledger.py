@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from models import DailyUsage, Project, User
 from usage.ingest.event import TOKEN_FIELDS
-from usage.ingest.native import FIELDS
+from usage.ingest.native_fields import FIELDS
 from usage.rollups import COUNTERS
 
 WORDS = ("source", "provider", "model", "test_type")

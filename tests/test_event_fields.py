@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models import Event
+from usage.ingest import native as adapter
 
 REFUSED = [
     ("id", {"id": ""}),
@@ -145,6 +146,40 @@ def test_whatever_is_sent_is_accounted_for(send, batch):
     assert accepted + duplicates + rejected == len(batch)
     assert status == (422 if batch and rejected == len(batch) else 200)
     assert Event.select().count() == before + accepted
+
+
+ODD = st.sampled_from(
+    [
+        *({"user": user} for user in ("Ada@Example.com", "  vera ", "Jose\u0301", "a\0b", "")),
+        *({"time": time} for time in ("2026-11-22 10:00+05:30", " 2026-11-22T10:00:00Z ")),
+        *({"cost_usd": cost} for cost in ("", None, 0, 0.25, "1e-7")),
+        *({"source": source} for source in ("IDE", " api ", "", None)),
+        *({"failed": failed} for failed in (True, False)),
+        {"cache_read_tokens": 1000, "cache_write_tokens": 200, "reasoning_tokens": 300},
+        {"display_name": "x" * 190, "email": "v@corp.com", "project": " Check\tOut "},
+        dict.fromkeys(("project", "model", "provider", "email", "reasoning_tokens")),
+        {"prompt_tokens": 10**12, "completion_tokens": 0},
+    ]
+)
+
+
+@given(odd=st.lists(ODD, min_size=1, max_size=4))
+def test_events_read_together_are_what_each_is_by_itself(odd):
+    records = [native(number) | changes for number, changes in enumerate(odd)]
+
+    found = adapter.together(records)
+
+    assert found == [event for record in records for event in adapter.read(record)]
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize(("field", "changes"), REFUSED)
+def test_what_is_refused_leaves_the_others_of_a_batch_as_they_are(send, field, changes):
+    response = send([native(1), native(2) | changes, native(3)])
+
+    assert account(response) == (200, 2, 0, 1)
+    (error,) = response.get_json()["errors"]
+    assert (error["index"], error["field"]) == (1, field)
 
 
 @pytest.mark.parametrize("user", ["..", ".", "../sign-in/x", "team/../vera"])

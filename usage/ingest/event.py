@@ -1,12 +1,12 @@
 """The one shape everything becomes: an event is one AI API call with its token counts."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import InitVar, dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
-from operator import attrgetter
-from typing import NamedTuple
+from functools import lru_cache, partial
+from operator import add, attrgetter, ge
+from typing import Any, NamedTuple
 from unicodedata import category, normalize
 
 SOURCES = ("ui", "cli", "ide", "api")
@@ -27,6 +27,7 @@ LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 # Whom a call belongs to that no sender gives to anyone.
 NOBODY = "unassigned"
 MOST_USER_CHARACTERS = 200
+LONGEST_ID = 500
 TEXT_LIMITS: Mapping[str, int] = {
     "display_name": 200,
     "email": 320,
@@ -62,7 +63,7 @@ class Naming(NamedTuple):
 
 
 # Frozen, it would take more than twice as long to make, and one is made for every call.
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Event:
     """One call. Text that a sender left out is "" (unassigned); a cost left out is None.
 
@@ -73,7 +74,7 @@ class Event:
     same call be known again as another span of its trace, and `teller` (any text) tells apart who
     has spans of it: one tells each call once. A bucket is a vendor's sum over `calls` calls, never
     counted beside single calls of the same user, model and day.
-    Raises InvalidEvent for anything that can't be counted.
+    Raises InvalidEvent for anything that can't be counted, unless it is `checked` already.
     """
 
     id: str
@@ -102,11 +103,14 @@ class Event:
     teller: str = ""
     bucket: bool = False
     calls: int = 1
+    checked: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, checked: bool) -> None:
+        if checked:
+            return
         self._check_identity()
         texts = TEXTS_OF(self)
-        clean = (_known_texts if sum(map(len, texts)) <= MOST_KEPT else _clean_texts)(texts)
+        clean = _clean_texts(texts)
         if clean != texts:
             for name, value in zip(TEXTS, clean, strict=True):
                 setattr(self, name, value)
@@ -123,8 +127,8 @@ class Event:
 
     def _check_identity(self) -> None:
         for name in (self.id, *self.also):
-            if not 1 <= len(name) <= 500 or not name.isprintable():
-                raise InvalidEvent("id", "must be 1 to 500 printable characters")
+            if not 1 <= len(name) <= LONGEST_ID or not name.isprintable():
+                raise InvalidEvent("id", f"must be 1 to {LONGEST_ID} printable characters")
         if self.time.tzinfo is None:
             raise InvalidEvent("time", "must carry its offset from UTC, like 2026-11-22T10:00:00Z")
         if not EARLIEST <= self.time <= LATEST:
@@ -133,19 +137,52 @@ class Event:
     def _check_tokens(self) -> None:
         if not 0 <= self.calls <= MOST_CALLS:
             raise InvalidEvent("calls", f"must be a whole number up to {MOST_CALLS:,}")
-        counts = TOKENS_OF(self)
+        counts = prompt, completion, read, written, reasoned = TOKENS_OF(self)
+        parts_fit = read + written <= prompt and reasoned <= completion
+        if parts_fit and min(counts) >= 0 and prompt <= MOST_TOKENS >= completion:
+            return
         if min(counts) < 0:
             raise InvalidEvent(TOKEN_FIELDS[counts.index(min(counts))], WHOLE_NUMBER)
         if max(counts) > MOST_TOKENS:
             largest = TOKEN_FIELDS[counts.index(max(counts))]
             raise InvalidEvent(largest, f"must be at most {MOST_TOKENS:,}")
-        if self.cache_read_tokens + self.cache_write_tokens > self.prompt_tokens:
+        if read + written > prompt:
             larger = max("cache_read_tokens", "cache_write_tokens", key=lambda n: getattr(self, n))
             raise InvalidEvent(larger, "is part of prompt_tokens, so it can't be larger")
-        if self.reasoning_tokens > self.completion_tokens:
-            raise InvalidEvent(
-                "reasoning_tokens", "is part of completion_tokens, so it can't be larger"
-            )
+        raise InvalidEvent(
+            "reasoning_tokens", "is part of completion_tokens, so it can't be larger"
+        )
+
+
+DEFAULTS = {one.name: one.default for one in fields(Event)}
+
+
+def checked_together(columns: Mapping[str, Sequence[Any]]) -> list[Event] | None:
+    """Events of these columns, some of their fields; None if one may have to be refused."""
+    count = len(columns["id"])
+    said = {name: columns.get(name) or (value,) * count for name, value in DEFAULTS.items()}
+    prompt, completion, read, written, reasoned = tokens = [said[name] for name in TOKEN_FIELDS]
+    fits = (
+        all(map(str.isprintable, said["id"]))
+        and 1 <= min(map(len, said["id"])) <= max(map(len, said["id"])) <= LONGEST_ID
+        and all(time.tzinfo for time in said["time"])
+        and EARLIEST <= min(said["time"]) <= max(said["time"]) <= LATEST
+        and {"", *SOURCES}.issuperset(said["source"])
+        and min(map(min, tokens)) >= 0
+        and max(prompt) <= MOST_TOKENS >= max(completion)
+        and all(map(ge, prompt, map(add, read, written)))
+        and all(map(ge, completion, reasoned))
+        and all(0 <= cost <= MOST_DOLLARS for cost in said["cost_usd"] if cost is not None)
+        and not any(said["also"])
+        and {1}.issuperset(said["calls"])
+    )
+    texts = list(zip(*(said[name] for name in TEXTS), strict=True))
+    try:
+        clean = {one: _clean_texts(one) for one in {*texts}}
+    except InvalidEvent:
+        return None
+    said |= zip(TEXTS, zip(*map(clean.__getitem__, texts), strict=True), strict=True)
+    return list(map(partial(Event, checked=True), *said.values())) if fits else None
 
 
 def canonical_user(name: str) -> str:
@@ -188,6 +225,10 @@ _known_text = lru_cache(4096)(_plain_text)
 
 def _clean_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
     """What an event says in words, as it is stored. Raises InvalidEvent."""
+    return (_known_texts if len("".join(texts)) <= MOST_KEPT else _cleaned)(texts)
+
+
+def _cleaned(texts: tuple[str, ...]) -> tuple[str, ...]:
     *others, user = texts
     limits = zip(others, TEXT_LIMITS.items(), strict=True)
     clean = [plain_text(text, *limit) if text else "" for text, limit in limits]
@@ -195,4 +236,4 @@ def _clean_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 # The same person asks the same model for the same project again and again.
-_known_texts = lru_cache(8192)(_clean_texts)
+_known_texts = lru_cache(8192)(_cleaned)

@@ -12,7 +12,7 @@ from usage.ingest import formats
 from usage.ingest.event import TOKEN_FIELDS, WHOLE_NUMBER, InvalidEvent
 from usage.ingest.formats import Format
 from usage.ingest.json_text import elements, fits, is_array
-from usage.ingest.native import FIELDS
+from usage.ingest.native_fields import FIELDS
 
 REQUIRED = ("id", "time", "prompt_tokens", "completion_tokens")
 LONGEST_LINE = 1024 * 1024

@@ -14,11 +14,16 @@ NAMES = ("auto", *FILES)
 
 
 class Format(NamedTuple):
-    """What reads the records of one request or file; EXPLICIT when they say who and what for."""
+    """What reads the records of one request or file; EXPLICIT when they say who and what for.
+
+    `together`, where there is one, reads many at once: an event of each, or None if one may have
+    to be refused.
+    """
 
     name: str
     read: Callable[[object], Iterable[Event]]
     EXPLICIT: bool = False
+    together: Callable[[list], list[Event] | None] | None = None
 
 
 def of(name: str, path: str = "") -> Format:
@@ -27,7 +32,8 @@ def of(name: str, path: str = "") -> Format:
         return Format(name, _by_client())
     adapter = ADAPTERS[name]
     read = adapter.reader(path) if hasattr(adapter, "reader") else adapter.read
-    return Format(name, read, getattr(adapter, "EXPLICIT", False))
+    explicit, together = getattr(adapter, "EXPLICIT", False), getattr(adapter, "together", None)
+    return Format(name, read, explicit, together)
 
 
 def recognise(samples: Iterable[object]) -> str | None:

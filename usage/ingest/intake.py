@@ -1,8 +1,9 @@
 """Records of one format -> counted events, with an account of everything received."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import compress, islice
 from typing import NamedTuple, Protocol
 
 from models import db
@@ -12,19 +13,14 @@ from usage.ingest.body import Unreadable
 from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent, Naming, canonical_user
 from usage.ingest.fields import OPAQUE
 from usage.ingest.identity import slug, surplus_projects
+from usage.ingest.receipt import COUNTERS, Receipt, Refusal
 from usage.ingest.record import NO_KEY, Key, Outcome, record
 
 CLOCK_SKEW = timedelta(days=1)
-COUNTERS = (
-    "received",
-    "accepted",
-    "duplicates",
-    "replaced",
-    "skipped",
-    "rejected",
-    "unknown_usage",
-    "nobody",
-)
+# So few that another thread which waits for the processor gets it in between.
+AT_ONCE = 250
+Numbered = tuple[int, object]
+"""A record, and before it which one of all it is."""
 
 
 class Adapter(Protocol):
@@ -32,6 +28,7 @@ class Adapter(Protocol):
 
     name: str
     EXPLICIT: bool
+    together: Callable[[list], list[Event] | None] | None
 
     def read(self, record: object) -> Iterable[Event]:
         """The events of one record. Raises InvalidEvent."""
@@ -52,74 +49,9 @@ class Sender(NamedTuple):
         return Key(canonical_user(self.user), self.project) if signed else NO_KEY
 
 
-class Found(NamedTuple):
-    """An event, and the number of the record that it was found in."""
-
-    index: int
-    event: Event
-
-
-class Refusal(NamedTuple):
-    """A record that was not taken: where it stood, and why."""
-
-    index: int
-    error: InvalidEvent
-
-    @property
-    def place(self) -> str:
-        """Which record it was: its id, else its number."""
-        return self.error.record_id or f"record {self.index}"
-
-    def as_json(self) -> dict:
-        """The refusal as the API answers it."""
-        error = self.error
-        return {
-            "index": self.index,
-            "id": error.record_id,
-            "field": error.field,
-            "message": error.message,
-        }
-
-
-@dataclass
-class Receipt:
-    """The account: received = accepted + duplicates + skipped + rejected.
-
-    Some duplicates replaced what was known, because they said more. Of the accepted,
-    unknown_usage are those whose tokens nobody reported, nobody those of no known person.
-    """
-
-    received: int = 0
-    accepted: int = 0
-    duplicates: int = 0
-    replaced: int = 0
-    skipped: int = 0
-    rejected: int = 0
-    unknown_usage: int = 0
-    nobody: int = 0
-    refusals: list[Refusal] = field(default_factory=list)
-
-    def __iadd__(self, other: "Receipt") -> "Receipt":
-        """Add another account's numbers; its refusals were told already."""
-        for name in COUNTERS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        return self
-
-    @property
-    def all_refused(self) -> bool:
-        """True when there was something and none of it could be taken."""
-        return 0 < self.received == self.rejected
-
-    @property
-    def all_forbidden(self) -> bool:
-        """True when every record named a project that the key may not send to."""
-        errors = (refusal.error for refusal in self.refusals)
-        return self.all_refused and all(isinstance(one, ForbiddenProject) for one in errors)
-
-
 def take(
     adapter: Adapter,
-    records: Iterable[tuple[int, object]],
+    records: Iterable[Numbered],
     sender: Sender,
     timezone: str,
     now: datetime,
@@ -129,18 +61,17 @@ def take(
 
     With `trial` (the ids of calls seen by earlier trials) it only shows what would happen.
     """
-    receipt, found, namings = _translate(adapter, records, sender, now)
+    reading = _translate(adapter, records, sender, now)
+    receipt = reading.receipt
     if trial is not None:
-        new = [one for one in found if trial.isdisjoint(_names(one.event))]
-        trial.update(name for one in new for name in _names(one.event))
-        receipt.duplicates, found = len(found) - len(new), new
+        reading.leave_out(trial)
 
     def store() -> Receipt:
         with db.atomic() as transaction:
             unnamed = {NOBODY, sender.key.stand_in}
-            events, more = traces.named([one.event for one in found], namings, unnamed, now)
+            events, more = traces.named(reading.events, reading.namings, unnamed, now)
             outcomes = record([*events, *more], timezone, now, sender.key)[: len(events)]
-            _account(receipt, list(map(Found, [one.index for one in found], events)), outcomes)
+            _account(receipt, reading.places, events, outcomes)
             counts = {n: getattr(receipt, n) for n in arrivals.COUNTERS if n in COUNTERS}
             reasons = ((str(one.error), one.place) for one in receipt.refusals)
             arrivals.note(sender.key_id, adapter.name, counts, reasons, now)
@@ -151,100 +82,143 @@ def take(
     return turns.in_turn(store)
 
 
-def _account(receipt: Receipt, found: list[Found], outcomes: list[Outcome]) -> None:
-    accepted = [
-        one.event
-        for one, outcome in zip(found, outcomes, strict=True)
-        if outcome is Outcome.ACCEPTED
-    ]
+def _account(
+    receipt: Receipt, places: list[int], events: list[Event], outcomes: list[Outcome]
+) -> None:
+    told = zip(events, outcomes, strict=True)
+    accepted = [event for event, outcome in told if outcome is Outcome.ACCEPTED]
     closed = outcomes.count(Outcome.CLOSED)
     receipt.accepted = len(accepted)
     receipt.replaced = outcomes.count(Outcome.REPLACED)
     receipt.duplicates += len(outcomes) - len(accepted) - closed
     if closed:
-        _refuse_closed(receipt, found, outcomes)
+        _refuse_closed(receipt, places, events, outcomes)
     receipt.unknown_usage = sum(not (one.usage_known or one.failed) for one in accepted)
     receipt.nobody = sum(one.user == NOBODY for one in accepted)
 
 
-def _refuse_closed(receipt: Receipt, found: list[Found], outcomes: list[Outcome]) -> None:
+def _refuse_closed(
+    receipt: Receipt, places: list[int], events: list[Event], outcomes: list[Outcome]
+) -> None:
     """Refuse what may have been counted on days whose events were dropped since."""
     sentence = str(retention.closed())
-    for one, outcome in zip(found, outcomes, strict=True):
+    for place, event, outcome in zip(places, events, outcomes, strict=True):
         if outcome is Outcome.CLOSED:
-            error = InvalidEvent("time", sentence, one.event.id)
-            receipt.refusals.append(Refusal(one.index, error))
+            receipt.refusals.append(Refusal(place, InvalidEvent("time", sentence, event.id)))
     receipt.refusals.sort(key=lambda refusal: refusal.index)
     receipt.rejected = len(receipt.refusals)
 
 
-def _names(event: Event) -> tuple[str, ...]:
-    return event.id, *event.also
-
-
 def _translate(
-    adapter: Adapter, records: Iterable[tuple[int, object]], sender: Sender, now: datetime
-) -> tuple[Receipt, list[Found], set[Naming]]:
-    receipt, namings, taken = Receipt(), set(), []
-    for index, raw in records:
+    adapter: Adapter, records: Iterable[Numbered], sender: Sender, now: datetime
+) -> "_Reading":
+    reading, records = _Reading(adapter, sender, now + CLOCK_SKEW), iter(records)
+    while adapter.together and (some := list(islice(records, AT_ONCE))):
         turns.give_way()
-        receipt.received += 1
-        try:
-            # Read to the end before any is looked at: a session file's adapter counts along.
-            found = list(_read(adapter, raw))
-            events = [one for one in found if not isinstance(one, Naming)]
-            taken.append((index, [_attribute(event, adapter, sender, now) for event in events]))
+        if not reading.take_together(some):
+            reading.take_one_by_one(some)
+    reading.take_one_by_one(records)
+    reading.refuse_surplus_projects()
+    reading.receipt.rejected = len(reading.receipt.refusals)
+    return reading
+
+
+@dataclass
+class _Reading:
+    """What was read so far: events, each with the place of its record, and what was refused."""
+
+    adapter: Adapter
+    sender: Sender
+    latest: datetime
+    receipt: Receipt = field(default_factory=Receipt)
+    namings: set[Naming] = field(default_factory=set)
+    places: list[int] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def take_one_by_one(self, records: Iterable[Numbered]) -> None:
+        """Take the events of each record, and refuse a record with an event that is wrong."""
+        for place, raw in records:
+            turns.give_way()
+            self.receipt.received += 1
+            try:
+                # Read to the end before any is looked at: a session file's adapter counts along.
+                found = list(self._read(raw))
+                events = [self._attribute(one) for one in found if not isinstance(one, Naming)]
+            except InvalidEvent as error:
+                # Its traceback would keep the whole record in memory.
+                error.__context__ = None
+                self.receipt.refusals.append(Refusal(place, error.with_traceback(None)))
+                continue
+            self.receipt.skipped += not events
+            self.places += [place] * len(events)
+            self.events += events
             if len(events) < len(found):
-                namings.update(one for one in found if isinstance(one, Naming))
-        except InvalidEvent as error:
-            # Its traceback would keep the whole record in memory.
-            error.__context__ = None
-            receipt.refusals.append(Refusal(index, error.with_traceback(None)))
-    known = _known_well_enough(taken, receipt)
-    receipt.rejected = len(receipt.refusals)
-    return receipt, known, namings
+                self.namings.update(one for one in found if isinstance(one, Naming))
 
+    def take_together(self, records: list[Numbered]) -> bool:
+        """Take an event of each of these records; False, and none, if one may be wrong."""
+        places, raw = zip(*records, strict=True)
+        try:
+            events = [self._attribute(one) for one in self.adapter.together(list(raw)) or ()]
+        except InvalidEvent:
+            return False
+        if events:
+            self.receipt.received += len(events)
+            self.places += places
+            self.events += events
+        return bool(events)
 
-def _known_well_enough(taken: list[tuple[int, list[Event]]], receipt: Receipt) -> list[Found]:
-    """The events but for those of more new projects than a request may bring."""
-    surplus = surplus_projects({event.project: 0 for _, found in taken for event in found})
-    events: list[Found] = []
-    for index, found in taken:
-        wrong = surplus and next((event for event in found if event.project in surplus), None)
+    def refuse_surplus_projects(self) -> None:
+        """Refuse the records with events of more new projects than a request may bring."""
+        surplus = surplus_projects({event.project: 0 for event in self.events})
+        wrong: dict[int, str] = {}
+        for place, event in zip(self.places, self.events, strict=True) if surplus else ():
+            if event.project in surplus:
+                wrong.setdefault(place, event.id)
+        message = "is one of too many new projects in one request"
+        for place, event_id in wrong.items():
+            self.receipt.refusals.append(Refusal(place, InvalidEvent("project", message, event_id)))
         if wrong:
-            message = "is one of too many new projects in one request"
-            receipt.refusals.append(Refusal(index, InvalidEvent("project", message, wrong.id)))
-        else:
-            receipt.skipped += not found
-            events += [Found(index, event) for event in found]
-    return events
+            self._keep(place not in wrong for place in self.places)
 
+    def leave_out(self, known: set[str]) -> None:
+        """Leave out the calls that go by known names, and know the others from now on."""
+        names = [(event.id, *event.also) for event in self.events]
+        new = [known.isdisjoint(some) for some in names]
+        known.update(*compress(names, new))
+        self.receipt.duplicates = new.count(False)
+        self._keep(new)
 
-def _read(adapter: Adapter, raw: object) -> Iterable[Event | Naming]:
-    if isinstance(raw, Unreadable):
-        raise InvalidEvent("event", raw.message)
-    if isinstance(raw, InvalidEvent):
-        raise raw
-    return adapter.read(raw)
+    def _keep(self, which: Iterable[bool]) -> None:
+        which = list(which)
+        self.places = list(compress(self.places, which))
+        self.events = list(compress(self.events, which))
 
+    def _read(self, raw: object) -> Iterable[Event | Naming]:
+        if isinstance(raw, Unreadable):
+            raise InvalidEvent("event", raw.message)
+        if isinstance(raw, InvalidEvent):
+            raise raw
+        return self.adapter.read(raw)
 
-def _attribute(event: Event, adapter: Adapter, sender: Sender, now: datetime) -> Event:
-    """Fill in what the key knows, and refuse what it doesn't allow."""
-    if event.time > now + CLOCK_SKEW:
-        raise InvalidEvent("time", "lies more than a day in the future", event.id)
-    changes: dict[str, str] = {}
-    if sender.user and not adapter.EXPLICIT and OPAQUE.fullmatch(event.user):
-        # Whose key it is says more than the number of an installation.
-        changes["user"] = sender.user
-    if not event.user:
-        if adapter.EXPLICIT and not sender.user:
-            raise InvalidEvent("user", "is required", event.id)
-        changes["user"] = sender.user or NOBODY
-    if not event.source and sender.source:
-        changes["source"] = sender.source
-    if sender.project and (not event.project or slug(event.project) != sender.project):
-        if event.project and adapter.EXPLICIT:
-            message = f'this key may only send to the project "{sender.project}"'
-            raise ForbiddenProject("project", message, event.id)
-        changes["project"] = sender.project
-    return replace(event, **changes) if changes else event
+    def _attribute(self, event: Event) -> Event:
+        """Fill in what the key knows, and refuse what it doesn't allow."""
+        if event.time > self.latest:
+            raise InvalidEvent("time", "lies more than a day in the future", event.id)
+        sender, explicit = self.sender, self.adapter.EXPLICIT
+        changes: dict[str, str] = {}
+        if sender.user and not explicit and OPAQUE.fullmatch(event.user):
+            # Whose key it is says more than the number of an installation.
+            changes["user"] = sender.user
+        if not event.user:
+            if explicit and not sender.user:
+                raise InvalidEvent("user", "is required", event.id)
+            changes["user"] = sender.user or NOBODY
+        if not event.source and sender.source:
+            changes["source"] = sender.source
+        if sender.project and (not event.project or slug(event.project) != sender.project):
+            if event.project and explicit:
+                message = f'this key may only send to the project "{sender.project}"'
+                raise ForbiddenProject("project", message, event.id)
+            changes["project"] = sender.project
+        return replace(event, **changes) if changes else event

@@ -1,83 +1,17 @@
 """Native events, the shape of our own API, from JSON and from CSV."""
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterator
+from itertools import chain
 
-from pydantic_core import CoreSchema, SchemaValidator, ValidationError
-from pydantic_core import core_schema as schemas
-from pydantic_core.core_schema import TypedDictField
+from pydantic_core import ValidationError
 
-from usage.ingest.event import SOURCES, WHOLE_NUMBER, Event, InvalidEvent
+from usage.ingest.event import DEFAULTS, WHOLE_NUMBER, Event, InvalidEvent, checked_together
 from usage.ingest.fields import rows
+from usage.ingest.native_fields import COLUMNS, KNOWN, REQUIRED, VALIDATOR
 
 # The sender says who and what for: neither is guessed, and a foreign project is refused.
 EXPLICIT = True
 TELLTALE = {"id", "prompt_tokens", "completion_tokens"}
-
-
-def _instant(value: object) -> datetime:
-    try:
-        return datetime.fromisoformat(value.strip())
-    except (AttributeError, ValueError):
-        raise ValueError("must be a date and time, like 2026-11-22T10:00:00Z") from None
-
-
-def _source(value: object) -> str:
-    source = value.strip().lower() if isinstance(value, str) else value
-    if source != "" and source not in SOURCES:
-        raise ValueError(f"must be one of {', '.join(SOURCES)}")
-    return source
-
-
-def _amount(value: object) -> Decimal | None:
-    if value == "":
-        return None
-    try:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise InvalidOperation
-        amount = Decimal(str(value))
-        if not amount.is_finite() or amount.adjusted() < -30:
-            raise InvalidOperation
-    except InvalidOperation:
-        raise ValueError('must be an amount in dollars, like "0.0031"') from None
-    return amount
-
-
-def _field(schema: CoreSchema, required: bool = False) -> TypedDictField:
-    # What was sent as null is as good as left out.
-    schema = schema if required else schemas.nullable_schema(schema)
-    return schemas.typed_dict_field(schema, required=required)
-
-
-def _read_by(read: Callable[[object], object]) -> CoreSchema:
-    return schemas.no_info_plain_validator_function(read)
-
-
-TEXT, COUNT = schemas.str_schema(strict=True), schemas.int_schema(strict=True)
-# The fields that a sender may use; any other is refused by name.
-EVENT = {
-    "id": _field(TEXT, required=True),
-    "time": _field(_read_by(_instant), required=True),
-    "user": _field(TEXT),
-    "display_name": _field(TEXT),
-    "email": _field(TEXT),
-    "project": _field(TEXT),
-    "source": _field(_read_by(_source)),
-    "provider": _field(TEXT),
-    "model": _field(TEXT),
-    "test_type": _field(TEXT),
-    "prompt_tokens": _field(COUNT, required=True),
-    "completion_tokens": _field(COUNT, required=True),
-    "cache_read_tokens": _field(COUNT),
-    "cache_write_tokens": _field(COUNT),
-    "reasoning_tokens": _field(COUNT),
-    "cost_usd": _field(_read_by(_amount)),
-    "failed": schemas.typed_dict_field(schemas.bool_schema(strict=True), required=False),
-}
-VALIDATOR = SchemaValidator(schemas.typed_dict_schema(EVENT))
-FIELDS: tuple[str, ...] = tuple(EVENT)
-KNOWN = frozenset(FIELDS)
 
 
 def recognises(record: dict) -> bool:
@@ -109,6 +43,26 @@ def read(record: object) -> Iterator[Event]:
     except InvalidEvent as error:
         error.record_id = fields["id"][:500] or None
         raise
+
+
+def together(records: list) -> list[Event] | None:
+    """One event of each record, as read() makes them; None if one may have to be refused."""
+    names = {*chain.from_iterable(records)} if {*map(type, records)} == {dict} else set()
+    if not REQUIRED <= names <= KNOWN:
+        return None
+    try:
+        return checked_together({name: _column(name, records) for name in names})
+    except (ValidationError, KeyError):
+        return None
+
+
+def _column(name: str, records: list[dict]) -> list:
+    """What the records have in a field, which those that leave it out have by default."""
+    if name in REQUIRED:
+        return COLUMNS[name].validate_python([record[name] for record in records])
+    default = DEFAULTS[name]
+    values = COLUMNS[name].validate_python([record.get(name, default) for record in records])
+    return [default if value is None else value for value in values] if None in values else values
 
 
 def _refusal(error: ValidationError, record: dict) -> InvalidEvent:
