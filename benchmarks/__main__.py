@@ -93,7 +93,7 @@ def _measure(asked: argparse.Namespace) -> Found:
         _tell(f"files of {story.EVERYONE:,} people")
         files = story.megabytes_of_files(Path(folder), today)
     _tell("taking usage in")
-    return Found(answers, extras, files, *taking.events_a_second(60 if asked.full else 20))
+    return Found(answers, extras, files, *taking.events_a_second())
 
 
 @contextmanager

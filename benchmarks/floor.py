@@ -21,8 +21,8 @@ Statement = tuple[str, Sequence]
 """A statement and its values; a whole batch of them is one transaction."""
 
 
-def seconds(batches: Sequence[Batch]) -> float:
-    """How long the driver takes for all batches but the first, in a file of its own."""
+def seconds(batches: Sequence[Batch], warm_up: int = 1) -> float:
+    """How long the driver takes for all batches but the first ones, in a file of its own."""
     with TemporaryDirectory() as folder:
         told = _statements(batches, _board(folder, "told"))
     with TemporaryDirectory() as folder:
@@ -37,7 +37,7 @@ def seconds(batches: Sequence[Batch]) -> float:
             connection.commit()
             took.append(time.perf_counter() - start)
         database.close_all()
-    return sum(took[1:])
+    return sum(took[warm_up:])
 
 
 def _board(folder: str, name: str) -> Database:
