@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from models import Event
 from usage.ingest import native as adapter
+from usage.ingest.event import checked_together
 
 REFUSED = [
     ("id", {"id": ""}),
@@ -170,6 +171,14 @@ def test_events_read_together_are_what_each_is_by_itself(odd):
     found = adapter.together(records)
 
     assert found == [event for record in records for event in adapter.read(record)]
+
+
+@pytest.mark.parametrize(("source", "is_right"), [("ide", True), ("", True), ("mainframe", False)])
+def test_columns_that_no_format_has_checked_are_of_sources_that_there_are(source, is_right):
+    columns = {"id": ["x"], "time": [NOW], "user": ["vera"], "source": [source]}
+    columns |= {"prompt_tokens": [1], "completion_tokens": [1]}
+
+    assert (checked_together(columns) is not None) == is_right
 
 
 @ON_ONE_DATABASE
