@@ -7,9 +7,9 @@ from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 from models import DailyUsage, Project, User
+from usage.counting import COUNTERS
 from usage.ingest.event import TOKEN_FIELDS
 from usage.ingest.native_fields import FIELDS
-from usage.rollups import COUNTERS
 
 WORDS = ("source", "provider", "model", "test_type")
 

@@ -6,7 +6,8 @@ from playhouse.migrations import Runner
 
 import models
 from models import DailyUsage, Event
-from usage.rollups import COUNTERS, verify
+from usage.counting import COUNTERS
+from usage.rollups import verify
 
 BEFORE = "0006_grants"
 EVENT = """INSERT INTO events (event_id, user_id, time, day, project_id, source, provider, model,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage.rollups import COUNTERS
+from usage.counting import COUNTERS
 from usage.rows import ABSENT, LAST, SOURCES, Together, packed
 
 NUMBERS = st.integers(0, 3)

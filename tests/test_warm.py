@@ -25,12 +25,12 @@ from usage import (
     samples,
     warm,
 )
+from usage.counting import COUNTERS
 from usage.daily import in_scope, per_user
 from usage.ingest.event import Event
 from usage.ingest.record import record
 from usage.pricing import Rates
 from usage.ranking import Order
-from usage.rollups import COUNTERS
 from usage.scope import Scope
 from usage.warm import Store
 

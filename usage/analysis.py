@@ -10,12 +10,12 @@ from peewee import fn
 
 from models import DailyUsage, User
 from usage import accounts, naming
+from usage.counting import COUNTERS
 from usage.counts import Counts, Standing, Totals
 from usage.daily import Uncosted, cost_of, in_scope, sums, within_locks
 from usage.horizon import NotVisible
 from usage.kept_names import named
 from usage.leaderboard import rank_of, totals_of
-from usage.rollups import COUNTERS
 from usage.scope import Scope
 from usage.window import Window
 

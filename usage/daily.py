@@ -6,9 +6,9 @@ from typing import NamedTuple
 from peewee import SQL, Cast, Expression, Field, ModelSelect, fn
 
 from models import DailyUsage, User, db
+from usage.counting import COUNTERS
 from usage.horizon import ALL
 from usage.pricing import LIST, RATES, REPORTED
-from usage.rollups import COUNTERS
 from usage.scope import Scope
 
 

@@ -8,12 +8,12 @@ from unicodedata import normalize
 
 from models import DailyUsage
 from usage import naming, warm
+from usage.counting import COUNTERS
 from usage.counts import Standing, Totals
 from usage.daily import CALLS, COMPLETION, PROMPT, Uncosted, cost_of, is_unknown, uncosted
 from usage.kept_names import Name
 from usage.pricing import RATES
 from usage.ranking import Keys, Order
-from usage.rollups import COUNTERS
 from usage.rows import LAST, Row
 from usage.scope import Scope
 from usage.tally import Tally

@@ -3,9 +3,9 @@
 from array import array
 from collections.abc import Mapping, Sequence
 
+from usage.counting import COUNTERS
 from usage.daily import CALLS, COMPLETION, PROMPT
 from usage.growth import Growth
-from usage.rollups import COUNTERS
 
 SOURCES = ("", "ui", "cli", "ide", "api")
 LAST = len(COUNTERS)

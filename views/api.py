@@ -8,12 +8,12 @@ from flask import Blueprint, make_response
 
 from usage import columns, prices
 from usage.analysis import Analysis, Part, analysis
+from usage.counting import TOKENS
 from usage.counts import Counts, Standing, Totals
 from usage.daily import BY_BASIS
 from usage.horizon import ALL
 from usage.leaderboard import board
 from usage.pricing import LIST, RATES, plain
-from usage.rollups import TOKENS
 from usage.scope import Scope
 from views import fresh
 from views.guards import one_look, require_key, strict_scope

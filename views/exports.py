@@ -8,11 +8,11 @@ from flask import Blueprint, Response, jsonify, request, stream_with_context
 from usage import export
 from usage import overview as whole
 from usage.analysis import Analysis, Part, analysis
+from usage.counting import TOKENS
 from usage.counts import Counts, Standing, Totals
 from usage.horizon import UNASSIGNED
 from usage.leaderboard import board
 from usage.overview import Overview
-from usage.rollups import TOKENS
 from usage.scope import Scope
 from views import api
 from views.format import address

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from usage.ingest.claude_code import call_id, cost_of, source_of
-from usage.ingest.event import Event
-from usage.ingest.fields import LONGEST_ID, folder, rows, text, timestamp, whole
+from usage.ingest.event import LONGEST_ID, Event
+from usage.ingest.fields import folder, rows, text, timestamp, whole
 
 COUNTS = (
     "input_tokens",

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
-from usage.ingest.event import SOURCES, TEXT_LIMITS, WHOLE_NUMBER, InvalidEvent
+from usage.ingest.event import LONGEST_ID, SOURCES, TEXT_LIMITS, WHOLE_NUMBER, InvalidEvent
 from usage.ingest.literals import value_of
 
 INSTANT, NUMBER = (TypeAdapter(kind).validator for kind in (datetime, FiniteFloat))
@@ -21,7 +21,7 @@ BLANK = (None, "", "None")
 # A CSV file that went through a spreadsheet may have 12.0.
 DIGITS = re.compile(r"\s*(\d{1,20})(?:\.0*)?\s*")
 DATED = re.compile(r"-[\d-]{8,10}")
-LARGEST, LONGEST_ID, LONGEST_AGENT = 10**20, 500, 1000
+LARGEST, LONGEST_AGENT = 10**20, 1000
 # From there on pydantic takes a number for milliseconds.
 MOST_SECONDS = 2 * 10**10
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")

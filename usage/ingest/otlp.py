@@ -13,7 +13,13 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from usage.ingest.body import BodyTooLarge
-from usage.ingest.event import MOST_USER_CHARACTERS, InvalidEvent, Naming, canonical_user
+from usage.ingest.event import (
+    LONGEST_ID,
+    MOST_USER_CHARACTERS,
+    InvalidEvent,
+    Naming,
+    canonical_user,
+)
 from usage.ingest.fields import OPAQUE, email_of, iso, text
 from usage.ingest.otlp_messages import PATHS, Look, parsed
 from usage.ingest.otlp_messages import failure as failure
@@ -65,7 +71,7 @@ NAMES = {
 KEPT = frozenset({*WHO_AND_WHAT_FOR, *IDS, *PARAMETERS, *USAGE}).union(
     prefix + name for prefix, names in NAMES.items() for name in names.split()
 )
-MOST_RECORDS, LONGEST, LONGEST_ID, STATUS_CODE_ERROR = 100_000, 512, 500, 2
+MOST_RECORDS, LONGEST, STATUS_CODE_ERROR = 100_000, 512, 2
 LONGEST_USAGE = 10_000
 IDENTIFIER = re.compile(r"(?=.{1,100}\Z)[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 DETAILS = "cache_read|cache_creation|reasoning"
