@@ -110,6 +110,21 @@ def test_an_observation_becomes_an_event():
         ({"input": 12, "output": 9, "output_reasoning": 4, "total": 25}, (12, 13, 0, 0, 4)),
         ({"input": 12, "output": 9, "output_reasoning": 4, "total": 21}, (12, 9, 0, 0, 4)),
         ({"input": 1, "cache_read": 2, "cache_creation_5m": 3, "output": 1}, (6, 1, 2, 3, 0)),
+        # What was written may be told as a whole, by how long it is kept, or both ways.
+        (
+            {
+                "input": 4,
+                "cache_creation_input_tokens": 5,
+                "cache_creation_ephemeral_5m_input_tokens": 5,
+                "cache_read_input_tokens": 7,
+                "output": 1,
+            },
+            (16, 1, 7, 5, 0),
+        ),
+        (
+            {"input": 4, "input_cache_creation": 0, "input_ephemeral_1h_input_tokens": 5},
+            (9, 0, 0, 5, 0),
+        ),
         ({"input_text": 4, "input_audio": 3, "output_text": 2}, (7, 2, 0, 0, 0)),
         ({"prompt_tokens": "7", "completion_tokens": "2", "total_tokens": 9}, (7, 2, 0, 0, 0)),
         ({"total": 9}, (9, 0, 0, 0, 0)),

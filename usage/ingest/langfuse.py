@@ -29,6 +29,7 @@ OLDER = {
 }
 # Of the API and the UI, and of the blob storage.
 SHAPES = ({"id", "traceId", "startTime"}, {"id", "trace_id", "start_time", "usage_details"})
+KEPT_FOR = ("ephemeral", "_5m", "_1h")
 SPAN = re.compile(r"[0-9a-f]{32}:[0-9a-f]{16}")
 
 
@@ -53,7 +54,7 @@ def read(record: object) -> Iterator[Event]:
 
 
 def _event(record: dict) -> Event:
-    observation, counts = text(record, "id"), _tokens(record)
+    observation, counts = text(record, "id"), _counts(record)
     if not observation:
         raise InvalidEvent("id", "is required")
     time = instant(record.get("endTime"), record.get("startTime"))
@@ -83,7 +84,7 @@ def _event(record: dict) -> Event:
     )
 
 
-def _tokens(record: dict) -> dict[str, int]:
+def _counts(record: dict) -> dict[str, int]:
     usage = nested(record, "usageDetails") or nested(record, "usage")
     if text(usage, "unit").upper() not in ("TOKENS", ""):
         return tokens(0, 0)
@@ -92,11 +93,21 @@ def _tokens(record: dict) -> dict[str, int]:
     usage = {name: usage[name] for name in usage if name != "unit" and "cost" not in name}
     if not any(usage.values()):
         usage = {name: count(record, *older) for name, older in OLDER.items()}
-    cache = {name for name in usage if "cache" in name}
+    return used(usage)
+
+
+def used(usage: dict) -> dict[str, int]:
+    """An event's token fields, from counts under free names. Raises InvalidEvent."""
+    # Anthropic's writes are told as a whole, by how long they are kept, or both ways.
+    parts = {name for name in usage if any(mark in name for mark in KEPT_FOR)}
+    wholes = {name for name in usage if "cache" in name and ("creat" in name or "write" in name)}
+    twice = parts if _sum(usage, wholes - parts) else wholes - parts
+    usage = {name: usage[name] for name in usage if name not in twice}
+    written = (parts | wholes) - twice
+    cache = written | {name for name in usage if "cache" in name}
     thoughts = {name for name in usage if "reasoning" in name or "thought" in name}
     inputs = cache | {name for name in usage if name.startswith(INPUT)}
     outputs = thoughts | {name for name in usage if name.startswith(OUTPUT)} - cache
-    written = {name for name in cache if "creat" in name or "write" in name}
     # Names are free, their parts meant to be apart from each other. Where the total says that
     # the parts are inside, it is believed.
     total = count(usage, "total", "total_tokens")
@@ -106,8 +117,9 @@ def _tokens(record: dict) -> dict[str, int]:
     prompt, completion = next((pair for pair in pairs if sum(pair) == total != 0), pairs[0])
     if not prompt + completion:
         prompt = total
-    parts = (cache - written, written, thoughts)
-    return tokens(prompt, completion, *(_sum(usage, names) for names in parts))
+    return tokens(
+        prompt, completion, *(_sum(usage, n) for n in (cache - written, written, thoughts))
+    )
 
 
 def _sum(usage: dict, names: set[str]) -> int:

@@ -42,6 +42,8 @@ USAGE = {
     "langsmith.metadata.usage_metadata",
     "gcp.vertex.agent.llm_response",
 }
+# Read as a whole, however many counts it holds.
+WHOLE = {"langfuse.observation.usage_details"}
 # What isn't named here never gets into a Record: prompts, command lines, system instructions.
 NAMES = {
     "": """agent.name app.entrypoint app.version attempt auth_type cache_creation_tokens
@@ -63,6 +65,7 @@ NAMES = {
         prompt_details.cache_read prompt_details.cache_write""",
     "ai.": "model.id model.provider",
     "langsmith.": "span.kind",
+    "langfuse.observation.": "level model.name type usage_details",
     "litellm.": "provider.model",
     "gcp.vertex.agent.": "event_id",
     "ai.usage.": """cachedInputTokens inputTokenDetails.cacheReadTokens
@@ -211,7 +214,7 @@ def _keep(key: str, value: Any) -> tuple[str, Any] | None:
         return key, value
     if key in IDS:
         return key, sha256(value.encode()).hexdigest()
-    return (key, value) if len(value) <= LONGEST else None
+    return (key, value) if len(value) <= (LONGEST_USAGE if key in WHOLE else LONGEST) else None
 
 
 def _inherit(records: list[Record]) -> None:
