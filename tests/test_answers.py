@@ -143,8 +143,8 @@ def test_asking_again_at_other_rates_reads_no_daily_rows(client, used, process):
     process()
     client.get("/overview")
 
-    # The session with its person, the projects, whether anything changed, and budgets.
-    with assert_query_count(4):
+    # Who is looking with all that a look begins with, and budgets.
+    with assert_query_count(2):
         assert client.get("/overview?prompt_cost=7", headers=HTMX).status_code == 200
 
 
@@ -167,7 +167,7 @@ def test_usage_of_another_project_leaves_what_is_kept(client, used, make_usage, 
     make_usage("vera", project="atlas")
     client.get("/overview?project=checkout")
 
-    with assert_query_count(4):
+    with assert_query_count(2):
         client.get("/overview?project=checkout")
 
 

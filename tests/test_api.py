@@ -198,7 +198,7 @@ def test_a_bad_or_unknown_argument_is_refused_by_name(
     assert response.get_json()["error"]["message"]
 
 
-@pytest.mark.parametrize(("path", "queries"), [(BOARD, 3), (VERA, 6)])
+@pytest.mark.parametrize(("path", "queries"), [(BOARD, 1), (VERA, 6)])
 def test_an_answer_asks_few_questions_however_many_people_there_are(
     anonymous, make_usage, make_crowd, reader, path, queries
 ):

@@ -157,7 +157,7 @@ def test_an_unknown_column_is_refused_by_name(client, moving, columns, path):
 def test_the_default_table_asks_and_shows_nothing_of_it(client, moving):
     client.get("/leaderboard")
 
-    with assert_query_count(3):
+    with assert_query_count(1):
         page = client.get("/leaderboard")
 
     assert "tb-extra" not in page.text
@@ -167,7 +167,7 @@ def test_the_default_table_asks_and_shows_nothing_of_it(client, moving):
 def test_columns_asked_for_again_ask_the_database_nothing_more(client, moving, columns):
     client.get(f"/leaderboard?columns={columns}")
 
-    with assert_query_count(3):
+    with assert_query_count(1):
         client.get(f"/leaderboard?columns={columns}")
 
 

@@ -36,7 +36,7 @@ from usage.warm import Store
 
 RATES = Rates(Decimal(3), Decimal(15))
 PEOPLE = ("ada", "max", "vera", "vm", "otto")
-WARM = 3  # The session with its person, the projects, and whether anything changed.
+WARM = 1  # Who is looking, with the projects and whether anything changed.
 QUESTIONS = (
     {},
     {"project": "checkout"},

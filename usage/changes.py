@@ -115,9 +115,12 @@ def snapshot() -> AbstractContextManager:
 
 
 @contextmanager
-def one_look() -> Iterator[None]:
-    """Inside, latest() asks once: for a request that needs several answers of the same moment."""
-    _open.looking, _open.looked = True, None
+def one_look(seen: State | None = None) -> Iterator[None]:
+    """Inside, latest() asks once: for a request that needs several answers of the same moment.
+
+    Not even that where it was `seen` when the look began.
+    """
+    _open.looking, _open.looked = True, seen
     try:
         yield
     finally:

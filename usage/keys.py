@@ -8,7 +8,7 @@ from datetime import datetime
 from peewee import Query, Value
 
 from models import Key, Project
-from usage import prepared
+from usage import looks, prepared
 from usage.accounts import Refused
 from usage.ingest.event import SOURCES
 
@@ -50,14 +50,19 @@ def create(
     return token
 
 
-def find(token: str) -> Key | None:
-    """The live key of that token, with its project."""
-    for row in prepared.rows(_live, hashed(token)):
+def find(token: str, looking: bool = False) -> Key | None:
+    """The live key of that token, with its project; with its look at the board if it reads it."""
+    for row in prepared.rows(_looking if looking else _live, hashed(token)):
         key, project = prepared.models(row, Key, Project)
+        key.look = looks.made(*row[-3:]) if looking else None
         if key.project_id:
             key.project = project
         return key
     return None
+
+
+def _looking(token_hash: Value) -> Query:
+    return _live(token_hash).select_extend(*looks.along(Key.project.is_null()))
 
 
 def _live(token_hash: Value) -> Query:

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from peewee import ModelSelect, Value, fn
+from peewee import SQL, ModelSelect, Value, fn
 
 from models import Session, SignInLink, User, db
-from usage import prepared, throttle
-from usage.accounts import Refused, find_person, keyed_hash
+from usage import looks, prepared, throttle
+from usage.accounts import SUPER_ADMIN, Refused, find_person, keyed_hash
 from usage.ingest.event import canonical_user
 
 SIGN_IN, PASSWORD = "sign-in", "password"
@@ -122,10 +122,11 @@ def start_session(
 
 
 def session(token: str, secret: str, now: datetime) -> Session | None:
-    """The live session of that token, with its person."""
+    """The live session of that token, with its person, and their look at the board."""
     hashed, at = keyed_hash(token, secret, "session"), Session.expires_at.db_value(now)
     for row in prepared.rows(_live_session, hashed, at):
         session, session.user = prepared.models(row, Session, User)
+        session.look = looks.made(*row[-3:])
         return session
     return None
 
@@ -133,7 +134,8 @@ def session(token: str, secret: str, now: datetime) -> Session | None:
 def _live_session(hashed: Value, at: Value) -> ModelSelect:
     live = (Session.token_hash == hashed) & (Session.expires_at > at)
     person = User.disabled_at.is_null() & User.owner_id.is_null()
-    return Session.select(Session, User).join(User).where(live, person)
+    look = looks.along(User.role == SQL(f"'{SUPER_ADMIN}'"))
+    return Session.select(Session, User, *look).join(User).where(live, person)
 
 
 def sessions(user: User, now: datetime) -> list[Session]:

@@ -1,31 +1,23 @@
 """Projects as far as a scope needs them: all, or those that somebody runs, used or may show."""
 
+import json
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from peewee import Expression, ModelSelect, Value
 
 from models import DailyUsage, Project, ProjectAdmin
-from usage import prepared
+from usage import looks, prepared
 from usage.horizon import VisibleProject
+from usage.looks import ORDER, SEEN
 from usage.pricing import Rates, read_rate
 
-SEEN = (
-    Project.id,
-    Project.slug,
-    Project.name,
-    Project.timezone,
-    Project.prompt_cost,
-    Project.completion_cost,
-    Project.identity,
-    Project.least_users,
-    Project.binds_all,
-)
 Visible = tuple[VisibleProject, ...]
 
 
 def every(rates: Rates) -> Visible:
     """All there are."""
-    return _made(prepared.rows(_all), rates)
+    return _listed(looks.projects(), rates)
 
 
 def only(project_id: int, rates: Rates) -> Visible:
@@ -58,12 +50,8 @@ def _administered(person: Value) -> ModelSelect:
     return ProjectAdmin.select(ProjectAdmin.project_id).where(ProjectAdmin.user_id == person)
 
 
-def _all() -> ModelSelect:
-    return Project.select(*SEEN).order_by(Project.name, Project.slug)
-
-
 def _where(which: Expression) -> ModelSelect:
-    return _all().where(which)
+    return Project.select(*SEEN).where(which).order_by(*ORDER)
 
 
 def _one(id: Value) -> ModelSelect:
@@ -72,6 +60,12 @@ def _one(id: Value) -> ModelSelect:
 
 def _run_by(person: Value) -> ModelSelect:
     return _where(Project.id.in_(_administered(person)))
+
+
+@lru_cache(maxsize=8)
+def _listed(projects: str, rates: Rates) -> Visible:
+    # Nearly always they are what they were with the request before.
+    return _made(json.loads(projects), rates)
 
 
 def _made(rows: Iterable[tuple], rates: Rates) -> Visible:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, g, request, url_for
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from usage import accounts, audit, changes, keys, sign_in
+from usage import accounts, audit, keys, looks, sign_in
 from usage.horizon import Horizon, NotVisible
 from usage.scope import ARGUMENTS, InvalidScope, Scope
 from usage.settings import Settings
@@ -39,7 +39,8 @@ def one_look(view: Callable) -> Callable:
 
     @wraps(view)
     def looking(*args, **kwargs):
-        with changes.one_look():
+        who = g.get("session") or g.get("key")
+        with looks.one_look(who and who.look):
             return view(*args, **kwargs)
 
     return looking
@@ -100,7 +101,7 @@ def require_key(scope: str) -> Callable:
     def decorator(view: Callable) -> Callable:
         @wraps(view)
         def guarded(*args, **kwargs):
-            key = keys.find(sent_key())
+            key = keys.find(sent_key(), looking=scope == "read")
             if not key:
                 raise Unauthorized("Send a live key as Authorization: Bearer <key>.")
             if scope not in key.scopes.split():
