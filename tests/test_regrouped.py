@@ -22,7 +22,7 @@ LEVELS = {
     "metrics": ("resourceMetrics", "scopeMetrics", "metrics"),
 }
 SAMPLES = {"claude_code": "logs", "codex": "logs", "gemini": "logs spans"}
-SAMPLES |= {"genai_logs": "", "genai_traces": ""}
+SAMPLES |= {"qwen": "logs spans", "genai_logs": "", "genai_traces": ""}
 
 
 def sample(name):

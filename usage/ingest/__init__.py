@@ -30,6 +30,7 @@ from usage.ingest import (
     openai_usage,
     openlit,
     openrouter,
+    qwen,
     spend_logs,
 )
 
@@ -40,6 +41,7 @@ ADAPTERS: Mapping[str, ModuleType] = {
     "claude-code-otlp": claude_code,
     "codex-otlp": codex,
     "gemini-otlp": gemini,
+    "qwen-otlp": qwen,
     "ai-sdk-otlp": ai_sdk,
     "openlit-otlp": openlit,
     "langfuse-otlp": langfuse_spans,

@@ -22,18 +22,24 @@ COUNTS = {
 APART = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
+# Since its version 7 the SDK follows the conventions.
+OWN_WORDS, CONVENTIONS = "ai", "gen_ai"
+
+
 def claims(record: Record) -> bool:
     """Whether the AI SDK sent this record."""
-    return record.scope == "ai" and record.signal == "traces"
+    return record.scope in (OWN_WORDS, CONVENTIONS) and record.signal == "traces"
 
 
 def read(record: Record) -> Iterator[Event | Naming]:
     """The call that a span tells of; spans around it sum up what it took. Raises InvalidEvent."""
-    operation = CALLS.get(record.name.rpartition(".")[2])
+    said, operation = record.attributes, CALLS.get(record.name.rpartition(".")[2])
+    if record.scope == CONVENTIONS:
+        yield from naming(record) if _is_around(record) else genai.read(record)
+        return
     if not operation:
         yield from naming(record)
         return
-    said = record.attributes
     told: dict[str, object] = {"gen_ai.operation.name": operation}
     told |= {name: text(said, *theirs) for name, theirs in WORDS.items()}
     for name, theirs in COUNTS.items():
@@ -44,3 +50,11 @@ def read(record: Record) -> Iterator[Event | Naming]:
         # Until its version 6 the SDK passed on this one count as that of all input.
         told["gen_ai.usage.input_tokens"] = sum(said.get(f"usage.{name}", 0) for name in APART)
     yield from genai.read(record._replace(attributes=said | told))
+
+
+def _is_around(record: Record) -> bool:
+    """Whether a span is the one around all calls of an embedding, which is called like them."""
+    is_embedding = text(record.attributes, "gen_ai.operation.name") == "embeddings"
+    return (
+        is_embedding and not record.failed and "gen_ai.usage.input_tokens" not in record.attributes
+    )

@@ -34,7 +34,7 @@ PROJECT, TEST_TYPE = ("project", "project.name"), ("test_type",)
 PROJECT += ("metadata.user_api_key_project_alias", "metadata.user_api_key_team_alias")
 OPAQUE_IDS = ("user.account_id", "user.account_uuid", "user.id", "installation.id")
 WHO_AND_WHAT_FOR = {*PERSON, *OPAQUE_IDS, *PROJECT, *TEST_TYPE}
-IDS = {"gen_ai.response.id", "anthropic.request.id", "request_id"}
+IDS = {"gen_ai.response.id", "anthropic.request.id", "request_id", "response_id"}
 PARAMETERS = {"llm.invocation_parameters", "embedding.invocation_parameters"}
 USAGE = {
     "ai.response.providerMetadata",
