@@ -224,6 +224,18 @@ def test_other_shapes_of_ccusage_are_read():
     assert (other.id, other.time.day) == ("ccusage:session:s-1:claude-opus-4-1", 20)
 
 
+def test_a_day_may_be_written_out():
+    counts = {"inputTokens": 32878, "cachedInputTokens": 3072, "outputTokens": 8254}
+    row = {"date": "Nov 2, 2026", "totalTokens": 41132, "models": {"gpt-5-codex": counts}}
+    assert ccusage.recognises({"daily": [row]})
+
+    (event,) = ccusage.read({"daily": [row]})
+
+    assert event.id == "ccusage:2026-11-02:::gpt-5-codex"
+    assert event.time == datetime(2026, 11, 2, 12, tzinfo=UTC)
+    assert (event.prompt_tokens, event.cache_read_tokens) == (32878, 3072)
+
+
 @pytest.mark.parametrize("report", ["weekly", "monthly", "blocks"])
 def test_what_is_longer_or_shorter_than_a_day_is_refused_with_the_way_out(report):
     row = {"period": "2026-11-16", "totalTokens": 7, "models": []}

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 
 from usage.ingest.event import Event, InvalidEvent
 from usage.ingest.fields import (
@@ -97,6 +98,9 @@ def _events(row: dict, session: str) -> Iterator[Event]:
 
 def _time(row: dict, session: str) -> datetime:
     said = text(row, "date", "period")
+    with suppress(ValueError):
+        # So the reports on Codex of version 18 write a day.
+        said = str(datetime.strptime(said, "%b %d, %Y").replace(tzinfo=UTC).date())
     if session:
         said = text(row, *TIMES) or text(nested(row, "metadata"), *TIMES)
     time, is_day = instant(said), DAY.fullmatch(said)
