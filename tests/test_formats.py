@@ -6,7 +6,7 @@ import pytest
 from conftest import CAPTURES, ROOT, native
 
 from models import Event
-from usage.ingest import formats
+from usage.ingest import files, formats
 from usage.ingest.otlp import decode
 from usage.rollups import verify
 
@@ -80,6 +80,38 @@ def test_an_export_is_recognised_by_what_is_in_it(sample):
     name, content = sample
     for record in content if isinstance(content, list) else [content]:
         assert name.replace("_", "-").startswith(formats.recognise([record]))
+
+
+def as_array(*records):
+    return json.dumps(records)
+
+
+def as_page(*records):
+    return json.dumps({"data": records, "meta": {"cursor": None}}, indent=1)
+
+
+def as_pages_line_by_line(*records):
+    return "".join(json.dumps({"data": [one]}) + "\n" for one in records)
+
+
+def as_lines(*records):
+    return "".join(json.dumps(one) + "\n" for one in records)
+
+
+@pytest.mark.parametrize("form", [as_array, as_page, as_pages_line_by_line, as_lines])
+@pytest.mark.parametrize(
+    ("name", "id_name"),
+    [("spend_logs", "request_id"), ("langfuse", "id"), ("helicone", "request_id")],
+)
+def test_what_an_api_answers_is_recognised_and_read_as_it_was_saved(tmp_path, name, id_name, form):
+    path = tmp_path / "saved.json"
+    record = json.loads((DATA / "exports.json").read_text())[name] | {"sessionId": "s-1"}
+    path.write_text(form(record, record | {id_name: "another"}))
+
+    read_as, records = files.open_file(path, "auto", path.name, lambda count: None)
+
+    assert read_as.name == name.replace("_", "-")
+    assert len({event.id for _, one in records for event in read_as.read(one)}) == 2
 
 
 def inside(value):

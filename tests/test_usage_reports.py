@@ -126,6 +126,13 @@ def test_costs_and_other_units_than_tokens_are_no_usage(result):
     assert not list(openai_usage.read(result))
 
 
+def test_a_page_without_usage_is_one_all_the_same():
+    page = {"object": "page", "data": [{"object": "bucket", "start_time": 1, "results": []}]}
+
+    assert openai_usage.recognises(page)
+    assert not list(openai_usage.read(page))
+
+
 def test_what_anthropic_counts_apart_is_added_up():
     (event,) = events_of("anthropic_usage")
 

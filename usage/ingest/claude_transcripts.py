@@ -16,7 +16,8 @@ COUNTS = (
 
 def recognises(sample: object) -> bool:
     """Whether a line is from a file of Claude Code."""
-    if not isinstance(sample, dict) or not text(sample, "type"):
+    # Langfuse has sessions, too, and types in capitals.
+    if not isinstance(sample, dict) or not text(sample, "type").islower():
         return False
     return bool(text(sample, "sessionId", "leafUuid"))
 

@@ -18,6 +18,7 @@ REQUIRED = ("id", "time", "prompt_tokens", "completion_tokens")
 LONGEST_LINE = 1024 * 1024
 LARGEST_DOCUMENT = 256 * 1024 * 1024
 SAMPLES = 20
+LISTS = ("events", "data")
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 ENDINGS = (".jsonl", ".ndjson", ".json", ".csv")
 
@@ -71,10 +72,19 @@ def open_file(
 def _format(path: Path, name: str, shown: str, samples: list[object]) -> Format:
     if name == "auto":
         # Of a file that was named itself, native events are expected when nothing else is clear.
-        name = formats.recognise(samples) or ("" if shown != path.name else "native")
+        name = formats.recognise(_within(samples)) or ("" if shown != path.name else "native")
     if not name:
         raise UnknownFormat(f"{path} is in no format that is known here.")
     return formats.of(name, shown)
+
+
+def _within(samples: list[object]) -> Iterator[object]:
+    """These samples, each before what stands in it as in an array, or in a page of an API."""
+    for sample in samples:
+        yield sample
+        listed = [sample.get(name) for name in LISTS] if isinstance(sample, dict) else [sample]
+        for rows in listed:
+            yield from rows[:SAMPLES] if isinstance(rows, list) else ()
 
 
 def _document(path: Path) -> Iterator[object] | None:
@@ -106,10 +116,7 @@ def _open_document(
     path: Path, name: str, shown: str, parts: Iterator[object], progress: Callable[[int], None]
 ) -> tuple[Format, Numbered]:
     first = list(islice(parts, SAMPLES))
-    listed = [one for part in first if isinstance(part, list) for one in part[:SAMPLES]]
-    events = first[0].get("events") if first and isinstance(first[0], dict) else None
-    samples = [*first, *listed, *(events[:SAMPLES] if isinstance(events, list) else [])]
-    form = _format(path, name, shown, samples)
+    form = _format(path, name, shown, first)
     progress(path.stat().st_size)
     return form, enumerate(_records(form, chain(first, parts)), start=1)
 

@@ -36,10 +36,11 @@ def records(document: object) -> Iterator[object]:
 
 def read(record: object) -> Iterator[Event]:
     """The call of a request, or nothing when no model was asked or none counted its tokens."""
-    if not isinstance(record, dict):
-        raise InvalidEvent("event", "must be an object: one request of Helicone")
-    with telling(text(record, *IDS)):
-        yield from _events(record)
+    for request in records(record):
+        if not isinstance(request, dict):
+            raise InvalidEvent("event", "must be an object: one request of Helicone")
+        with telling(text(request, *IDS)):
+            yield from _events(request)
 
 
 def _events(record: dict) -> Iterator[Event]:

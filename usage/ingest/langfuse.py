@@ -45,12 +45,13 @@ def records(document: object) -> Iterator[object]:
 
 def read(record: object) -> Iterator[Event]:
     """The call of a generation or an embedding, nothing of what surrounds it."""
-    if not isinstance(record, dict):
-        raise InvalidEvent("event", "must be an object: one observation of Langfuse")
-    record = _camel(record)
-    with telling(text(record, "id")):
-        if text(record, "type").upper() in (*CALLS, ""):
-            yield _event(record)
+    for one in records(record):
+        if not isinstance(one, dict):
+            raise InvalidEvent("event", "must be an object: one observation of Langfuse")
+        observation = _camel(one)
+        with telling(text(observation, "id")):
+            if text(observation, "type").upper() in (*CALLS, ""):
+                yield _event(observation)
 
 
 def _event(record: dict) -> Event:

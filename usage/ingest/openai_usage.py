@@ -11,7 +11,9 @@ DIMENSIONS = ("project_id", "user_id", "api_key_id", "model", "batch", "service_
 
 
 def recognises(record: dict) -> bool:
-    """Whether a record is a result of a bucket, or a page that begins with one."""
+    """Whether a record is a result of a bucket, or a page of them, which may be empty."""
+    if isinstance(record, dict) and record.get("object") == "page":
+        return True
     part = next(records(record), None)
     return isinstance(part, dict) and {"num_model_requests", "input_tokens"} <= part.keys()
 

@@ -21,14 +21,15 @@ def records(document: object) -> Iterator[object]:
 
 def read(record: object) -> Iterator[Event]:
     """The call of one row, the same event as its callback's. Raises InvalidEvent."""
-    if not isinstance(record, dict):
-        raise InvalidEvent("event", "must be an object: one row of LiteLLM_SpendLogs")
-    if not text(record, "request_id"):
-        # /spend/logs answers with a day's sums by default.
-        raise InvalidEvent("id", "needs request_id; get /spend/logs with summarize=false")
-    # A row for a tool that was called is no call of a model.
-    if not text(record, "mcp_namespaced_tool_name"):
-        yield from litellm.read(_payload(record))
+    for row in records(record):
+        if not isinstance(row, dict):
+            raise InvalidEvent("event", "must be an object: one row of LiteLLM_SpendLogs")
+        if not text(row, "request_id"):
+            # /spend/logs answers with a day's sums by default.
+            raise InvalidEvent("id", "needs request_id; get /spend/logs with summarize=false")
+        # A row for a tool that was called is no call of a model.
+        if not text(row, "mcp_namespaced_tool_name"):
+            yield from litellm.read(_payload(row))
 
 
 def _payload(row: dict) -> dict:
