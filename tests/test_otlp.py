@@ -492,6 +492,8 @@ def test_a_refused_body_is_answered_with_a_status():
         (record(user__id=FINGERPRINT), FINGERPRINT, ""),
         (record({"installation.id": INSTALLATION}), INSTALLATION, ""),
         (record(**{"traceloop.association.properties.user_id": "dora"}), "dora", ""),
+        (record(**{"mastra.metadata.userId": "dora"}), "dora", ""),
+        (record(**{"langfuse.user.id": "dora"}), "dora", ""),
         (record(enduser__id=42), "42", ""),
         (record(enduser__id=True, user__email=["a@b.c"]), "", ""),
         (record({"enduser.id": "ada"}, gen_ai__user="x" * 201), "ada", ""),

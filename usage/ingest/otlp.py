@@ -27,6 +27,7 @@ from usage.ingest.otlp_messages import success as success
 
 PERSON = ("user.email", "enduser.id", "user.id", "gen_ai.user")
 PERSON += ("traceloop.association.properties.user_id", "ai.telemetry.metadata.userId")
+PERSON += ("mastra.metadata.userId", "langfuse.user.id")
 # So LiteLLM passes on whose its key is.
 PERSON += tuple(f"metadata.user_api_key_{name}" for name in ("user_email", "user_id", "alias"))
 PERSON_AROUND = ("enduser.id", "user.email", "user.id")
