@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usage.counting import COUNTERS
-from usage.rows import ABSENT, LAST, SOURCES, Together, packed
+from usage.rows import ABSENT, LAST, SOURCES, Together, by_user, columns, digest, digests, packed
 
 NUMBERS = st.integers(0, 3)
 ROWS = st.tuples(
@@ -33,3 +33,16 @@ def test_what_everyone_used_may_be_beyond_64_bits():
     row = packed([2**63 - 1, *[0] * (len(COUNTERS) - 1), 5])
 
     assert Together({1: row, 2: row}).totals[0] == 2**64 - 2
+
+
+@given(st.dictionaries(st.integers(1, 9), ROWS))
+def test_many_rows_at_once_are_what_they_are_one_by_one(rows):
+    found = [(user, *row) for user, row in rows.items()]
+
+    assert by_user(found) == rows
+    assert [tuple(column) for column in columns(rows)] == list(zip(*rows.values(), strict=True))
+    assert digests(rows) == sum(map(digest, rows, rows.values()))
+
+
+def test_nobody_has_no_rows():
+    assert (by_user([]), columns({}), digests({})) == ({}, [], 0)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import itemgetter, neg
 from unicodedata import normalize
 
@@ -43,11 +44,12 @@ MEASURES: Mapping[str, Sequence[str]] = {
     "cost": ("cost", "calls", "tokens"),
 }
 """What decides an order, the first that differs."""
-AMOUNTS: Mapping[str, Callable[[Row], int]] = {
-    "calls": itemgetter(CALLS),
-    "prompt_tokens": itemgetter(PROMPT),
-    "completion_tokens": itemgetter(COMPLETION),
-    "tokens": lambda row: row[PROMPT] + row[COMPLETION],
+Amounts = Callable[[Sequence[Row]], Iterable[int]]
+AMOUNTS: Mapping[str, Amounts] = {
+    "calls": partial(map, itemgetter(CALLS)),
+    "prompt_tokens": partial(map, itemgetter(PROMPT)),
+    "completion_tokens": partial(map, itemgetter(COMPLETION)),
+    "tokens": lambda rows: [row[PROMPT] + row[COMPLETION] for row in rows],
 }
 
 
@@ -186,7 +188,7 @@ class _Ranking:
 
         def keys(some: Iterable[int]) -> Iterable[tuple]:
             rows = [people[one] for one in some]
-            columns = [map(amount, rows) for amount in measure]
+            columns = [amounts(rows) for amounts in measure]
             if descending:
                 columns = [map(neg, column) for column in columns]
             return zip(*columns, [name(one).username for one in some], strict=True)
@@ -194,17 +196,17 @@ class _Ranking:
         return keys
 
 
-def _costing(scope: Scope) -> Callable[[Row], int]:
-    """What a row costs, to be compared with others: one that is unknown is less than any."""
+def _costing(scope: Scope) -> Amounts:
+    """What rows cost, to be compared with others: one that is unknown is less than any."""
     if scope.basis == RATES:
-        rates = scope.rates
-        return lambda row: rates.picodollars(row[PROMPT], row[COMPLETION])
+        cost_at_rates = scope.rates.picodollars
+        return lambda rows: [cost_at_rates(row[PROMPT], row[COMPLETION]) for row in rows]
 
     def cost(row: Row) -> int:
         amount, missing = cost_of(row, scope)
         return -1 if is_unknown(row[CALLS], amount, missing) else amount
 
-    return cost
+    return partial(map, cost)
 
 
 def _pseudonyms(

@@ -1,7 +1,9 @@
 """One person's row in a scope, and what the rows of everyone come to together."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from operator import add
 
 from usage.counting import COUNTERS
 from usage.daily import CALLS, COMPLETION, PROMPT
@@ -17,14 +19,34 @@ Row = Sequence[int]
 calls by source: ABSENT where there was no event from that source."""
 
 
-def packed(values: Sequence) -> Row:
+def packed(values: Iterable[int]) -> array:
     """A row in a third of the memory: huge calls would have to be millions to go beyond it."""
     return array("q", values)
+
+
+def by_user(found: Iterable[Sequence[int]]) -> dict[int, Row]:
+    """The rows that were found, each after its user; packed all at once in half the time."""
+    found = list(found)
+    values, width = packed(chain.from_iterable(found)), len(found[0]) if found else 1
+    starts = range(0, len(values), width)
+    return {values[start]: values[start + 1 : start + width] for start in starts}
+
+
+def columns(rows: Mapping[int, Row]) -> list[array]:
+    """The rows turned over: each counter of everyone, then the other values; none without rows."""
+    width = len(next(iter(rows.values()), ()))
+    values = array("q", b"".join(rows.values()))
+    return [values[place::width] for place in range(width)]
 
 
 def digest(person: int, row: Row) -> int:
     """A number that tells rows apart; hashes of numbers are the same in every process."""
     return hash((person, *row))
+
+
+def digests(rows: Mapping[int, Row]) -> int:
+    """The digests of everyone's rows, added up."""
+    return sum(map(hash, zip(rows, *columns(rows), strict=True)))
 
 
 def is_active(row: Row) -> bool:
@@ -61,14 +83,16 @@ class Together:
     """What everyone's rows come to; told of each row that changes, it needs no other again."""
 
     def __init__(self, people: Mapping[int, Row]):
-        columns = list(zip(*people.values(), strict=True))
-        self.totals = [sum(column) for column in columns[:LAST]] or [0] * LAST
-        self._people = people
-        told = [[calls for calls in column if calls != ABSENT] for column in columns[BY_SOURCE:]]
-        self._calls = [sum(calls) for calls in told] or [0] * len(SOURCES)
-        self._callers = [len(calls) for calls in told] or [0] * len(SOURCES)
-        self._most: int | None = None
-        self._newest: int | None = None
+        turned, self._people = columns(people), people
+        self.totals = [sum(column) for column in turned[:LAST]] or [0] * LAST
+        told = turned[BY_SOURCE:]
+        absent = [column.count(ABSENT) for column in told] or [0] * len(SOURCES)
+        calls = [sum(column) for column in told] or absent
+        self._calls = [all - ABSENT * few for all, few in zip(calls, absent, strict=True)]
+        self._callers = [len(people) * bool(told) - few for few in absent]
+        tokens = map(add, turned[PROMPT], turned[COMPLETION]) if turned else ()
+        self._most: int | None = max(tokens, default=None)
+        self._newest: int | None = max(turned[LAST]) if turned else None
 
     @property
     def by_source(self) -> Mapping[str, tuple[int, int]]:

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import chain
+from operator import attrgetter
 from threading import Lock
 
 from peewee import ModelSelect, fn
@@ -17,7 +18,20 @@ from usage.horizon import ALL
 from usage.kept_names import Name, Names
 from usage.pricing import RATES
 from usage.ranking import Keys, Order
-from usage.rows import ABSENT, SOURCES, Row, Together, added, digest, grown, is_active, packed
+from usage.rows import (
+    ABSENT,
+    LAST,
+    SOURCES,
+    Row,
+    Together,
+    added,
+    by_user,
+    columns,
+    digest,
+    digests,
+    grown,
+    is_active,
+)
 from usage.scope import Scope
 
 AT_ONCE = 512
@@ -99,8 +113,8 @@ class Tally:
         `names` is when a name last changed.
         """
         if self._names_digest[0] != names:
-            whose = (*self.people, *self.owners)
-            self._names_digest = names, sum(self.names[one].digest for one in whose)
+            whose = map(self.names.__getitem__, (*self.people, *self.owners))
+            self._names_digest = names, sum(map(attrgetter("digest"), whose))
         return self._rows_digest, self._names_digest[1]
 
     def _changed(self, changed: Changes | None) -> set[int] | None:
@@ -163,7 +177,7 @@ class Tally:
     def _put_all(self, people: dict[int, Row]) -> None:
         """These are the people, with their rows."""
         self.people, self.together = people, Together(people)
-        self._rows_digest = sum(map(digest, people, people.values()))
+        self._rows_digest = digests(people)
         self._names_digest = None, 0
         self._orders.clear()
 
@@ -193,7 +207,8 @@ class Tally:
         # PostgreSQL would sort everybody's rows on the disk, before it adds up any.
         db.execute_sql("SET LOCAL work_mem = '64MB'")
         rows = self._found((), as_floats=True)
-        return rows if max(map(max, rows.values()), default=0) < MOST_AS_FLOATS else self._found(())
+        most = max(map(max, columns(rows)[:LAST]), default=0)
+        return rows if most < MOST_AS_FLOATS else self._found(())
 
     def _found(self, users: Sequence[int], as_floats: bool = False) -> dict[int, Row]:
         # To write the statement takes as long as to read a few people: there are ten of them.
@@ -203,17 +218,17 @@ class Tally:
         text, values = self._asked[kind]
         padded = [*users, *users[:1] * (size - len(users))]
         found = db.execute_sql(text, (*values[: len(values) - size], *padded))
-        return {user: packed(values) for user, *values in found.fetchall()}
+        return by_user(found.fetchall())
 
     def _query(self, users: int, as_floats: bool) -> ModelSelect:
         """Asks for the rows of everyone, or of so many users, whose ids are its last values."""
         counted = sums(COSTS if self._scope.basis == RATES else (), as_floats)
-        columns = [DailyUsage.user, *counted, fn.MAX(DailyUsage.last_time)]
+        asked = [DailyUsage.user, *counted, fn.MAX(DailyUsage.last_time)]
         if self._scope.source == ALL:
             sources = [DailyUsage.source == one for one in SOURCES]
             by_source = [added_up(DailyUsage.calls, one, as_floats) for one in sources]
-            columns += [fn.COALESCE(one, ABSENT) for one in by_source]
-        query = in_scope(DailyUsage.select(*columns), self._scope, of_few=bool(users))
+            asked += [fn.COALESCE(one, ABSENT) for one in by_source]
+        query = in_scope(DailyUsage.select(*asked), self._scope, of_few=bool(users))
         if users:
             return query.where(DailyUsage.user.in_(range(users))).group_by(DailyUsage.user)
         return per_user(query, self._scope)
