@@ -223,6 +223,16 @@ def test_the_header_has_room_for_everything_at_any_width(visit, user):
             assert apart(one, other, "x", "width") or apart(one, other, "y", "height"), width
 
 
+def test_names_have_room_at_any_width(visit):
+    page = visit("/leaderboard")
+    for width in (320, 641, 680, 721, 961, 1280):
+        page.set_viewport_size({"width": width, "height": 600})
+        name = page.locator(".tb-name").first.bounding_box()
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert name["width"] >= 100, width
+
+
 def apart(one, other, start, length):
     return one[start] + one[length] <= other[start] or other[start] + other[length] <= one[start]
 
