@@ -13,6 +13,7 @@ from usage.daily import added_up, any_usage, in_scope
 from usage.horizon import ALL
 from usage.rows import is_active
 from usage.scope import Scope
+from usage.tally import Tally
 
 
 class Facts(NamedTuple):
@@ -60,9 +61,11 @@ def facts() -> Facts:
 
 def content(scope: Scope) -> Content:
     """What a screen with the standings of a scope would be made of now."""
-    by_source = calls_by_source(scope)
+    least = naming.least_users(scope)
+    # Of one source only, they stand in another tally.
+    others = calls_by_source(scope) if scope.source != ALL else None
     with warm.store.tally(scope) as tally:
-        least = naming.least_users(scope)
+        by_source = _by_source(tally, least) if others is None else others
         if least and naming.too_few(scope, sum(map(is_active, tally.people.values()))):
             # Not even that something changed is told of so few.
             return Content((), by_source, facts(), None)
@@ -83,8 +86,12 @@ def calls_by_source(scope: Scope, users: Collection[int] = ()) -> dict[str, int]
         return dict(query.group_by(DailyUsage.source).tuples())
     least = naming.least_users(scope)
     with warm.store.tally(scope) as tally:
-        found = tally.together.by_source.items()
-        return {source: calls for source, (calls, people) in found if people >= least}
+        return _by_source(tally, least)
+
+
+def _by_source(tally: Tally, least: int) -> dict[str, int]:
+    found = tally.together.by_source.items()
+    return {source: calls for source, (calls, people) in found if people >= least}
 
 
 def _asked() -> Facts:

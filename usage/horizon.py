@@ -63,14 +63,15 @@ class Horizon:
 
     `person` is the viewer's own user id, 0 for a program; who sees only_self sees nobody else's
     row, in any of the projects they used. `columns`, `details`, `identity` and `locked` narrow
-    what a portal shows: see Permission.
+    what a portal shows: see Permission. All but `now`, the moment of the question, is in its text:
+    see views.fresh.
     """
 
     projects: tuple[VisibleProject, ...]
     sees_all: bool
     timezone: str
     rates: Rates
-    now: datetime
+    now: datetime = field(repr=False)
     person: int = 0
     only_self: bool = False
     columns: tuple[str, ...] = COLUMNS

@@ -55,9 +55,10 @@ class Store:
         days, costs = (scope.window.first, scope.window.last), scope.basis != RATES
         key = projects_of(scope), *days, scope.source, costs
         with self._lock:
-            tally = self._tallies.setdefault(key, Tally(scope))
+            if key not in self._tallies:
+                self._tallies[key] = Tally(scope)
             self._tallies.move_to_end(key)
-            return tally
+            return self._tallies[key]
 
     def _let_go(self) -> None:
         with self._lock:

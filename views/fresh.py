@@ -6,8 +6,6 @@ Whoever asks for it without having it gets the very one that was rendered before
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from weakref import WeakValueDictionary
@@ -20,7 +18,6 @@ from usage.scope import Scope
 from views.format import ago
 from views.responses import is_polled, negotiated
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 POLLED = "polled"
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 8 * 1024 * 1024
@@ -88,8 +85,8 @@ def tags(asked: Scope, *also: object) -> tuple[str, str]:
         current_app.extensions["release"],
         request.script_root + request.path,
         (type(g.viewer).__name__, g.viewer.id, g.get("role"), bool(g.get("session"))),
-        # But for the moment that they are asked in.
-        replace(asked, horizon=replace(asked.horizon, now=EPOCH)),
+        # Its text is without the moment that it is asked in.
+        asked,
         prices.version() if asked.basis == LIST else None,
         # Which models have no cost may change though nobody's numbers do.
         latest if asked.basis != BASES[0] else None,

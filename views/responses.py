@@ -87,12 +87,13 @@ def brought_filters() -> frozenset[str]:
 
 def is_polled() -> bool:
     """True when a live table asks for itself."""
-    return wants_fragment() and trigger() == LIVE and target() == LIVE
+    return trigger() == LIVE == target()
 
 
 def negotiated() -> str:
     """The headers that decide the form of an answer."""
-    return repr([request.headers.get(name) for name in NEGOTIATED_ON])
+    headers = request.headers
+    return repr([headers.get(name) for name in NEGOTIATED_ON])
 
 
 def respond(name: str, address: str, status: int = 200, **context: object) -> Response:
