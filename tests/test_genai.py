@@ -413,6 +413,12 @@ def test_calls_come_from_programs_unless_a_terminal_or_editor_shows(said, resour
     assert event(said, resource=resource).source == source
 
 
+@pytest.mark.parametrize(("scope", "source"), [("github.copilot", "cli"), ("copilot-chat", "ide")])
+def test_copilots_programs_are_known_by_their_scope(scope, source):
+    assert event(scope=scope).source == source
+    assert event({"source": "ui"}, scope=scope).source == "ui"
+
+
 def answered(folder):
     """The records of all bodies that the receiver of a capture took."""
     for path in sorted(folder.glob("*.headers.json")):

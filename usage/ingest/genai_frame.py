@@ -25,6 +25,8 @@ PROVIDERS = {"aws": "bedrock", "az": "azure", "gcp": "google", "gemini": "google
 PROVIDERS |= {"vertex_ai": "google", "vertexai": "google", "ibm": "watsonx", "x_ai": "xai"}
 PROVIDERS |= {"mistral_ai": "mistral", "mistralai": "mistral", "moonshot_ai": "moonshot"}
 PLACE = ("terminal.type", "app.entrypoint", "originator")
+# GitHub Copilot's programs follow the conventions and tell no place.
+PROGRAMS = {"github.copilot": "cli", "copilot-chat": "ide"}
 SERVED, SOURCE, SERVICE = "litellm.provider.model", "source", "service.name"
 # What nearly all spans of a program and a person have alike.
 FRAME = frozenset({*OPERATION, *KIND, *ASKED, *ANSWERED, *PROVIDER, *PLACE, *WHO_AND_WHAT_FOR})
@@ -115,4 +117,6 @@ def _source(record: Record) -> str:
     if said.lower() in SOURCES:
         return said.lower()
     place = text(record.attributes, *PLACE) or text(record.resource, *PLACE)
-    return "ide" if in_editor(place) else "cli" if place else "api"
+    if place:
+        return "ide" if in_editor(place) else "cli"
+    return PROGRAMS.get(record.scope, "api")
