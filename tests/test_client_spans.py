@@ -5,7 +5,8 @@ with Traceloop 0.62 or OpenInference 3.1 (LangChain: 0.1) set up on it. Vercel's
 6.0.326 and 5.0.277, LiteLLM's callback "otel" that of 1.108, LangSmith the tracing of LangChain
 1.5. OpenInference 0.1 on LangChain 1.5 and OpenAI's library at once tells each call in two spans
 without any id, neither in each other nor beside each other. OpenLIT is 1.45, Google's ADK 1.14 and
-1.39, Langfuse's library 5.0 for Python, by itself and with LangChain and Anthropic's below it.
+1.39, Langfuse's library 5.0 for Python, by itself and with LangChain and Anthropic's below it,
+MLflow's tracing 3.17.
 """
 
 import json

@@ -44,7 +44,7 @@ USAGE = {
     "gcp.vertex.agent.llm_response",
 }
 # Read as a whole, however many counts it holds.
-WHOLE = {"langfuse.observation.usage_details"}
+WHOLE = {"langfuse.observation.usage_details", "mlflow.chat.tokenUsage"}
 # What isn't named here never gets into a Record: prompts, command lines, system instructions.
 NAMES = {
     "": """agent.name app.entrypoint app.version attempt auth_type cache_creation_tokens
@@ -68,6 +68,7 @@ NAMES = {
     "langsmith.": "span.kind",
     "langfuse.observation.": "level model.name type usage_details",
     "litellm.": "provider.model",
+    "mlflow.": "chat.tokenUsage llm.model llm.provider spanType",
     "gcp.vertex.agent.": "event_id",
     "ai.usage.": """cachedInputTokens inputTokenDetails.cacheReadTokens
         inputTokenDetails.cacheWriteTokens reasoningTokens tokens""",
