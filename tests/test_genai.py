@@ -336,6 +336,12 @@ def test_what_is_not_one_model_call_or_has_its_own_adapter_is_left_alone(record)
         {"gen_ai.operation.name": None, "openinference.span.kind": "LLM"},
         {"gen_ai.operation.name": None},
         {"gen_ai.operation.name": "something_new"},
+        {
+            "gen_ai.operation.name": None,
+            "gen_ai.response.id": None,
+            "gen_ai.response.model": None,
+            "gen_ai.system": "openai",
+        },
     ],
 )
 def test_a_model_call_is_known_by_its_operation_its_kind_or_its_answer(said):
@@ -368,6 +374,7 @@ def test_what_is_equal_and_yet_not_the_same_is_told_apart():
         ({"llm.system": "vertexai"}, "google"),
         ({"gen_ai.system": "", "litellm.provider.model": "openai/gpt-4.1"}, "openai"),
         ({"litellm.provider.model": "gpt-4.1"}, ""),
+        ({"llm.vendor": "OpenAI"}, "openai"),
     ],
 )
 def test_providers_have_plain_names(said, provider):
@@ -381,6 +388,8 @@ def test_providers_have_plain_names(said, provider):
         ({"gen_ai.request.model": None, "gen_ai.response.model": "gpt-4.1"}, "gpt-4.1"),
         ({"gen_ai.request.model": None, "llm.model_name": "gpt-4.1"}, "gpt-4.1"),
         ({"gen_ai.request.model": None, "embedding.model_name": "ada"}, "ada"),
+        ({"gen_ai.request.model": None, "llm.request.model": "a", "llm.response.model": "b"}, "a"),
+        ({"gen_ai.request.model": None, "llm.response.model": "b"}, "b"),
         (
             {
                 "gen_ai.request.model": None,

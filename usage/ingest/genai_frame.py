@@ -18,8 +18,10 @@ CALLS |= {"embeddings", "embedding"}
 KIND = ("openinference.span.kind", "traceloop.span.kind", "langsmith.span.kind")
 SUMS = re.compile(r"agent|workflow|tool|plan|retriev|memor|rerank|task|session|turn|chain|llm_call")
 ASKED = ("gen_ai.request.model", "llm.invocation_parameters", "embedding.invocation_parameters")
+ASKED += ("llm.request.model",)
 ANSWERED = ("gen_ai.response.model", "llm.model_name", "embedding.model_name")
-PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system")
+ANSWERED += ("llm.response.model",)
+PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "llm.vendor")
 # By the name, or by what stands before its first dot.
 PROVIDERS = {"aws": "bedrock", "az": "azure", "gcp": "google", "gemini": "google"}
 PROVIDERS |= {"vertex_ai": "google", "vertexai": "google", "ibm": "watsonx", "x_ai": "xai"}
@@ -99,8 +101,10 @@ def _tells_of_a_call(record: Record, answered: bool) -> bool:
     operation = text(said, *OPERATION).lower()
     if operation in CALLS:
         return True
-    # Without an operation, or with a new one, it takes an answer of a model to be a call.
-    answered = answered or (not operation and bool(text(said, *ANSWERED)))
+    # Without an operation, or with a new one, it takes an answer of a model to be a call; the
+    # first versions of the conventions ask for no more than who was asked for which model.
+    asked = text(said, *ANSWERED) or (text(said, *ASKED) and text(said, *PROVIDER))
+    answered = answered or (not operation and bool(asked))
     return answered and not SUMS.search(operation or record.name.lower())
 
 

@@ -61,7 +61,8 @@ NAMES = {
         details.reasoning_tokens details.thoughts_tokens experimental.reasoning_tokens
         input_tokens input_tokens.cache_write input_tokens.cached output_tokens
         output_tokens.reasoning prompt_tokens reasoning.output_tokens reasoning_tokens""",
-    "llm.": "model_name provider request.type system usage.completion_tokens usage.prompt_tokens",
+    "llm.": """model_name provider request.model request.type response.model system
+        usage.completion_tokens usage.prompt_tokens vendor""",
     "llm.token_count.": """completion completion_details.reasoning prompt prompt_details.cache_input
         prompt_details.cache_read prompt_details.cache_write""",
     "ai.": "model.id model.provider",

@@ -16,6 +16,8 @@ from usage.ingest.body import JSON, UnreadableBody, UnsupportedBody, refuse_swar
 from usage.ingest.otlp_protobuf import PATHS, SERVICES, Keep, Pair
 
 PROTOBUF = ("application/x-protobuf", "application/protobuf")
+# OTLP's JSON has numbers here; protobuf's own, which some write, has names.
+ENUMS = {"STATUS_CODE_ERROR": 2}
 LONGEST_NUMBER, EPOCH = 20, datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -106,7 +108,8 @@ def _text(message: dict, name: str) -> str:
 
 
 def _number(message: dict, name: str) -> int:
-    return _whole(message.get(_camel(name))) or 0
+    said = message.get(_camel(name))
+    return _whole(said) or (ENUMS.get(said, 0) if isinstance(said, str) else 0)
 
 
 def _id(message: dict, name: str) -> str:
