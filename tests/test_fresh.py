@@ -107,6 +107,18 @@ def test_so_does_what_is_asked_and_in_which_form(had):
     assert had(**{"HX-History-Restore-Request": "true"}) == 200
 
 
+def test_so_do_calls_of_another_source_that_the_filters_count(client, make_usage):
+    path = "/leaderboard?source=ui"
+    for source in ("ui", "cli"):
+        make_usage("vera", source=source)
+    known = {"If-None-Match": client.get(path).headers["ETag"]}
+    assert client.get(path, headers=known).status_code == 304
+
+    make_usage("vera", source="cli")
+
+    assert client.get(path, headers=known).status_code == 200
+
+
 @ON_ONE_DATABASE
 def test_so_does_the_age_of_the_newest_event_but_not_each_second(had):
     with time_machine.travel(NOW + timedelta(seconds=30), tick=False):
