@@ -229,6 +229,7 @@ def test_counts_are_read_by_all_their_names(said, counts):
     [
         ("com.anthropic.sdk.python", True),
         ("com.anthropic.sdk.typescript", True),
+        ("com.anthropic.claude-platform", True),
         ("opentelemetry.instrumentation.anthropic", False),
         ("openinference.instrumentation.anthropic", None),
     ],

@@ -33,9 +33,11 @@ SERVED, SOURCE, SERVICE = "litellm.provider.model", "source", "service.name"
 # What nearly all spans of a program and a person have alike.
 FRAME = frozenset({*OPERATION, *KIND, *ASKED, *ANSWERED, *PROVIDER, *PLACE, *WHO_AND_WHAT_FOR})
 FRAME |= {SERVED, SOURCE, SERVICE}
-# Anthropic's libraries have spans of their own, beside those of whatever is set up on them.
+# Anthropic's libraries have spans of their own, beside those of whatever is set up on them, and so
+# has its API, which sends them from there.
 # Traceloop adds the tokens that a stream begins with to all of it, which holds them already.
-CERTAIN, MISCOUNTED = "com.anthropic.sdk.", "opentelemetry.instrumentation.anthropic"
+CERTAIN = ("com.anthropic.sdk.", "com.anthropic.claude-platform")
+MISCOUNTED = "opentelemetry.instrumentation.anthropic"
 
 
 def frame_of(record: Record, answered: bool) -> dict[str, Any] | None:
