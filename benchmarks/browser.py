@@ -34,6 +34,9 @@ WARM_UP = 8
 FLAGS = ("--no-sandbox", "--disable-gpu")
 # So long a browser that has just started is busy with windows of its own.
 START_UP = 1.5
+# So long, in milliseconds, somebody looks at a link before the click: a page that has just been
+# opened is still being opened, and with it the process in which the next one will run.
+LOOK = 500
 
 
 def seconds_until_rows(board: Board, times: int = 7) -> float | None:
@@ -72,6 +75,7 @@ class Visits:
         """From the click that leads there, which ends the page before, to the painted rows."""
         page = self.context.new_page()
         page.set_content(f'<a id="board" href="{url}">Board</a>')
+        page.wait_for_timeout(LOOK)
         self.painted.clear()
         page.click("#board", no_wait_after=True)
         # Seldom: whoever drives a browser takes processor time from it.
