@@ -7,10 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage.window import MOST_DAYS, Window, day_of, last_days, zone
+from usage.window import MOST_DAYS, Window, day_of, days_of, last_days, zone
 
 BERLIN, NEW_YORK, LORD_HOWE = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"
 APIA, KIRITIMATI, KOLKATA = "Pacific/Apia", "Pacific/Kiritimati", "Asia/Kolkata"
+# A switch of the clocks in each: by an hour and by half of one, by a day, and right after midnight.
+CLOCKS_CHANGE = {
+    BERLIN: datetime(2026, 10, 25, 1, tzinfo=UTC),
+    LORD_HOWE: datetime(2026, 4, 4, 15, tzinfo=UTC),
+    APIA: datetime(2011, 12, 30, 10, tzinfo=UTC),
+    "America/St_Johns": datetime(2010, 11, 7, 2, 31, tzinfo=UTC),
+}
 ZONES = st.sampled_from(("UTC", BERLIN, NEW_YORK, LORD_HOWE, APIA, KIRITIMATI, KOLKATA))
 INSTANTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
@@ -51,6 +58,28 @@ def utc(text):
 )
 def test_the_day_of_an_instant_is_the_one_on_the_wall_of_its_zone(instant, timezone, day):
     assert day_of(utc(instant), timezone) == date.fromisoformat(day)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-40 * 3600, 40 * 3600),
+            st.sampled_from((UTC, ZoneInfo(BERLIN), ZoneInfo(NEW_YORK))),
+            st.sampled_from((*CLOCKS_CHANGE, "UTC")),
+        )
+    ),
+    st.sampled_from([*CLOCKS_CHANGE.values()]),
+)
+def test_many_instants_fall_on_the_days_that_each_falls_on(moments, around):
+    instants = [(around + timedelta(seconds=late)).astimezone(zone) for late, zone, _ in moments]
+    zones = [name for *_, name in moments]
+    assert days_of(instants, zones) == list(map(day_of, instants, zones))
+
+
+def test_a_minute_of_tomorrow_before_clocks_go_back_to_today_is_of_tomorrow():
+    instants = [utc(f"2010-11-07T02:{time}") for time in ("29", "30", "31", "29", "30", "32")]
+    days = days_of(instants, ["America/St_Johns"] * 6)
+    assert [day.day for day in days] == [6, 7, 6, 6, 7, 6]
 
 
 @given(INSTANTS, ZONES)

@@ -3,11 +3,12 @@
 from calendar import monthrange
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 MOST_DAYS = 3660
+NEVER = date.min, datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,29 @@ def day_of(instant: datetime, timezone: str) -> date:
 
 def days_of(instants: Iterable[datetime], timezones: Sequence[str]) -> list[date]:
     """The calendar days that aware instants fall on, each in its zone."""
-    zones = {name: zone(name) for name in set(timezones)}
-    there = map(datetime.astimezone, instants, map(zones.__getitem__, timezones))
-    return list(map(datetime.date, there))
+    days: list[date] = []
+    known: dict[str, tuple[date, datetime, datetime]] = {}
+    for instant, name in zip(instants, timezones, strict=True):
+        day, begins, ends = known.get(name, NEVER)
+        if not begins <= instant < ends:
+            # What comes next is mostly of the same day.
+            day, begins, ends = known[name] = _whole_day(instant, zone(name))
+        days.append(day)
+    return days
+
+
+def _whole_day(instant: datetime, zone: ZoneInfo) -> tuple[date, datetime, datetime]:
+    """The day of an instant, when it begins and when it ends.
+
+    Of a day on which clocks are put forward or back, nothing but the instant is told.
+    """
+    instant, there = instant.astimezone(UTC), instant.astimezone(zone)
+    begins = instant - (there.replace(tzinfo=None) - datetime.combine(there, time()))
+    ends = begins + timedelta(days=1)
+    at_its_ends = (begins, ends - timedelta.resolution)
+    if {one.astimezone(zone).utcoffset() for one in at_its_ends} == {there.utcoffset()}:
+        return there.date(), begins, ends
+    return there.date(), instant, instant
 
 
 def month_so_far(today: date) -> tuple[date, date]:
