@@ -11,6 +11,8 @@ from models import db
 
 ROWS_AT_ONCE = 500
 
+Values = tuple
+"""The values of some rows, one after the other."""
 Make = Callable[[Sequence[tuple]], Query]
 """A module's function that makes the query for such rows; their values are all its parameters."""
 
@@ -23,35 +25,35 @@ def run(make: Make, fields: Sequence[Field], rows: Iterable[tuple]) -> Iterator[
     takes to store it.
     """
     found: list[tuple] = []
-    for cursor in _executed(make, fields, rows):
+    for cursor in _executed(make, len(fields), values(fields, rows)):
         found += cursor.fetchall() if cursor.description else []
     return map(tuple, found)
 
 
-def count(make: Make, fields: Sequence[Field], rows: Iterable[tuple]) -> int:
-    """Run a query for all rows, as run() does; how many rows it made or changed."""
-    return sum(map(db.rows_affected, _executed(make, fields, rows)))
+def count(make: Make, fields: Sequence[Field], some: Iterable[Values]) -> int:
+    """Run a query for values, as run() does for rows; how many rows it made or changed."""
+    return sum(map(db.rows_affected, _executed(make, len(fields), some)))
 
 
-def _executed(make: Make, fields: Sequence[Field], rows: Iterable[tuple]) -> Iterator[Any]:
+def values(fields: Sequence[Field], rows: Iterable[tuple]) -> Iterator[Values]:
+    """What the rows are to the database: so many at a time as one statement takes."""
     special = [(place, field.db_value) for place, field in enumerate(fields) if _is_special(field)]
     rows = list(rows)
     for start in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE]
-        text = _text(make, type(db.obj), len(fields), len(some))
-        yield db.execute_sql(text, _values(some, special))
+        columns: list[Iterable] = list(zip(*rows[start : start + ROWS_AT_ONCE], strict=True))
+        for place, db_value in special:
+            columns[place] = map(db_value, columns[place])
+        yield tuple(chain.from_iterable(zip(*columns, strict=True)))
+
+
+def _executed(make: Make, width: int, some: Iterable[Values]) -> Iterator[Any]:
+    for one in some:
+        yield db.execute_sql(_text(make, type(db.obj), width, len(one) // width), one)
 
 
 def _is_special(field: Field) -> bool:
     kind = type(field)
     return kind is not ForeignKeyField and kind.db_value is not Field.db_value
-
-
-def _values(rows: Sequence[tuple], special: Sequence[tuple[int, Callable]]) -> tuple:
-    columns: list[Iterable] = list(zip(*rows, strict=True))
-    for place, db_value in special:
-        columns[place] = map(db_value, columns[place])
-    return tuple(chain.from_iterable(zip(*columns, strict=True)))
 
 
 @lru_cache(256)

@@ -133,12 +133,20 @@ def _read_and_lock(calls: Sequence[tuple]) -> Query:
     return _read(calls).for_update()
 
 
-def insert(calls: Sequence[Call]) -> list[Call]:
-    """Insert what is not there yet; returns what was inserted, in its order."""
+def values(calls: Iterable[Call]) -> list[bulk.Values]:
+    """What calls are to the database."""
+    return list(bulk.values(FIELDS, calls))
+
+
+def insert(calls: Sequence[Call], values: Sequence[bulk.Values]) -> Sequence[Call]:
+    """Insert what is not there yet; returns what was inserted, in its order.
+
+    `values` are those of the calls.
+    """
     with db.atomic() as attempt:
-        count = bulk.count(_insert, FIELDS, calls)
+        count = bulk.count(_insert, FIELDS, values)
         if count in (0, len(calls)):
-            return list(calls[:count])
+            return calls[:count]
         # Which of them only a statement tells that takes a third longer.
         attempt.rollback()
     new = set(bulk.run(_insert_and_tell, FIELDS, calls))

@@ -71,13 +71,13 @@ def users(
             profile.setdefault("display_name", event.display_name)
         if event.email:
             profile.setdefault("email", event.email)
-    known = _known_users({*said, *others})
+    known = known_users({*said, *others})
     if missing := sorted(said.keys() - known.keys()):
         blank = {"created_at": now, "display_name": "", "email": ""}
         for some in _slices(missing):
             rows = [{"username": name} | blank | said[name] for name in some]
             User.insert_many(rows).on_conflict_ignore().execute()
-        known |= _known_users(missing)
+        known |= known_users(missing)
     fills = {
         known[name].id: new
         for name in sorted(said)
@@ -106,9 +106,8 @@ def _known_elsewhere(users: Iterable[int], project: str) -> set[int]:
 
 def projects(names: Iterable[str], timezone: str, now: datetime) -> Mapping[str, Place]:
     """The project of every name; a new one counts its days in the given zone."""
-    slugs = {name: slug(name) for name in set(names) if name}
-    known = _known_projects(slugs.values())
-    missing = {slugs[name]: name for name in sorted(slugs) if slugs[name] not in known}
+    known = known_projects(names)
+    missing = {slug(name): name for name in sorted(set(names)) if name and name not in known}
     if missing:
         for some in _slices(sorted(missing)):
             rows = [
@@ -116,18 +115,19 @@ def projects(names: Iterable[str], timezone: str, now: datetime) -> Mapping[str,
                 for key in some
             ]
             Project.insert_many(rows).on_conflict_ignore().execute()
-        known |= _known_projects(missing)
-    return {name: known[slugs[name]] for name in slugs}
+        known = known_projects(names)
+    return known
 
 
-def zones(names: Iterable[str]) -> Mapping[str, str]:
-    """The zone of every name of a project that there is."""
+def known_projects(names: Iterable[str]) -> Mapping[str, Place]:
+    """The project of every name of one that there is."""
     slugs = {name: slug(name) for name in set(names) if name}
     known = _known_projects(slugs.values())
-    return {name: known[key].timezone for name, key in slugs.items() if key in known}
+    return {name: known[key] for name, key in slugs.items() if key in known}
 
 
-def _known_users(names: Iterable[str]) -> dict[str, Person]:
+def known_users(names: Iterable[str]) -> dict[str, Person]:
+    """The user of every name that there is."""
     found = bulk.run(_users, (User.username,), zip(sorted(names)))
     return {person.username: person for person in map(Person._make, found)}
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from models import db
 from usage import arrivals, retention
 from usage.ingest import traces, turns
+from usage.ingest.batches import Batch
 from usage.ingest.body import Unreadable
 from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent, Naming, canonical_user
 from usage.ingest.fields import OPAQUE
@@ -66,11 +67,14 @@ def take(
     if trial is not None:
         reading.leave_out(trial)
 
+    guess = Batch.guessed(reading.events, timezone)
+
     def store() -> Receipt:
         with db.atomic() as transaction:
             unnamed = {NOBODY, sender.key.stand_in}
             events, more = traces.named(reading.events, reading.namings, unnamed, now)
-            outcomes = record([*events, *more], timezone, now, sender.key)[: len(events)]
+            told = record([*events, *more], timezone, now, sender.key, guess)
+            outcomes = told[: len(events)]
             _account(receipt, reading.places, events, outcomes)
             counts = {n: getattr(receipt, n) for n in arrivals.COUNTERS if n in COUNTERS}
             reasons = ((str(one.error), one.place) for one in receipt.refusals)

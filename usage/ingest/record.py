@@ -6,17 +6,13 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
-from models import UNASSIGNED
 from usage import changes, counting, prices, retention, rollups
 from usage.counting import DayKey, Delta
 from usage.ingest import buckets, calls, identity, one_person, same_call, tellings, turns
+from usage.ingest.batches import Batch
 from usage.ingest.calls import Call, Identity
 from usage.ingest.event import NOBODY, Event
-from usage.ingest.identity import Place
 from usage.ingest.one_person import People
-from usage.ingest.tellings import Told
-from usage.price_book import Book
-from usage.window import days_of
 
 
 class Outcome(Enum):
@@ -34,7 +30,7 @@ class Stored(NamedTuple):
     Calls are gone that turned out to be others under another id or of nobody.
     """
 
-    new: list[Call]
+    new: Sequence[Call]
     changed: list[tuple[Call, Call]]
     gone: list[Call]
     gone_into: set[Identity]
@@ -61,18 +57,24 @@ class Terms(NamedTuple):
     timezone: str
     now: datetime
     key: Key
+    guess: Batch | None
 
 
 def record(
-    events: Sequence[Event], timezone: str, now: datetime, key: Key = NO_KEY
+    events: Sequence[Event],
+    timezone: str,
+    now: datetime,
+    key: Key = NO_KEY,
+    guess: Batch | None = None,
 ) -> list[Outcome]:
     """Store and count the events; one outcome each, in order. All of it or, on an error, nothing.
 
-    `timezone` is that of usage without a project and of projects seen for the first time.
+    `timezone` is that of usage without a project and of projects seen for the first time. A guess
+    of what comes of the events saves work where it is right, and is good for one time.
     """
     if not events:
         return []
-    terms = Terms(timezone, now, key)
+    terms = Terms(timezone, now, key, guess)
     try:
         with changes.noted():
             return _record(events, terms, turns.needs_to_be_alone(events))
@@ -95,7 +97,8 @@ def _closed(events: Sequence[Event], timezone: str) -> set[int]:
     """The places of events that may have been counted on days whose events were dropped."""
     closed = retention.closed()
     near = {n for n, event in enumerate(events) if closed and closed.may_hold(event.time)}
-    zones = identity.zones({events[n].project for n in near})
+    known = identity.known_projects({events[n].project for n in near})
+    zones = {name: project.timezone for name, project in known.items()}
     return {
         n
         for n in near
@@ -113,53 +116,53 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     found = same_call.places([(users[event.user].id, event) for event in events], *unnamed)
     if found.one_with and not alone:
         raise turns.NotAlone
-    told = Told(events, found.calls, _rows(events, found.calls, terms, book := prices.book()))
-    stored = _store(told, found.one_with, book)
+    batch = _batch(events, found.calls, terms)
+    stored = _store(batch, found.one_with)
     same_call.claim(found)
     copies = one_person.copies(people, _touched(stored)) if people else []
-    flipped = _count(stored, people, copies)
+    flipped = _count(batch, stored, people, copies)
     return _outcomes(found.calls, stored, copies, flipped)
 
 
-def _rows(
-    events: Sequence[Event], found: Sequence[Identity], terms: Terms, book: Book
-) -> list[Call]:
-    """Each event's row by itself, on its day in the zone of its project."""
-    names = [event.project for event in events]
-    projects = identity.projects(set(names), terms.timezone, terms.now)
-    nowhere = Place("", UNASSIGNED, terms.timezone)
-    _, ids, zones = zip(*[projects.get(name, nowhere) for name in names], strict=True)
-    days = days_of([event.time for event in events], zones)
-    return calls.told(events, found, ids, days, book)
+def _batch(events: Sequence[Event], found: Sequence[Identity], terms: Terms) -> Batch:
+    projects = identity.projects({event.project for event in events}, terms.timezone, terms.now)
+    batch = Batch(events, found, projects, terms.timezone, prices.book())
+    return terms.guess if terms.guess == batch else batch
 
 
-def _store(told: Told, one_with: Mapping[Identity, Identity], book: Book) -> Stored:
+def _store(batch: Batch, one_with: Mapping[Identity, Identity]) -> Stored:
     """Insert the calls that are new, and let what is known grow by what says more."""
     gone = calls.remove(one_with) if one_with else []
     others: dict[Identity, list[Call]] = defaultdict(list)
     for call in gone:
         user_id, event_id = one = one_with[call.identity]
         others[one].append(call._replace(user_id=user_id, event_id=event_id, counted=True))
-    if not others and told.each_once:
-        firsts = sorted(told.rows)
+    if not others and batch.each_once:
+        firsts, values = batch.sorted_rows, batch.values
     else:
-        by_call = sorted(told.by_call.items())
-        firsts = [tellings.first(some, others.get(one, []), book) for one, some in by_call]
-    new = calls.insert(firsts)
-    known = told.by_call.keys() - {call.identity for call in new} if len(new) < len(firsts) else ()
+        by_call = sorted(batch.by_call.items())
+        firsts = [tellings.first(some, others.get(one, []), batch.book) for one, some in by_call]
+        values = calls.values(firsts)
+    new = calls.insert(firsts, values)
+    known = batch.by_call.keys() - {c.identity for c in new} if len(new) < len(firsts) else ()
     changed = []
     for one, old in calls.read(known, lock=True).items():
-        call = tellings.again(old, told.by_call[one], others.get(one, []), book)
+        call = tellings.again(old, batch.by_call[one], others.get(one, []), batch.book)
         if call != old:
             changed.append((old, call))
     calls.rewrite(call for _, call in changed)
     return Stored(new, changed, gone, set(others))
 
 
-def _count(stored: Stored, people: People, copies: Sequence[one_person.Copies]) -> list[Call]:
+def _count(
+    batch: Batch, stored: Stored, people: People, copies: Sequence[one_person.Copies]
+) -> list[Call]:
     """Bring the daily rows up to date; returns what other calls' counting had to change."""
     deltas: dict[DayKey, Delta] = defaultdict(Delta)
-    counting.count_all(deltas, stored.new)
+    if stored.new == batch.sorted_rows:
+        deltas |= batch.days
+    else:
+        counting.count_all(deltas, stored.new)
     for old, call in stored.changed:
         if old.counted:
             counting.recount(deltas, old, call)

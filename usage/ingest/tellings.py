@@ -1,12 +1,10 @@
 """What another telling adds to a call: numbers that say more, words that were left out."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from typing import NamedTuple
 
-from usage.ingest.calls import NUMBERS, WORDS, Call, Identity
-from usage.ingest.event import Event
+from usage.ingest.calls import NUMBERS, WORDS, Call
 from usage.ingest.fields import asked_for
 from usage.price_book import Book
 
@@ -17,28 +15,6 @@ class Telling(NamedTuple):
     call: Call
     replaces: bool
     certain: bool | None
-
-
-@dataclass(frozen=True)
-class Told:
-    """A batch: its events, which call each tells of, and the row that each makes by itself."""
-
-    events: Sequence[Event]
-    calls: Sequence[Identity]
-    rows: Sequence[Call]
-
-    @property
-    def each_once(self) -> bool:
-        """True when no two events tell of the same call."""
-        return len({*self.calls}) == len(self.calls)
-
-    @cached_property
-    def by_call(self) -> dict[Identity, list[Telling]]:
-        """What is told of each call, in order."""
-        told: dict[Identity, list[Telling]] = {}
-        for event, call, row in zip(self.events, self.calls, self.rows, strict=True):
-            told.setdefault(call, []).append(Telling(row, event.replaces, event.certain))
-        return told
 
 
 def first(told: Sequence[Telling], others: Sequence[Call], book: Book) -> Call:

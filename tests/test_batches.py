@@ -1,0 +1,99 @@
+"""usage/ingest/batches.py - what is worked out before a batch's turn is stored only if it is right."""
+
+from datetime import timedelta
+
+import pytest
+from conftest import NOW
+
+from models import Event as Stored
+from models import Project
+from usage import merging, prices
+from usage.ingest.batches import WORTH_IT, Batch
+from usage.ingest.event import Event
+from usage.ingest.record import Outcome, record
+from usage.rollups import verify
+
+pytestmark = pytest.mark.usefixtures("app")
+
+
+def call(letter, number):
+    """The same call for every letter, but for its id."""
+    return Event(
+        id=f"{letter}-{number}",
+        time=NOW - timedelta(hours=number),
+        user=("vera", "wim", "xena")[number % 3],
+        project=("atlas", "")[number % 2],
+        provider="openai",
+        model="gpt-4.1",
+        prompt_tokens=1000 + number,
+        completion_tokens=100,
+    )
+
+
+def calls(letter):
+    """As many calls as are worth a guess."""
+    return [call(letter, number) for number in range(WORTH_IT)]
+
+
+def rows(letter):
+    """What is stored of the calls of a letter, but for their ids."""
+    found = Stored.select().where(Stored.event_id.startswith(f"{letter}-")).order_by(Stored.time)
+    return [list(row.__data__.values())[2:] for row in found]
+
+
+def nothing():
+    """Nobody does anything."""
+
+
+def new_zone():
+    """The project's days begin nine hours earlier."""
+    Project.update(timezone="Asia/Tokyo").execute()
+
+
+def new_price():
+    """The model gets a price."""
+    prices.set_price("openai", "gpt-4.1", {"prompt": "1", "completion": "2"})
+
+
+def some_are_known():
+    """Some of the calls are stored by somebody else."""
+    record([call(letter, number) for letter in "ab" for number in (1, 4, 30)], "UTC", NOW)
+
+
+def one_person():
+    """Two of the names turn out to be one person's."""
+    merging.merge("wim", "vera", NOW)
+
+
+@pytest.mark.parametrize("meanwhile", [nothing, new_zone, new_price, some_are_known, one_person])
+def test_a_guess_stores_what_is_stored_without_it_whatever_happened_meanwhile(meanwhile):
+    record(calls("z")[:6], "UTC", NOW)
+    guess = Batch.guessed(calls("a"), "UTC")
+    assert guess
+    meanwhile()
+
+    guessed = record(calls("a"), "UTC", NOW, guess=guess)
+
+    assert guessed == record(calls("b"), "UTC", NOW)
+    assert guessed.count(Outcome.ACCEPTED) > WORTH_IT / 2
+    assert rows("a") == rows("b")
+    assert len(rows("a")) == WORTH_IT
+    assert verify() == []
+
+
+def test_a_guess_of_other_events_is_not_stored():
+    record(calls("z")[:6], "UTC", NOW)
+    guess = Batch.guessed(calls("a"), "UTC")
+
+    record(calls("b"), "UTC", NOW, guess=guess)
+
+    assert not rows("a")
+    assert len(rows("b")) == WORTH_IT
+
+
+def test_nothing_is_guessed_of_people_and_projects_that_are_new_or_of_a_few_events():
+    assert not Batch.guessed(calls("a"), "UTC")
+    record(calls("z")[:6], "UTC", NOW)
+    assert not Batch.guessed(calls("a")[1:], "UTC")
+    Project.delete().execute()
+    assert not Batch.guessed(calls("a"), "UTC")

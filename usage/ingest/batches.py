@@ -1,0 +1,92 @@
+"""A batch of events, and what storing it comes to where none of its calls is known yet."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from models import UNASSIGNED
+from usage import bulk, counting, prices
+from usage.counting import DayKey, Delta
+from usage.ingest import calls, identity
+from usage.ingest.calls import Call, Identity
+from usage.ingest.event import Event
+from usage.ingest.identity import Place
+from usage.ingest.tellings import Telling
+from usage.price_book import Book
+from usage.window import days_of
+
+# Of fewer events too little is saved to ask for their people and projects twice.
+WORTH_IT = 50
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Events, which call each tells of, their projects by name, and the prices of the day.
+
+    Two are equal where the same comes of them. `timezone` is that of usage without a project.
+    """
+
+    events: Sequence[Event]
+    calls: Sequence[Identity]
+    projects: Mapping[str, Place]
+    timezone: str
+    book: Book
+
+    @classmethod
+    def guessed(cls, events: Sequence[Event], timezone: str) -> Self | None:
+        """The batch if all people and projects are known and each event tells of a call of its own.
+
+        All that comes of it is worked out here: for before its turn to be stored, when it is
+        seen whether the guess was right, as it nearly always is.
+        """
+        if len(events) < WORTH_IT:
+            return None
+        users = identity.known_users({event.user for event in events})
+        names = {event.project for event in events if event.project}
+        projects = identity.known_projects(names)
+        if len(projects) < len(names) or not all(event.user in users for event in events):
+            return None
+        own = [(users[event.user].id, event.id) for event in events]
+        batch = cls(events, own, projects, timezone, prices.book())
+        return batch if batch.values and batch.days else None
+
+    @cached_property
+    def rows(self) -> list[Call]:
+        """Each event's row by itself, on its day in the zone of its project."""
+        nowhere = Place("", UNASSIGNED, self.timezone)
+        places = [self.projects.get(event.project, nowhere) for event in self.events]
+        _, ids, zones = zip(*places, strict=True)
+        days = days_of([event.time for event in self.events], zones)
+        return calls.told(self.events, self.calls, ids, days, self.book)
+
+    @cached_property
+    def each_once(self) -> bool:
+        """True when no two events tell of the same call."""
+        return len({*self.calls}) == len(self.calls)
+
+    @cached_property
+    def by_call(self) -> dict[Identity, list[Telling]]:
+        """What is told of each call, in order."""
+        told: dict[Identity, list[Telling]] = {}
+        for event, call, row in zip(self.events, self.calls, self.rows, strict=True):
+            told.setdefault(call, []).append(Telling(row, event.replaces, event.certain))
+        return told
+
+    @cached_property
+    def sorted_rows(self) -> list[Call]:
+        """The rows in the order of their calls."""
+        return sorted(self.rows)
+
+    @cached_property
+    def values(self) -> list[bulk.Values]:
+        """What the sorted rows are to the database."""
+        return calls.values(self.sorted_rows)
+
+    @cached_property
+    def days(self) -> dict[DayKey, Delta]:
+        """What the rows add to their days."""
+        days: dict[DayKey, Delta] = defaultdict(Delta)
+        counting.count_all(days, self.rows)
+        return days
