@@ -1,4 +1,4 @@
-"""usage/ingest/batches.py - what is worked out before a batch's turn is stored only if it is right."""
+"""usage/ingest/batches.py - what a batch comes to, worked out before its turn to be stored."""
 
 from datetime import timedelta
 

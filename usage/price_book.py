@@ -82,9 +82,11 @@ class Book:
             if len(self._found) >= MOST_NAMES:
                 self._found.clear()
             lines = self._found[name] = self.lines(*name)
+        if not lines:
+            return None
         # A vendor's sum is over many calls, none of which was as long as all of them together.
         longest = usage.prompt_tokens // usage.calls if usage.calls else 0
-        day = usage.time.astimezone(UTC).date() if lines else ALWAYS
+        day = usage.time.astimezone(UTC).date()
         for line in lines:
             if line.start <= day and (line.above < longest or not line.above):
                 return line

@@ -15,7 +15,7 @@ from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent, Na
 from usage.ingest.fields import OPAQUE
 from usage.ingest.identity import slug, surplus_projects
 from usage.ingest.receipt import COUNTERS, Receipt, Refusal
-from usage.ingest.record import NO_KEY, Key, Outcome, record
+from usage.ingest.record import ACCEPTED, CLOSED, NO_KEY, REPLACED, Key, Outcome, record
 
 CLOCK_SKEW = timedelta(days=1)
 # So few that another thread which waits for the processor gets it in between.
@@ -90,10 +90,10 @@ def _account(
     receipt: Receipt, places: list[int], events: list[Event], outcomes: list[Outcome]
 ) -> None:
     told = zip(events, outcomes, strict=True)
-    accepted = [event for event, outcome in told if outcome is Outcome.ACCEPTED]
-    closed = outcomes.count(Outcome.CLOSED)
+    accepted = [event for event, outcome in told if outcome is ACCEPTED]
+    closed = outcomes.count(CLOSED)
     receipt.accepted = len(accepted)
-    receipt.replaced = outcomes.count(Outcome.REPLACED)
+    receipt.replaced = outcomes.count(REPLACED)
     receipt.duplicates += len(outcomes) - len(accepted) - closed
     if closed:
         _refuse_closed(receipt, places, events, outcomes)
@@ -107,7 +107,7 @@ def _refuse_closed(
     """Refuse what may have been counted on days whose events were dropped since."""
     sentence = str(retention.closed())
     for place, event, outcome in zip(places, events, outcomes, strict=True):
-        if outcome is Outcome.CLOSED:
+        if outcome is CLOSED:
             receipt.refusals.append(Refusal(place, InvalidEvent("time", sentence, event.id)))
     receipt.refusals.sort(key=lambda refusal: refusal.index)
     receipt.rejected = len(receipt.refusals)

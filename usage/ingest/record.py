@@ -24,6 +24,10 @@ class Outcome(Enum):
     CLOSED = "closed"
 
 
+# To ask the class for one takes longer than most of what is done for an event.
+ACCEPTED, DUPLICATE, REPLACED, CLOSED = Outcome
+
+
 class Stored(NamedTuple):
     """What storing came to: new calls, those that changed with what they were, and those gone.
 
@@ -90,7 +94,7 @@ def _record(events: Sequence[Event], terms: Terms, alone: bool) -> list[Outcome]
         return _record_open(events, terms, alone)
     rest = [event for place, event in enumerate(events) if place not in closed]
     outcomes = iter(_record_open(rest, terms, alone) if rest else ())
-    return [Outcome.CLOSED if n in closed else next(outcomes) for n in range(len(events))]
+    return [CLOSED if n in closed else next(outcomes) for n in range(len(events))]
 
 
 def _closed(events: Sequence[Event], timezone: str) -> set[int]:
@@ -202,16 +206,16 @@ def _outcomes(
 ) -> list[Outcome]:
     """The first of each call is what its storing came to, the others are duplicates."""
     if len(stored.new) == len(told) and not (stored.gone_into or copies or flipped):
-        return [Outcome.ACCEPTED] * len(told)
+        return [ACCEPTED] * len(told)
     new = {call.identity for call in stored.new}
     first = {one: min(group) for group in copies for one in group}
     known = {one for group in copies if not group <= new for one in group}
     replaced = {call.identity for _, call in stored.changed} | stored.gone_into & new
     replaced |= _outweighed(stored.new, flipped, first)
-    kinds = ((Outcome.REPLACED, replaced), (Outcome.ACCEPTED, new - known - replaced))
+    kinds = ((REPLACED, replaced), (ACCEPTED, new - known - replaced))
     outcome_of = {first.get(one, one): kind for kind, those in kinds for one in those}
     # Who comes first takes it; what is told again is a duplicate.
-    return [outcome_of.pop(first.get(one, one), Outcome.DUPLICATE) for one in told]
+    return [outcome_of.pop(first.get(one, one), DUPLICATE) for one in told]
 
 
 def _outweighed(
