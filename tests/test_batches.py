@@ -1,6 +1,8 @@
 """usage/ingest/batches.py - what a batch comes to, worked out before its turn to be stored."""
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from conftest import NOW
@@ -89,6 +91,15 @@ def test_a_guess_of_other_events_is_not_stored():
 
     assert not rows("a")
     assert len(rows("b")) == WORTH_IT
+
+
+def test_nothing_is_guessed_of_a_call_that_is_told_twice():
+    record(calls("z")[:6], "UTC", NOW)
+    twice = [*calls("a"), replace(call("a", 3), cost_usd=Decimal(1), completion_tokens=50)]
+
+    assert not Batch.guessed(twice, "UTC")
+    assert record(twice, "UTC", NOW).count(Outcome.DUPLICATE) == 1
+    assert verify() == []
 
 
 def test_nothing_is_guessed_of_people_and_projects_that_are_new_or_of_a_few_events():

@@ -37,9 +37,8 @@ class DayKey(NamedTuple):
 
 
 DIMENSIONS_OF = operator.attrgetter(*DayKey._fields)
-SAID = operator.attrgetter(
-    "failed", "usage_known", "calls", *TOKENS, "list_nanodollars", "cost_nanodollars"
-)
+KIND_OF = operator.attrgetter("failed", "usage_known", *DayKey._fields)
+NUMBERS_OF = operator.attrgetter("calls", *TOKENS, "list_nanodollars", "cost_nanodollars", "time")
 
 
 @dataclass(slots=True)
@@ -66,15 +65,30 @@ class Delta:
 
 def counters_of(event: object) -> tuple[int, ...]:
     """What a stored event adds to its day; a failed call adds no tokens and no cost."""
-    failed, known, calls, prompt, completion, read, written, reasoned, listed, cost = SAID(event)
+    columns = ((value,) for value in NUMBERS_OF(event))
+    return _together(event.failed, event.usage_known, *columns)
+
+
+def _together(
+    failed: bool, known: bool, calls: Sequence[int], *numbers: Sequence[int | None]
+) -> tuple[int, ...]:
+    """What stored events of one kind come to, told in columns."""
     if failed:
-        return (0, calls, *NOTHING)
-    tokens_and_list = prompt, completion, read, written, reasoned, listed or 0
+        return (0, sum(calls), *NOTHING)
+    *tokens, listed, costs, _ = numbers
+    sums = (*map(sum, tokens), sum(filter(None, listed)))
+    cost = sum(filter(None, costs))
     if not known:
-        return (0, 0, calls, *tokens_and_list, 0, cost or 0, 0)
+        return (0, 0, sum(calls), *sums, 0, cost, 0)
+    return (sum(calls), 0, 0, *sums, _without(listed, calls), cost, _without(costs, calls))
+
+
+def _without(costs: Sequence[int | None], calls: Sequence[int]) -> int:
+    """How many calls have no cost."""
+    if None not in costs:
+        return 0
     # A vendor's sum may leave out over how many calls it is; it is something without a price still.
-    unpriced, unreported = (calls or 1) * (listed is None), (calls or 1) * (cost is None)
-    return (calls, 0, 0, *tokens_and_list, unpriced, cost or 0, unreported)
+    return sum(many or 1 for cost, many in zip(costs, calls, strict=True) if cost is None)
 
 
 def count(deltas: dict[DayKey, Delta], event: object, sign: int = 1) -> None:
@@ -84,12 +98,13 @@ def count(deltas: dict[DayKey, Delta], event: object, sign: int = 1) -> None:
 
 def count_all(deltas: dict[DayKey, Delta], events: Sequence[object]) -> None:
     """Note that these events count on their days from now on."""
-    by_day = defaultdict(list)
-    for day, event in zip(map(DIMENSIONS_OF, events), events, strict=True):
-        by_day[day].append(event)
-    for day, some in by_day.items():
-        counters = map(sum, zip(*map(counters_of, some), strict=True))
-        times = [event.time for event in some]
+    by_kind = defaultdict(list)
+    for kind, numbers in zip(map(KIND_OF, events), map(NUMBERS_OF, events), strict=True):
+        by_kind[kind].append(numbers)
+    for (failed, known, *day), some in by_kind.items():
+        columns = list(zip(*some, strict=True))
+        times = columns[-1]
+        counters = _together(failed, known, *columns)
         deltas[DayKey._make(day)].grow(counters, min(times), max(times))
 
 

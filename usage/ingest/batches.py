@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Self
 
 from models import UNASSIGNED
@@ -19,6 +20,7 @@ from usage.window import days_of
 
 # Of fewer events too little is saved to ask for their people and projects twice.
 WORTH_IT = 50
+CALL_OF = attrgetter("user_id", "event_id")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Batch:
             return None
         own = [(users[event.user].id, event.id) for event in events]
         batch = cls(events, own, projects, timezone, prices.book())
-        return batch if batch.values and batch.days else None
+        return batch if batch.each_once and batch.values and batch.days else None
 
     @cached_property
     def rows(self) -> list[Call]:
@@ -77,7 +79,7 @@ class Batch:
     @cached_property
     def sorted_rows(self) -> list[Call]:
         """The rows in the order of their calls."""
-        return sorted(self.rows)
+        return sorted(self.rows, key=CALL_OF)
 
     @cached_property
     def values(self) -> list[bulk.Values]:
