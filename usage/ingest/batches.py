@@ -10,7 +10,7 @@ from typing import Self
 from models import UNASSIGNED
 from usage import bulk, counting, prices
 from usage.counting import DayKey, Delta
-from usage.ingest import calls, identity
+from usage.ingest import calls, identity, turns
 from usage.ingest.calls import Call, Identity
 from usage.ingest.event import Event
 from usage.ingest.identity import Place
@@ -52,7 +52,12 @@ class Batch:
             return None
         own = [(users[event.user].id, event.id) for event in events]
         batch = cls(events, own, projects, timezone, prices.book())
-        return batch if batch.each_once and batch.values and batch.days else None
+        if not batch.each_once:
+            return None
+        for part in ("rows", "values", "days"):
+            turns.give_way()
+            getattr(batch, part)
+        return batch
 
     @cached_property
     def rows(self) -> list[Call]:
