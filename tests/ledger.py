@@ -7,8 +7,7 @@ from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 from models import DailyUsage, Project, User
-from usage.counting import COUNTERS
-from usage.ingest.event import TOKEN_FIELDS
+from usage.counting import COUNTERS, TOKEN_FIELDS
 from usage.ingest.native_fields import FIELDS
 
 WORDS = ("source", "provider", "model", "test_type")

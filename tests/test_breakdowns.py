@@ -13,7 +13,8 @@ from reading import CELL, FOOT, ROW, chart, file_rows
 
 from models import User
 from usage import accounts, merging, prices, projects
-from usage.ingest.event import TOKEN_FIELDS, Event
+from usage.counting import TOKEN_FIELDS
+from usage.ingest.event import Event
 from usage.ingest.record import record
 from views.format import money
 

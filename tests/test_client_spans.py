@@ -15,7 +15,7 @@ from random import Random
 import pytest
 from conftest import ROOT
 
-from usage.ingest.event import TOKEN_FIELDS
+from usage.counting import TOKEN_FIELDS
 from usage.rollups import verify
 
 SAMPLE = json.loads((ROOT / "tests" / "data" / "client_spans.json").read_text())

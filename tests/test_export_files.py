@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from usage.counting import TOKEN_FIELDS
 from usage.ingest import helicone, langfuse, litellm, open_webui, openrouter, spend_logs
-from usage.ingest.event import TOKEN_FIELDS, InvalidEvent
+from usage.ingest.event import InvalidEvent
 
 DATA = Path(__file__).parent / "data"
 SAMPLES = json.loads((DATA / "exports.json").read_text())

@@ -9,7 +9,8 @@ from random import Random
 
 import pytest
 
-from usage.ingest.event import TOKEN_FIELDS, Event, InvalidEvent, Naming
+from usage.counting import TOKEN_FIELDS
+from usage.ingest.event import Event, InvalidEvent, Naming
 from usage.ingest.genai import read
 from usage.ingest.genai_frame import DETAILS
 from usage.ingest.otlp import Record, decode

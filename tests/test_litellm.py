@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from usage.ingest.event import TOKEN_FIELDS, InvalidEvent
+from usage.counting import TOKEN_FIELDS
+from usage.ingest.event import InvalidEvent
 from usage.ingest.litellm import read
 
 HERE = Path(__file__)

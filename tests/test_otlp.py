@@ -19,9 +19,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from usage.counting import TOKEN_FIELDS
 from usage.ingest import genai
 from usage.ingest.body import BodyTooLarge, UnreadableBody, UnsupportedBody
-from usage.ingest.event import TEXT_LIMITS, TOKEN_FIELDS, InvalidEvent
+from usage.ingest.event import TEXT_LIMITS, InvalidEvent
 from usage.ingest.fields import text, whole
 from usage.ingest.otlp import KEPT, Record, decode, failure, person, project, success
 from usage.ingest.otlp_protobuf import MOST_REMEMBERED, Attributes, parsed

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from usage.counting import TOKEN_FIELDS
 from usage.ingest import (
     anthropic_usage,
     ccusage,
@@ -21,7 +22,7 @@ from usage.ingest import (
     openrouter,
     spend_logs,
 )
-from usage.ingest.event import TOKEN_FIELDS, InvalidEvent
+from usage.ingest.event import InvalidEvent
 
 DATA = Path(__file__).parent / "data"
 EXPORTS = json.loads((DATA / "exports.json").read_text())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple, Self
 
-TOKENS = (
+TOKEN_FIELDS = (
     "prompt_tokens",
     "completion_tokens",
     "cache_read_tokens",
@@ -15,7 +15,7 @@ TOKENS = (
     "reasoning_tokens",
 )
 COSTS = ("list_nanodollars", "unpriced_calls", "reported_nanodollars", "unreported_calls")
-COUNTERS = ("calls", "failed_calls", "unknown_calls", *TOKENS, *COSTS)
+COUNTERS = ("calls", "failed_calls", "unknown_calls", *TOKEN_FIELDS, *COSTS)
 NOTHING = (0,) * (len(COUNTERS) - 2)
 
 
@@ -38,7 +38,9 @@ class DayKey(NamedTuple):
 
 DIMENSIONS_OF = operator.attrgetter(*DayKey._fields)
 KIND_OF = operator.attrgetter("failed", "usage_known", *DayKey._fields)
-NUMBERS_OF = operator.attrgetter("calls", *TOKENS, "list_nanodollars", "cost_nanodollars", "time")
+NUMBERS_OF = operator.attrgetter(
+    "calls", *TOKEN_FIELDS, "list_nanodollars", "cost_nanodollars", "time"
+)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from peewee import EXCLUDED, Case, Expression, Field, ModelSelect, Query, Tuple,
 from models import DailyUsage, Event, Table, User, db
 from usage import bulk, changes, retention
 from usage.bulk import ROWS_AT_ONCE
-from usage.counting import COUNTERS, TOKENS, DayKey, Delta
+from usage.counting import COUNTERS, TOKEN_FIELDS, DayKey, Delta
 from usage.growth import Growth
 
 KEY = (
@@ -150,7 +150,7 @@ def _recomputed(since: date, users: range) -> ModelSelect:
         Case(None, [(known, Event.calls)], 0),
         Case(None, [(answered, 0)], Event.calls),
         Case(None, [(answered & (Event.usage_known == False), Event.calls)], 0),  # noqa: E712
-        *(Case(None, [(answered, getattr(Event, name))], 0) for name in TOKENS),
+        *(Case(None, [(answered, getattr(Event, name))], 0) for name in TOKEN_FIELDS),
     ]
     for cost in (Event.list_nanodollars, Event.cost_nanodollars):
         counts.append(Case(None, [(answered, fn.COALESCE(cost, 0))], 0))

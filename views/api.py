@@ -8,7 +8,7 @@ from flask import Blueprint, make_response
 
 from usage import columns, prices
 from usage.analysis import Analysis, Part, analysis
-from usage.counting import TOKENS
+from usage.counting import TOKEN_FIELDS
 from usage.counts import Counts, Standing, Totals
 from usage.daily import BY_BASIS
 from usage.horizon import ALL
@@ -147,7 +147,7 @@ def counts(values: Counts, scope: Scope) -> dict:
     unknown = {"unknown_calls": values.unknown_calls} if values.unknown_calls else {}
     if values.uncosted_calls:
         unknown[BY_BASIS[scope.basis][1]] = values.uncosted_calls
-    tokens = {name: getattr(values, name) for name in TOKENS}
+    tokens = {name: getattr(values, name) for name in TOKEN_FIELDS}
     called = {"calls": values.calls, "failed_calls": values.failed_calls}
     cost = None if values.cost is None else plain(values.cost)
     return called | unknown | tokens | {"cost": cost}

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, request, stream_with_context
 from usage import export
 from usage import overview as whole
 from usage.analysis import Analysis, Part, analysis
-from usage.counting import TOKENS
+from usage.counting import TOKEN_FIELDS
 from usage.counts import Counts, Standing, Totals
 from usage.horizon import UNASSIGNED
 from usage.leaderboard import board
@@ -21,7 +21,7 @@ from views.guards import note, require_board, require_session, scope
 bp = Blueprint("exports", __name__)
 FORM = "<any(csv, json, tsv):form>"
 TYPES = {"csv": "text/csv", "json": "application/json", "tsv": "text/tab-separated-values"}
-COUNTERS = ("calls", "failed_calls", "unknown_calls", *TOKENS, "cost", "uncosted_calls")
+COUNTERS = ("calls", "failed_calls", "unknown_calls", *TOKEN_FIELDS, "cost", "uncosted_calls")
 STANDING = ("rank", "username", "display_name", *COUNTERS)
 LISTS = ("source", "provider", "model", "test_type", "day")
 PEOPLE = ("most_active", "newcomers", "quiet")

@@ -12,14 +12,16 @@ from models import Event as Stored
 from models import InstantField, db
 from usage import bulk
 from usage.bulk import ROWS_AT_ONCE
-from usage.counting import TOKENS, DayKey
+from usage.counting import TOKEN_FIELDS, DayKey
 from usage.ingest.event import Event
 from usage.price_book import Book
 from usage.rollups import among
 
 WORDS = ("source", "provider", "model", "test_type")
-NUMBERS = (*TOKENS, "failed", "usage_known", "calls")
-SAID = attrgetter("time", *WORDS, *TOKENS, "cost_usd", "failed", "usage_known", "calls", "bucket")
+NUMBERS = (*TOKEN_FIELDS, "failed", "usage_known", "calls")
+SAID = attrgetter(
+    "time", *WORDS, *TOKEN_FIELDS, "cost_usd", "failed", "usage_known", "calls", "bucket"
+)
 
 Identity = tuple[int, str]
 """A user's id and the id of a call: what makes it the same on every road."""

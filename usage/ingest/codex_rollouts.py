@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import PureWindowsPath
 
+from usage.counting import TOKEN_FIELDS
 from usage.ingest.codex import in_its_thread, source_of
-from usage.ingest.event import TOKEN_FIELDS, Event
+from usage.ingest.event import Event
 from usage.ingest.fields import folder, rows, text, timestamp, whole
 
 # In the order of TOKEN_FIELDS.

@@ -9,14 +9,9 @@ from operator import add, attrgetter, ge
 from typing import Any, NamedTuple
 from unicodedata import category, normalize
 
+from usage.counting import TOKEN_FIELDS
+
 SOURCES = ("ui", "cli", "ide", "api")
-TOKEN_FIELDS = (
-    "prompt_tokens",
-    "completion_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-)
 TOKENS_OF = attrgetter(*TOKEN_FIELDS)
 WHOLE_NUMBER = "must be a whole number, 0 or more"
 MOST_TOKENS = 10**12

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pydantic_core import from_json
 
+from usage.counting import TOKEN_FIELDS
 from usage.ingest import formats
-from usage.ingest.event import TOKEN_FIELDS, WHOLE_NUMBER, InvalidEvent
+from usage.ingest.event import WHOLE_NUMBER, InvalidEvent
 from usage.ingest.formats import Format
 from usage.ingest.json_text import elements, fits, is_array
 from usage.ingest.native_fields import FIELDS

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from usage.ingest.event import SOURCES, TOKEN_FIELDS, Event, InvalidEvent
+from usage.counting import TOKEN_FIELDS
+from usage.ingest.event import SOURCES, Event, InvalidEvent
 from usage.ingest.fields import (
     BLANK,
     amount,

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from usage.counting import TOKEN_FIELDS
 from usage.ingest import genai
-from usage.ingest.event import TOKEN_FIELDS, Event, Naming
+from usage.ingest.event import Event, Naming
 from usage.ingest.fields import nested, text
 from usage.ingest.langfuse import CALLS, used
 from usage.ingest.otlp import Record, naming

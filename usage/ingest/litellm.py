@@ -5,7 +5,8 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import suppress
 
-from usage.ingest.event import TOKEN_FIELDS, Event, InvalidEvent
+from usage.counting import TOKEN_FIELDS
+from usage.ingest.event import Event, InvalidEvent
 from usage.ingest.fields import (
     count,
     dollars,
