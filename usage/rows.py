@@ -1,8 +1,8 @@
 """One person's row in a scope, and what the rows of everyone come to together."""
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from operator import add
 
 from usage.counting import COUNTERS
@@ -13,7 +13,7 @@ SOURCES = ("", "ui", "cli", "ide", "api")
 LAST = len(COUNTERS)
 BY_SOURCE = LAST + 1
 
-ABSENT = -1
+ABSENT, AT_ONCE = -1, 2000
 Row = Sequence[int]
 """The counters, the time of the newest event and, unless the scope is of one source only, the
 calls by source: ABSENT where there was no event from that source."""
@@ -25,18 +25,31 @@ def packed(values: Iterable[int]) -> array:
 
 
 def by_user(found: Iterable[Sequence[int]]) -> dict[int, Row]:
-    """The rows that were found, each after its user; packed all at once in half the time."""
-    found = list(found)
-    values, width = packed(chain.from_iterable(found)), len(found[0]) if found else 1
-    starts = range(0, len(values), width)
-    return {values[start]: values[start + 1 : start + width] for start in starts}
+    """The rows that were found, each after its user; packed many at once in half the time."""
+    rows: dict[int, Row] = {}
+    for some in _some_at_once(found):
+        values, width = packed(chain.from_iterable(some)), len(some[0])
+        starts = range(0, len(values), width)
+        rows |= {values[start]: values[start + 1 : start + width] for start in starts}
+    return rows
 
 
 def columns(rows: Mapping[int, Row]) -> list[array]:
     """The rows turned over: each counter of everyone, then the other values; none without rows."""
     width = len(next(iter(rows.values()), ()))
-    values = array("q", b"".join(rows.values()))
-    return [values[place::width] for place in range(width)]
+    turned = [array("q") for _ in range(width)]
+    for some in _some_at_once(rows.values()):
+        values = array("q", b"".join(some))
+        for place, column in enumerate(turned):
+            column.extend(values[place::width])
+    return turned
+
+
+def _some_at_once(rows: Iterable[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
+    """So few that another copy of them takes no memory worth mentioning."""
+    rows = iter(rows)
+    while some := list(islice(rows, AT_ONCE)):
+        yield some
 
 
 def digest(person: int, row: Row) -> int:
