@@ -37,6 +37,17 @@ def test_a_span_of_a_model_is_a_call():
     assert TOKENS_OF(event) == (20, 9, 5, 2, 0)
 
 
+def test_a_span_that_follows_the_conventions_is_read_by_them():
+    said = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4.1"}
+    said |= {"gen_ai.usage.input_tokens": 20, "gen_ai.usage.output_tokens": 9}
+    ids = {"trace_id": TRACE, "span_id": "0b" * 8}
+
+    record = Record("traces", "mlflow.tracing.provider", {}, said, "Completions", NOON, **ids)
+
+    (event,) = mlflow_spans.read(record)
+    assert TOKENS_OF(event) == (20, 9, 0, 0, 0)
+
+
 @pytest.mark.parametrize("kind", ["LLM", "EMBEDDING"])
 @pytest.mark.parametrize("usage", [None, [], "a text"])
 def test_a_call_without_usage_has_unknown_usage(kind, usage):

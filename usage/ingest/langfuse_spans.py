@@ -32,13 +32,12 @@ def read(record: Record) -> Iterator[Event | Naming]:
     Raises InvalidEvent.
     """
     said = record.attributes
-    kind = text(said, f"{SAID}type")
-    if kind.upper() not in CALLS:
+    if text(said, f"{SAID}type").upper() not in CALLS:
         yield from naming(record)
         return
     counts = used(_apart(nested(said, USAGE)))
-    told = {"gen_ai.operation.name": "embeddings" if kind == "embedding" else "chat"}
-    told |= {"gen_ai.response.model": text(said, MODEL)}
+    # All kinds of calls are counted alike.
+    told = {"gen_ai.operation.name": "chat", "gen_ai.response.model": text(said, MODEL)}
     told |= {
         f"gen_ai.usage.{n}": counts[ours] for n, ours in zip(COUNTS, TOKEN_FIELDS, strict=True)
     }

@@ -7,7 +7,7 @@ from usage.ingest.event import Event, Naming
 from usage.ingest.fields import nested, text
 from usage.ingest.otlp import Record, naming
 
-CALLS = {"CHAT_MODEL": "chat", "LLM": "chat", "EMBEDDING": "embeddings"}
+CALLS = {"CHAT_MODEL", "LLM", "EMBEDDING"}
 KIND, USAGE = "mlflow.spanType", "mlflow.chat.tokenUsage"
 WORDS = {
     "gen_ai.provider.name": "mlflow.llm.provider",
@@ -36,9 +36,10 @@ def read(record: Record) -> Iterator[Event | Naming]:
     if KIND not in said:
         # So it may be told to follow the conventions.
         yield from genai.read(record)
-    elif operation := CALLS.get(_word(said, KIND)):
+    elif _word(said, KIND) in CALLS:
         usage = nested(said, USAGE)
-        told = {"gen_ai.operation.name": operation}
+        # All kinds of calls are counted alike.
+        told = {"gen_ai.operation.name": "chat"}
         told |= {name: _word(said, theirs) for name, theirs in WORDS.items()}
         told |= {f"gen_ai.usage.{name}": usage.get(theirs) for name, theirs in COUNTS.items()}
         yield from genai.read(record._replace(attributes=said | told))
