@@ -13,11 +13,9 @@ from benchmarks.reading import Wrong
 
 SIZE = 1000
 SENDERS = 4
-JSON = "application/json"
-
-
 # The first batches only warm up: the driver, and the processes of the server.
 WARM_UP = 2 * SENDERS
+JSON = "application/json"
 
 
 def events_a_second(count: int = 60, rounds: int = 3) -> tuple[float, float]:

@@ -20,8 +20,6 @@ COUNTS = {
 }
 # As Anthropic answers them: what the cache read and wrote is not in input_tokens.
 APART = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-
-
 # Since its version 7 the SDK follows the conventions.
 OWN_WORDS, CONVENTIONS = "ai", "gen_ai"
 
