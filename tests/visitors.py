@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from decimal import Decimal
 
 from usage import accounts, grants, keys, projects, sign_in, tokens
 from usage.horizon import COLUMNS
@@ -20,6 +21,7 @@ WORDS = {
     "A": ("vera", "Vera Molnár", "checkout", "model-of-a"),
     "B": ("otto", "Otto Hahn", "mobile", "model-of-b"),
 }
+RATES = Rates(Decimal(3), Decimal(15))
 OWN_SITE = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -32,7 +34,7 @@ def leaks(visitor, text, but=()):
 
 def embed_token(app, portal, slug, now):
     """The headers of a portal's page that was granted a project, by name and with details."""
-    horizon = accounts.horizon(accounts.person("ada"), Rates(3, 15), "UTC", now)
+    horizon = accounts.horizon(accounts.person("ada"), RATES, "UTC", now)
     given = {"origins": ["https://a.example"], "locked": {}, "columns": COLUMNS}
     given |= {"identity": "named", "details": True, "horizon": horizon, "creator": "ada"}
     made = grants.create(portal, projects=[projects.find(slug).id], **given)
