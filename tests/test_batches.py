@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from conftest import NOW
 
+from models import CallId, Project
 from models import Event as Stored
-from models import Project
 from usage import merging, prices
 from usage.ingest.batches import WORTH_IT, Batch
 from usage.ingest.event import Event
@@ -37,10 +37,27 @@ def calls(letter):
     return [call(letter, number) for number in range(WORTH_IT)]
 
 
+def spans(letter):
+    """The same calls as spans, nearly all in a trace of their own."""
+    traces = [f"{letter * 28}{number // 40 * number:04x}" for number in range(WORTH_IT)]
+    return [
+        replace(one, span=f"{trace}:{number + 1:016x}", parent_span=f"{trace}:{'f' * 16}")
+        for number, (one, trace) in enumerate(zip(calls(letter), traces, strict=True))
+    ]
+
+
 def rows(letter):
     """What is stored of the calls of a letter, but for their ids."""
     found = Stored.select().where(Stored.event_id.startswith(f"{letter}-")).order_by(Stored.time)
     return [list(row.__data__.values())[2:] for row in found]
+
+
+def names(letter):
+    """Under which names which calls of a letter are known."""
+    found = CallId.select(CallId.call_id, CallId.event_id).tuples()
+    return sorted(
+        (name.replace(letter * 28, ""), id[1:]) for name, id in found if id.startswith(letter)
+    )
 
 
 def nothing():
@@ -67,30 +84,37 @@ def one_person():
     merging.merge("wim", "vera", NOW)
 
 
+@pytest.mark.parametrize("told", [calls, spans])
 @pytest.mark.parametrize("meanwhile", [nothing, new_zone, new_price, some_are_known, one_person])
-def test_a_guess_stores_what_is_stored_without_it_whatever_happened_meanwhile(meanwhile):
+def test_a_guess_stores_what_is_stored_without_it_whatever_happened_meanwhile(meanwhile, told):
     record(calls("z")[:6], "UTC", NOW)
-    guess = Batch.guessed(calls("a"), "UTC")
+    guess = Batch.guessed(told("a"), "UTC")
     assert guess
     meanwhile()
 
-    guessed = record(calls("a"), "UTC", NOW, guess=guess)
+    guessed = record(told("a"), "UTC", NOW, guess=guess)
 
-    assert guessed == record(calls("b"), "UTC", NOW)
+    assert guessed == record(told("b"), "UTC", NOW)
+    assert names("a") == names("b")
+    assert bool(names("a")) is (told is spans)
     assert guessed.count(Outcome.ACCEPTED) > WORTH_IT / 2
     assert rows("a") == rows("b")
     assert len(rows("a")) == WORTH_IT
     assert verify() == []
 
 
-def test_a_guess_of_other_events_is_not_stored():
+@pytest.mark.parametrize("told", [calls, spans])
+def test_a_guess_of_other_events_is_not_stored(told):
     record(calls("z")[:6], "UTC", NOW)
-    guess = Batch.guessed(calls("a"), "UTC")
+    guess = Batch.guessed(told("a"), "UTC")
 
-    record(calls("b"), "UTC", NOW, guess=guess)
+    record(told("b"), "UTC", NOW, guess=guess)
 
     assert not rows("a")
     assert len(rows("b")) == WORTH_IT
+    assert record(told("b"), "UTC", NOW) == [Outcome.DUPLICATE] * WORTH_IT
+    record(told("c"), "UTC", NOW)
+    assert names("b") == names("c")
 
 
 def test_nothing_is_guessed_of_a_call_that_is_told_twice():

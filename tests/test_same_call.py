@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from ledger import daily_rows
 
 import models
+from usage.ingest.call_names import together
 from usage.ingest.event import NOBODY, Event
 from usage.ingest.record import NO_KEY, Key, Outcome, record
+from usage.ingest.same_call import places
 from usage.rollups import verify
 
 ACCEPTED, DUPLICATE, REPLACED, CLOSED = Outcome
@@ -481,3 +483,17 @@ def test_calls_told_in_any_way_order_and_batches_count_once(unknown, data):
         send(*batch)
 
     assert counted() == due([event for batch in batches for event in batch])
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(traces(), st.data())
+def test_those_that_share_no_name_are_kept_as_if_each_were_looked_at_among_the_others(told, data):
+    start_over()
+    events = data.draw(st.lists(st.sampled_from(told[1]), min_size=1, unique_by=lambda e: e.id))
+    send(*data.draw(st.lists(st.sampled_from(told[1]), max_size=2)))
+    rows, names = [(1, event) for event in events], together(events)
+
+    found = [places(rows, 0, names=one) for one in (names, names._replace(alone={}))]
+
+    assert found[0].calls == found[1].calls
+    assert {*found[0].claimed} == {*found[1].claimed}

@@ -11,9 +11,11 @@ from models import UNASSIGNED
 from usage import bulk, counting, prices
 from usage.counting import DayKey, Delta
 from usage.ingest import calls, identity, turns
+from usage.ingest.call_names import Together, together
 from usage.ingest.calls import Call, Identity
 from usage.ingest.event import Event
 from usage.ingest.identity import Place
+from usage.ingest.same_call import linked
 from usage.ingest.tellings import Telling
 from usage.price_book import Book
 from usage.window import days_of
@@ -54,10 +56,15 @@ class Batch:
         batch = cls(events, own, projects, timezone, prices.book())
         if not batch.each_once:
             return None
-        for part in ("rows", "values", "days"):
+        for part in ("names", "rows", "values", "days"):
             turns.give_way()
             getattr(batch, part)
         return batch
+
+    @cached_property
+    def names(self) -> Together | None:
+        """Under which names the calls may be known; None where each has but its id."""
+        return together(self.events) if any(map(linked, self.events)) else None
 
     @cached_property
     def rows(self) -> list[Call]:

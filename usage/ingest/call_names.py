@@ -1,6 +1,7 @@
 """Under which names a call may be told again: its ids, its size and place in its trace. [pure]"""
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from usage.ingest.event import Event
@@ -41,6 +42,37 @@ class Called(NamedTuple):
     def told_at(self, number: int) -> str:
         """The name of that answer if its teller has told it, without an id: each does it once."""
         return f"{self.alike} #{number} by {self.teller}"
+
+    def claimed_first(self) -> list[str]:
+        """Under which names besides its id it is known from now on if none of them was known."""
+        names = [name for name in self.claimed if name != self.ids[0]]
+        if self.alike:
+            names.append(self.place(1))
+            names += [self.told_at(1)] if is_nameless(self.ids[0]) else []
+        return names
+
+
+class Together(NamedTuple):
+    """The names of some calls; `alone` are those of which no other has any name.
+
+    They are there by their places, with what they claim if their names are not known yet.
+    """
+
+    each: Sequence[Called]
+    alone: dict[int, list[str]]
+
+
+def together(events: Iterable[Event]) -> Together:
+    """Under which names the calls that events tell of are looked up and kept."""
+    each = list(map(names_of, events))
+    claims = [one.claimed_first() for one in each]
+    names = [{*one.looked_up, *claimed} for one, claimed in zip(each, claims, strict=True)]
+    seen: set[str] = set()
+    shared: set[str] = set()
+    for some in names:
+        shared |= some & seen
+        seen |= some
+    return Together(each, {n: claims[n] for n, some in enumerate(names) if shared.isdisjoint(some)})
 
 
 def names_of(event: Event) -> Called:

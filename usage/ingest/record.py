@@ -117,7 +117,9 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     users = identity.users(events, terms.now, stand_ins, terms.key.project)
     people = one_person.people({user.owner_id or user.id for user in users.values()})
     unnamed = [users[name].id if name in users else 0 for name in stand_ins]
-    found = same_call.places([(users[event.user].id, event) for event in events], *unnamed)
+    named = [(users[event.user].id, event) for event in events]
+    names = terms.guess.names if terms.guess and terms.guess.events == events else None
+    found = same_call.places(named, *unnamed, names)
     if found.one_with and not alone:
         raise turns.NotAlone
     batch = _batch(events, found.calls, terms)

@@ -9,7 +9,7 @@ from peewee import Query
 from models import CallId
 from models import Event as Stored
 from usage import bulk
-from usage.ingest.call_names import Called, is_nameless, names_of
+from usage.ingest.call_names import Called, Together, is_nameless, together
 from usage.ingest.calls import Identity, slices
 from usage.ingest.event import Event
 from usage.rollups import among
@@ -31,31 +31,31 @@ class Places(NamedTuple):
     claimed: list[tuple[str, int, str]]
 
 
-def places(rows: Sequence[Named], nobody: int, stand_in: int = 0) -> Places:
+def places(
+    rows: Sequence[Named], nobody: int, stand_in: int = 0, names: Together | None = None
+) -> Places:
     """The call of each row: its own id under its own user, unless the call is known already.
 
     A call that one record gives to nobody, or to who stands in for nobody, belongs to whom another
     names. A record may tell that calls which came apart are one: the others are then to be united
-    with it.
+    with it. `names` are those of the rows.
     """
     if not _is_any_known(rows, nobody):
         return Places([(user_id, event.id) for user_id, event in rows], {}, [])
-    names = [names_of(event) for _, event in rows]
-    known, unnamed = _known(rows, names, nobody), (nobody, stand_in)
+    names = names or together(event for _, event in rows)
+    known, unnamed = _known(rows, names.each, nobody), (nobody, stand_in)
     one_with: dict[Identity, Identity] = {}
-    calls: list[Identity] = [(0, "")] * len(rows)
-    claimed: dict[tuple[str, int], str] = {}
+    calls = [(user_id, event.id) for user_id, event in rows]
+    alone = {n for n in names.alone if known.keys().isdisjoint(names.each[n].looked_up)}
+    claimed = {(name, calls[n][0]): calls[n][1] for n in alone for name in names.alone[n]}
     # Of who stands in, only what may come under several ids is looked up.
     weak = [user_id == nobody or (user_id == stand_in and linked(event)) for user_id, event in rows]
+    others = [n for n in range(len(rows)) if n not in alone]
     # Whoever is named comes first, so that what names nobody finds them.
-    for place in sorted(range(len(rows)), key=weak.__getitem__):
-        (user_id, event), called = rows[place], names[place]
+    for place in sorted(others, key=weak.__getitem__):
+        (user_id, event), called = rows[place], names.each[place]
         theirs = Known(known, one_with, set() if weak[place] else {user_id, *unnamed})
-        if known.keys().isdisjoint(called.looked_up):
-            call = _final(one_with, (user_id, event.id))
-        else:
-            call = _joined(theirs, rows[place], called, unnamed)
-        calls[place] = call
+        calls[place] = call = _joined(theirs, rows[place], called, unnamed)
         for name in _claims(theirs, called, call) if linked(event) else ():
             holders = known.setdefault(name, {})
             if call[0] not in holders:
