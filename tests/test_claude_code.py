@@ -262,7 +262,8 @@ def test_an_editor_or_its_terminal_makes_it_ide(entrypoint, terminal, source):
 
 
 def test_who_and_what_for_are_unassigned_when_nobody_says():
-    alone = but(REQUEST, enduser__id=None, project=None, user__id=None)._replace(resource={})
+    unsaid = {"enduser__id": None, "user__id": None, "project": None, "team__id": None}
+    alone = but(REQUEST, **unsaid)._replace(resource={})
 
     assert (one(alone).user, one(alone).project, one(alone).test_type) == ("", "", "")
 
@@ -292,9 +293,14 @@ def test_a_count_that_is_none_is_refused(count):
         one(but(REQUEST, output_tokens=count))
 
 
-@pytest.mark.parametrize("dollars", [0, -1, "0.1", True, None, float("nan"), 10**9])
+@pytest.mark.parametrize("dollars", [0, -1, "much", True, None, float("nan"), 10**9])
 def test_a_cost_that_says_nothing_is_unknown(dollars):
-    assert one(but(REQUEST, cost_usd=dollars)).cost_usd is None
+    assert one(but(REQUEST, cost_usd=dollars, cost_usd_micros=None)).cost_usd is None
+
+
+def test_a_cost_may_be_digits_or_be_told_in_millionths_alone():
+    assert one(but(REQUEST, cost_usd="0.00634575")).cost_usd == Decimal("0.00634575")
+    assert one(but(REQUEST, cost_usd=None, cost_usd_micros=6346)).cost_usd == Decimal("0.006346")
 
 
 def test_a_log_without_a_time_is_refused():

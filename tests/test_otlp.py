@@ -516,6 +516,11 @@ def test_a_project_is_what_the_sender_calls_so():
     assert project(record({"service.name": "acme-backend"})) == ""
 
 
+def test_where_no_project_is_named_the_team_is_one():
+    assert project(record({"team.id": "platform"})) == "platform"
+    assert project(record({"project": "docs"}, team__id="platform")) == "docs"
+
+
 def test_text_is_the_first_field_that_has_any():
     assert text({"a": "", "b": None, "c": " x ", "d": "y"}, "a", "b", "c", "d") == "x"
     assert text({"a": 1.5, "b": True}, "a", "b") == ""

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from usage.ingest.event import MOST_DOLLARS, Event, InvalidEvent
-from usage.ingest.fields import in_editor, text, whole
+from usage.ingest.fields import amount, in_editor, text, whole
 from usage.ingest.otlp import Record, kind_of_work, person, project
 
 CALLS = ("api_request", "api_error", "llm_request")
 COUNTS = ("input_tokens", "cache_read_tokens", "cache_creation_tokens", "output_tokens")
+MICROS = 10**6
 FALLBACK = ("session.id", "prompt.id", "event.timestamp")
 
 
@@ -54,7 +55,7 @@ def read(record: Record) -> Iterator[Event]:
         completion_tokens=output,
         cache_read_tokens=cache_read,
         cache_write_tokens=cache_write,
-        cost_usd=None if failed else cost_of(fields.get("cost_usd")),
+        cost_usd=None if failed else _cost(fields),
         failed=failed,
         usage_known=failed or any(counts),
         replaces=True,
@@ -81,5 +82,11 @@ def source_of(entrypoint: str, terminal: str = "") -> str:
 
 def cost_of(dollars: object) -> Decimal | None:
     """What Claude Code takes a call to cost at list prices; None for nothing and for nonsense."""
-    number = isinstance(dollars, int | float) and not isinstance(dollars, bool)
-    return Decimal(str(dollars)) if number and 0 < dollars <= MOST_DOLLARS else None
+    found = amount(dollars)
+    return found if found and 0 < found <= MOST_DOLLARS else None
+
+
+def _cost(fields: dict[str, object]) -> Decimal | None:
+    # The second is rounded.
+    micros = amount(fields.get("cost_usd_micros"))
+    return cost_of(fields.get("cost_usd")) or cost_of(micros and micros / MICROS)

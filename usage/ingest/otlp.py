@@ -31,10 +31,10 @@ PERSON += ("mastra.metadata.userId", "langfuse.user.id")
 # So LiteLLM passes on whose its key is.
 PERSON += tuple(f"metadata.user_api_key_{name}" for name in ("user_email", "user_id", "alias"))
 PERSON_AROUND = ("enduser.id", "user.email", "user.id")
-PROJECT, TEST_TYPE = ("project", "project.name"), ("test_type",)
+PROJECT, TEAM, TEST_TYPE = ("project", "project.name"), "team.id", ("test_type",)
 PROJECT += ("metadata.user_api_key_project_alias", "metadata.user_api_key_team_alias")
 OPAQUE_IDS = ("user.account_id", "user.account_uuid", "user.id", "installation.id")
-WHO_AND_WHAT_FOR = {*PERSON, *OPAQUE_IDS, *PROJECT, *TEST_TYPE}
+WHO_AND_WHAT_FOR = {*PERSON, *OPAQUE_IDS, *PROJECT, TEAM, *TEST_TYPE}
 IDS = {"gen_ai.response.id", "anthropic.request.id", "request_id", "response_id"}
 PARAMETERS = {"llm.invocation_parameters", "embedding.invocation_parameters"}
 USAGE = {
@@ -152,8 +152,9 @@ def _named(place: dict[str, object], names: tuple[str, ...]) -> str:
 
 
 def project(record: Record) -> str:
-    """The project that a sender names, "" when it names none."""
-    return text(record.attributes, *PROJECT) or text(record.resource, *PROJECT)
+    """The project that a sender names, else the team, "" when it names neither."""
+    said, around = record.attributes, record.resource
+    return text(said, *PROJECT) or text(around, *PROJECT) or text(said, TEAM) or text(around, TEAM)
 
 
 def kind_of_work(record: Record) -> str:
