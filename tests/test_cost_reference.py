@@ -10,7 +10,7 @@ from conftest import NOW, days_ago
 
 from usage import prices
 from usage.analysis import analysis
-from usage.horizon import Horizon
+from usage.horizon import Horizon, Projects
 from usage.ingest.event import Event
 from usage.ingest.record import record
 from usage.leaderboard import standings
@@ -99,7 +99,7 @@ def reference(events):
 
 def scope(**args):
     """Everything of the last 30 days, at the rates asked for."""
-    everything = Horizon((), True, "UTC", ASKED, NOW)
+    everything = Horizon(Projects(), True, "UTC", ASKED, NOW)
     return Scope.from_args(args, everything)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage.horizon import Horizon, NotVisible, VisibleProject
+from usage.horizon import Horizon, NotVisible, Projects, VisibleProject
 from usage.pricing import Rates, plain
 from usage.scope import ARGUMENTS, PAGE_SIZES, SORTS, SOURCES, InvalidScope, Scope
 
@@ -16,9 +16,9 @@ NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 CHECKOUT = VisibleProject(1, "checkout", "Checkout", "Europe/Berlin")
 MOBILE = VisibleProject(2, "mobile", "Mobile", "America/New_York")
 RATES = Rates(Decimal("3.00"), Decimal("15.00"))
-EVERYTHING = Horizon((CHECKOUT, MOBILE), True, "UTC", RATES, NOW)
-MOBILE_ONLY = Horizon((MOBILE,), False, "UTC", RATES, NOW)
-NOTHING = Horizon((), False, "UTC", RATES, NOW)
+EVERYTHING = Horizon(Projects((CHECKOUT, MOBILE)), True, "UTC", RATES, NOW)
+MOBILE_ONLY = Horizon(Projects((MOBILE,)), False, "UTC", RATES, NOW)
+NOTHING = Horizon(Projects(), False, "UTC", RATES, NOW)
 TOMORROW = date(2026, 11, 23)
 
 RATE = st.decimals(0, 1_000_000, places=6).map(plain)

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
 
 from peewee import ModelSelect, fn
@@ -49,9 +48,8 @@ def _granted(viewer: Permission, rates: Rates, timezone: str, now: datetime) -> 
     all_of_them = viewer.all_projects
     found = visible.every(rates) if all_of_them else visible.among(viewer.projects, rates)
     # However many projects a portal shows, how they name their people binds it.
-    seen = tuple(replace(one, binds_all=True) for one in found)
     return Horizon(
-        seen,
+        found.bound,
         viewer.all_projects,
         timezone,
         rates,

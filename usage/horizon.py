@@ -1,9 +1,10 @@
 """Horizon: what a viewer may see, and the defaults that their questions start from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from hashlib import sha256
 
 from usage.pricing import Rates
 
@@ -37,6 +38,25 @@ class VisibleProject:
     binds_all: bool = False
 
 
+class Projects(tuple[VisibleProject, ...]):
+    """Some projects; what they come to together is worked out once: there may be hundreds."""
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells them from others, and from what they were before."""
+        return sha256(repr(tuple(self)).encode(errors="surrogatepass")).hexdigest()
+
+    @cached_property
+    def ways(self) -> tuple[VisibleProject, ...]:
+        """One of each way in which people are named in them."""
+        return tuple({(p.identity, p.least_users, p.binds_all): p for p in self}.values())
+
+    @cached_property
+    def bound(self) -> "Projects":
+        """The same projects, with their ways for super admins as well."""
+        return Projects(replace(one, binds_all=True) for one in self)
+
+
 @dataclass(frozen=True)
 class Permission:
     """What a portal may show one of its readers: its grant, narrowed to what its token locks.
@@ -63,11 +83,11 @@ class Horizon:
 
     `person` is the viewer's own user id, 0 for a program; who sees only_self sees nobody else's
     row, in any of the projects they used. `columns`, `details`, `identity` and `locked` narrow
-    what a portal shows: see Permission. All but `now`, the moment of the question, is in its text:
-    see views.fresh.
+    what a portal shows: see Permission. All but `now`, the moment of the question, and the
+    projects, which have a digest, is in its text: see views.fresh.
     """
 
-    projects: tuple[VisibleProject, ...]
+    projects: Projects = field(repr=False)
     sees_all: bool
     timezone: str
     rates: Rates

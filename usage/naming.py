@@ -26,7 +26,8 @@ def policy(scope: Scope) -> str:
     if scope.project and scope.project.id:
         return _identity(scope.project, scope)
     # Nobody knows whose project the usage without one is: it is as open as the most open one.
-    named = [_identity(one, scope) for one in scope.horizon.projects] or [scope.horizon.identity]
+    ways = scope.horizon.projects.ways
+    named = [_identity(one, scope) for one in ways] or [scope.horizon.identity]
     opened, closed = (choose(named, key=POLICIES.index) for choose in (min, max))
     if scope.project or closed == NAMED:
         return opened
@@ -36,7 +37,7 @@ def policy(scope: Scope) -> str:
 
 def least_users(scope: Scope) -> int:
     """How many people there must be for anyone to be shown; 0 where nothing is hidden."""
-    here = (scope.project,) if scope.project and scope.project.id else scope.horizon.projects
+    here = (scope.project,) if scope.project and scope.project.id else scope.horizon.projects.ways
     # A rank among few people tells a member about the others, and so do few pseudonyms.
     closed = scope.horizon.only_self or scope.horizon.identity != NAMED
     hidden = closed or policy(scope) == HIDDEN

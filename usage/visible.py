@@ -8,35 +8,33 @@ from peewee import Expression, ModelSelect, Value
 
 from models import DailyUsage, Project, ProjectAdmin
 from usage import looks, prepared
-from usage.horizon import VisibleProject
+from usage.horizon import Projects, VisibleProject
 from usage.looks import ORDER, SEEN
 from usage.pricing import Rates, read_rate
 
-Visible = tuple[VisibleProject, ...]
 
-
-def every(rates: Rates) -> Visible:
+def every(rates: Rates) -> Projects:
     """All there are."""
     return _listed(looks.projects(), rates)
 
 
-def only(project_id: int, rates: Rates) -> Visible:
+def only(project_id: int, rates: Rates) -> Projects:
     """That one, if it is there."""
     return _made(prepared.rows(_one, project_id), rates)
 
 
-def run_by(person: int, rates: Rates) -> Visible:
+def run_by(person: int, rates: Rates) -> Projects:
     """Those that a person administers."""
     return _made(prepared.rows(_run_by, person), rates)
 
 
-def used_by(users: Collection[int], rates: Rates) -> Visible:
+def used_by(users: Collection[int], rates: Rates) -> Projects:
     """Those that any of these users has usage in."""
     used = DailyUsage.select(DailyUsage.project_id).where(DailyUsage.user.in_(users))
     return _made(_where(Project.id.in_(used)).tuples(), rates)
 
 
-def among(ids: Collection[int], rates: Rates) -> Visible:
+def among(ids: Collection[int], rates: Rates) -> Projects:
     """Those of these that are there."""
     return _made(_where(Project.id.in_(ids)).tuples(), rates)
 
@@ -63,13 +61,13 @@ def _run_by(person: Value) -> ModelSelect:
 
 
 @lru_cache(maxsize=8)
-def _listed(projects: str, rates: Rates) -> Visible:
+def _listed(projects: str, rates: Rates) -> Projects:
     # Nearly always they are what they were with the request before.
     return _made(json.loads(projects), rates)
 
 
-def _made(rows: Iterable[tuple], rates: Rates) -> Visible:
-    return tuple(_visible(row, rates) for row in rows)
+def _made(rows: Iterable[tuple], rates: Rates) -> Projects:
+    return Projects(_visible(row, rates) for row in rows)
 
 
 def _visible(row: tuple, rates: Rates) -> VisibleProject:

@@ -85,8 +85,9 @@ def tags(asked: Scope, *also: object) -> tuple[str, str]:
         current_app.extensions["release"],
         request.script_root + request.path,
         (type(g.viewer).__name__, g.viewer.id, g.get("role"), bool(g.get("session"))),
-        # Its text is without the moment that it is asked in.
+        # Its text is without the moment that it is asked in, and the projects.
         asked,
+        asked.horizon.projects.digest,
         prices.version() if asked.basis == LIST else None,
         # Which models have no cost may change though nobody's numbers do.
         latest if asked.basis != BASES[0] else None,

@@ -10,7 +10,7 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 
 from usage import grants, sign_in, tokens
 from usage.accounts import Refused
-from usage.horizon import Horizon, NotVisible, Permission
+from usage.horizon import Horizon, NotVisible, Permission, Projects
 from usage.scope import InvalidScope
 from views import guards, proxies
 from views.responses import NEGOTIATED_ON
@@ -106,9 +106,8 @@ def _ask(board: Flask, environ: dict, prefix: str, inside: str, permitted: tuple
 
 
 def _plain() -> Horizon:
-    return Horizon(
-        (), False, guards.settings().reporting_timezone, guards.settings().rates, guards.now()
-    )
+    board = guards.settings()
+    return Horizon(Projects(), False, board.reporting_timezone, board.rates, guards.now())
 
 
 def _reader():
