@@ -6,6 +6,7 @@ import shutil
 import sys
 from io import BytesIO
 from tempfile import mkdtemp
+from time import monotonic
 
 import gunicorn.http.body
 
@@ -14,6 +15,8 @@ from usage.settings import Settings
 PIECE = 64 * 1024
 # So many new objects are looked through at once; Python's 700 are those of ten events.
 GARBAGE = 20_000
+# A body that was refused unread is heard out, so much of it and for so many seconds.
+MOST_UNREAD, PATIENCE = 128 * 1024 * 1024, 5
 
 # What the processes count stands in files there, so that any of them can add it up.
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
@@ -77,6 +80,25 @@ def pre_request(worker, req):
     busy = worker.nr_conns - len(worker.keepalived_conns) - len(worker.pending_conns)
     if busy > 1 and req.method == "POST":
         req.should_close = lambda: True
+
+
+def post_request(worker, req, environ, resp):
+    """Hear out a body that was refused unread: many senders read no answer before they sent all."""
+    if req.method in ("GET", "HEAD"):
+        return
+    sock, ends, left = req.unreader.sock, monotonic() + PATIENCE, MOST_UNREAD
+    try:
+        while left > 0 and (patience := ends - monotonic()) > 0:
+            sock.settimeout(patience)
+            piece = req.body.read(PIECE)
+            if not piece:
+                break
+            left -= len(piece)
+    except OSError:
+        # Whoever has gone, or says nothing more, needs no answer either.
+        pass
+    finally:
+        sock.settimeout(None)
 
 
 def child_exit(server, worker):

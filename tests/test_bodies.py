@@ -5,6 +5,7 @@ import json
 import time
 import tracemalloc
 import zlib
+from io import BytesIO
 
 import pytest
 from conftest import ON_ONE_DATABASE, account, native
@@ -126,6 +127,25 @@ def test_an_unspoken_content_type_is_a_415(post, content_type):
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip"])
 def test_an_unspoken_encoding_is_a_415(post, encoding):
     assert refused(post(packed(native(1)), encoding=encoding)) == 415
+
+
+@pytest.mark.parametrize(("size", "status"), [(8 * MEBIBYTE, 200), (8 * MEBIBYTE + 1, 413)])
+def test_a_body_that_does_not_tell_its_length_is_taken_whole_or_not_at_all(
+    anonymous, make_key, size, status
+):
+    first, last = (json.dumps(native(number)).encode() for number in (1, 2))
+    body = first + b"\n" + last.rjust(size - len(first) - 1)
+
+    response = anonymous.post(
+        PATH,
+        input_stream=BytesIO(body),
+        content_type=LINES,
+        headers=make_key("ingest") | {"Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
+    )
+
+    assert response.status_code == status, response.text
+    assert Event.select().count() == (2 if status == 200 else 0)
 
 
 @pytest.mark.parametrize(

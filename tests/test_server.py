@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from gunicorn.http.body import ChunkedReader, LengthReader
-from gunicorn.http.unreader import IterUnreader
+from gunicorn.http.unreader import IterUnreader, SocketUnreader
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -71,3 +71,44 @@ def test_senders_are_let_go_only_by_who_serves_several(conf, connections, idle, 
     conf["pre_request"](worker, request)
 
     assert request.should_close() is closes
+
+
+class Socket:
+    """One end of a connection whose other end sent these pieces, and then does that."""
+
+    def __init__(self, pieces, then):
+        self.pieces, self.then, self.timeouts = list(pieces), then, []
+
+    def settimeout(self, seconds):
+        self.timeouts.append(seconds)
+
+    def recv(self, size):
+        if self.pieces:
+            return self.pieces.pop(0)
+        if self.then:
+            raise self.then
+        return b""
+
+
+@pytest.mark.parametrize("then", [None, TimeoutError(), ConnectionResetError()])
+def test_a_body_that_was_refused_unread_is_heard_out(conf, then):
+    # urllib and others read no answer before they have sent everything.
+    socket = Socket([b"x" * 1000] * 300, then)
+    body = LengthReader(SocketUnreader(socket), 300_000 if not then else 400_000)
+    request = SimpleNamespace(method="POST", unreader=body.unreader, body=conf["Body"](body))
+
+    conf["post_request"](None, request, {}, None)
+
+    assert not socket.pieces
+    assert None not in socket.timeouts[:-1]
+    assert socket.timeouts[-1] is None
+
+
+def test_not_even_a_refused_body_is_heard_out_for_ever(conf):
+    socket = Socket([b"x" * 4_000_000] * 50, None)
+    body = LengthReader(SocketUnreader(socket), 10**12)
+    request = SimpleNamespace(method="POST", unreader=body.unreader, body=conf["Body"](body))
+
+    conf["post_request"](None, request, {}, None)
+
+    assert socket.pieces
