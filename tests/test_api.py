@@ -182,6 +182,10 @@ def test_the_parameters_of_the_page_apply(anonymous, make_usage, make_crowd, rea
         ("completion_cost", "completion_cost=-1"),
         ("day", "day=7"),
         ("", "=7"),
+        ("days", "days=7&days=8"),
+        ("source", "source=ui&source=cli"),
+        ("project", "project=&project=all"),
+        ("q", "q=vera&columns=trend&columns=failed&q=vera"),
     ],
 )
 def test_a_bad_or_unknown_argument_is_refused_by_name(

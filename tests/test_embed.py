@@ -203,6 +203,17 @@ def test_an_unknown_or_malformed_parameter_is_refused_by_name(usage, make_grant,
     assert not rows(unknown)
 
 
+@pytest.mark.parametrize("name", ["project", "days", "board"])
+def test_a_parameter_that_is_said_twice_is_refused_by_name(usage, make_grant, portal, name):
+    make_grant(projects=("checkout", "mobile"))
+
+    refused = portal().get(f"/embed/leaderboard?{name}=a1&{name}=a2")
+
+    assert refused.status_code == 422
+    assert name in text(refused.text)
+    assert not rows(refused)
+
+
 def test_a_refusal_stands_beside_its_input_on_the_same_board(usage, make_grant, portal):
     make_grant()
 

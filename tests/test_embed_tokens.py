@@ -374,7 +374,7 @@ def test_a_token_is_sent_once_and_as_a_token(usage, anonymous, make_grant, heade
     "query",
     [
         *("source=cli&source=ide", "source=ide&source=cli", "source=all", "source=%20"),
-        *("project=checkout&project=mobile", "from=2020-01-01&to=2026-11-22", "days=3660"),
+        *("days=1&days=30", "from=2020-01-01&to=2026-11-22", "days=3660"),
     ],
 )
 def test_no_argument_widens_what_is_locked_however_often_it_is_said(

@@ -170,7 +170,50 @@ def test_a_malformed_question_is_refused_by_name(client, make_usage, path, form)
     response = client.get(f"{path.format(form)}?days=0")
 
     assert response.status_code == 422
-    assert "<strong>days</strong>" in response.text
+    if form == "json":
+        assert response.get_json()["error"]["field"] == "days"
+    else:
+        assert "<strong>days</strong>" in response.text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_key_takes_what_its_numbers_are(anonymous, client, make_usage, make_key, form):
+    make_usage("vera", project="checkout")
+    make_usage("otto", project="mobile")
+    everything, checkout = make_key("read"), make_key("read", project="checkout")
+
+    for path in (f"/leaderboard.{form}", f"/users.{form}/vera", f"/overview.{form}"):
+        whole, part = (anonymous.get(path, headers=key) for key in (everything, checkout))
+        assert whole.data == client.get(path).data
+        assert part.data == client.get(f"{path}?project=checkout").data
+        assert not [name for name in ("otto", "mobile") if name in part.text]
+    assert AuditEntry.select().where(AuditEntry.actor == "key key 1").count() == 3
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("path", ["/leaderboard.{}", "/users.{}/vera", "/overview.{}"])
+def test_a_program_is_told_in_json_why_it_gets_no_file(anonymous, make_usage, make_key, path, form):
+    make_usage("vera", project="checkout")
+    asked = path.format(form)
+    read = make_key("read")
+
+    def refused(key, **args):
+        response = anonymous.get(asked, headers=key, query_string=args)
+        return response.status_code, response.get_json()["error"]["field"]
+
+    assert refused({"Authorization": "Bearer none"}) == (401, None)
+    assert refused(make_key("ingest")) == (403, None)
+    assert refused(read, days="0") == (422, "days")
+    assert refused(read, day="7") == (422, "day")
+    assert refused(read, project="none") == (404, "project")
+    assert anonymous.get(asked).location == "/sign-in"
+
+
+def test_who_is_signed_in_needs_no_key_beside_it(client, make_usage):
+    make_usage("vera")
+
+    # Proxies that sign people in may send a token of their own along.
+    assert client.get("/leaderboard.csv", headers={"Authorization": "Bearer x"}).status_code == 200
 
 
 def test_who_took_what_is_in_the_audit(client, make_usage):

@@ -32,6 +32,8 @@ OPEN, CLOSED, USED = all_get(200), all_get(404), all_get(410)
 PAGE = signed_in_get(200, member=404)
 OWN_PAGE, OWN_FORM = signed_in_get(200), signed_in_get(422)
 ADMIN, ADMIN_FORM = (signed_in_get(404, super_admin=status) for status in (200, 422))
+# What people and programs take with them.
+FILE = PAGE | {name: told for name, told in keys_get(200, "read").items() if name in KEYS}
 EMBEDDED = all_get(401) | {TOKEN: 200}
 READ, INGEST = keys_get(200, "read"), keys_get(200, "ingest")
 
@@ -42,11 +44,11 @@ ROUTES = {
     ("GET", "/users"): ("/users", PAGE),
     ("GET", "/users/<username:username>"): ("/users/vera", PAGE | {"admin of B": 404}),
     ("GET", "/overview"): ("/overview", PAGE),
-    ("GET", "/overview.<any(csv, json, tsv):form>"): ("/overview.csv", PAGE),
-    ("GET", "/leaderboard.<any(csv, json, tsv):form>"): ("/leaderboard.csv", PAGE),
+    ("GET", "/overview.<any(csv, json, tsv):form>"): ("/overview.csv", FILE),
+    ("GET", "/leaderboard.<any(csv, json, tsv):form>"): ("/leaderboard.csv", FILE),
     ("GET", "/users.<any(csv, json, tsv):form>/<username:username>"): (
         "/users.csv/vera",
-        PAGE | {"admin of B": 404},
+        FILE | {"admin of B": 404},
     ),
     ("GET", "/budgets"): ("/budgets", OWN_PAGE),
     ("POST", "/budgets"): ("/budgets", OWN_FORM),

@@ -18,7 +18,14 @@ TOKENS = ("prompt_tokens", "completion_tokens")
 
 
 class NotVisible(LookupError):
-    """What was asked for does not exist, or not for this viewer: the same answer for both."""
+    """What was asked for does not exist, or not for this viewer: the same answer for both.
+
+    `field` names the argument that asked for it, if one did.
+    """
+
+    def __init__(self, message: str, field: str | None = None):
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ class Horizon:
             if slug in ("", project.slug):
                 return project
         named = f' "{slug}"' if slug else ""
-        raise NotVisible(f"There is no project{named} here.")
+        raise NotVisible(f"There is no project{named} here.", "project")
 
     def rates_of(self, project: VisibleProject | None) -> Rates:
         """The default rates of a project, or of all of them."""

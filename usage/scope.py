@@ -220,7 +220,8 @@ def _sorts(columns: tuple[str, ...]) -> tuple[str, ...]:
 def _choice(name: str, said: Mapping[str, str], allowed: tuple[str, ...]) -> str:
     value = said[name].lower() or allowed[0]
     if value not in allowed:
-        raise InvalidScope(name, f"must be one of {', '.join(allowed)}")
+        words = [word for word in allowed if word]
+        raise InvalidScope(name, f"must be {'one of ' * (len(words) > 1)}{', '.join(words)}")
     return value
 
 

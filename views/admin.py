@@ -5,6 +5,7 @@ from collections.abc import Callable
 from flask import Blueprint, redirect, request, url_for
 
 from usage.arguments import InvalidScope, whole
+from views.asked import once
 from views.guards import now, require_admin, settings
 from views.responses import respond
 
@@ -54,7 +55,7 @@ def listing(screen: str, find: Callable, **context: object):
 
 def asked(name: str) -> str:
     """An argument of the address."""
-    return request.args.get(name, "").strip()
+    return once(name).strip()
 
 
 def given(name: str) -> str:

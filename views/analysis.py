@@ -6,8 +6,9 @@ from usage.analysis import Analysis, Part, analysis
 from usage.charts import donut, grouped_bars
 from usage.scope import Scope
 from usage.timeline import daily
+from views.asked import scope
 from views.format import source
-from views.guards import one_look, require_board, require_session, scope
+from views.guards import one_look, require_board, require_session
 from views.leaderboard import board, surroundings
 from views.responses import respond
 

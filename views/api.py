@@ -16,7 +16,8 @@ from usage.leaderboard import board
 from usage.pricing import LIST, RATES, plain
 from usage.scope import Scope
 from views import fresh
-from views.guards import one_look, require_key, strict_scope
+from views.asked import strict_scope
+from views.guards import one_look, require_key
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 AT_ONCE = 200

@@ -14,7 +14,8 @@ from usage.horizon import NotVisible
 from usage.scope import InvalidScope, Scope
 from views import places, portals
 from views.analysis import charts
-from views.guards import horizon, now, require_key, settings, strict_scope, viewer
+from views.asked import strict_scope
+from views.guards import horizon, now, require_key, settings, viewer
 from views.leaderboard import surroundings
 from views.portals import require_portal
 from views.responses import EMBEDS, POLICY, WHOLE_VIEW, brought_filters, target, trigger

@@ -1,4 +1,7 @@
-"""Exports: all pages of exactly what is on screen, as CSV, JSON, or TSV for the clipboard."""
+"""Exports: all pages of exactly what is on screen, as CSV, JSON, or TSV for the clipboard.
+
+For people who are signed in, and for keys with the scope "read".
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,8 +18,9 @@ from usage.leaderboard import board
 from usage.overview import Overview
 from usage.scope import Scope
 from views import api
+from views.asked import scope
 from views.format import address
-from views.guards import note, require_board, require_session, scope
+from views.guards import note, or_key, require_board, require_session
 
 bp = Blueprint("exports", __name__)
 FORM = "<any(csv, json, tsv):form>"
@@ -37,7 +41,7 @@ PART = ("by", "value", *COUNTERS)
 
 
 @bp.get(f"/leaderboard.{FORM}")
-@require_board
+@or_key(require_board)
 def leaderboard(form: str):
     """Everyone whom the table shows, on all of its pages."""
     asked = scope()
@@ -58,7 +62,7 @@ def leaderboard(form: str):
 
 
 @bp.get(f"/users.{FORM}/<username:username>")
-@require_session
+@or_key(require_session)
 def user(form: str, username: str):
     """One person's totals and breakdowns."""
     asked = scope()
@@ -72,7 +76,7 @@ def user(form: str, username: str):
 
 
 @bp.get(f"/overview.{FORM}")
-@require_board
+@or_key(require_board)
 def overview(form: str):
     """The scope as a whole: totals, those before, every breakdown in full, and people."""
     asked = scope()

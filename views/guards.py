@@ -10,15 +10,12 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 
 from usage import accounts, audit, keys, looks, sign_in
 from usage.horizon import Horizon, NotVisible
-from usage.scope import ARGUMENTS, InvalidScope, Scope
 from usage.settings import Settings
 from usage.sign_in import Browser
 from views import proxies
 from views.responses import redirect_to
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-# A program asks again by itself.
-PAGES_ONLY = "live"
 OWN_SITE = ("same-origin", "none")
 # They take nothing but a key, which browsers don't send by themselves.
 MACHINES = ("/api/", "/ingest/", "/v1/")
@@ -114,29 +111,26 @@ def require_key(scope: str) -> Callable:
     return decorator
 
 
+def or_key(guard: Callable) -> Callable:
+    """Also with a key of the scope "read", where nobody is signed in: for programs."""
+
+    def decorator(view: Callable) -> Callable:
+        for_people, for_programs = guard(view), require_key("read")(view)
+
+        @wraps(view)
+        def guarded(*args, **kwargs):
+            by_key = sent_key() and not _recognised()[1]
+            return (for_programs if by_key else for_people)(*args, **kwargs)
+
+        return guarded
+
+    return decorator
+
+
 def horizon(viewer=None) -> Horizon:
     """What whoever is asking may see, or somebody else."""
     who = viewer or g.viewer
     return accounts.horizon(who, settings().rates, settings().reporting_timezone, now())
-
-
-def scope() -> Scope:
-    """The scope that the request asks for, within what its sender may see."""
-    return Scope.from_args(_arguments(), horizon())
-
-
-def strict_scope(*more: str, within: Horizon | None = None) -> Scope:
-    """As scope(), for programs: an argument that isn't known would be silently ignored."""
-    known = [name for name in ARGUMENTS if name != PAGES_ONLY]
-    for name in request.args:
-        if name not in (*known, *more):
-            raise InvalidScope(name[:100], f"is not known; use {', '.join(known)}")
-    return Scope.from_args(_arguments(), within or horizon())
-
-
-def _arguments() -> dict[str, str]:
-    # A form names each of several columns by itself.
-    return request.args.to_dict() | {"columns": ",".join(request.args.getlist("columns"))}
 
 
 def viewer():
@@ -156,8 +150,11 @@ def browser() -> Browser:
 
 
 def note(action: str, subject: str = "", detail: str = "", actor: str = "") -> None:
-    """Keep in the audit what the signed-in person did, or whoever is named."""
-    actor = actor or (g.viewer.username if "role" in g else "")
+    """Keep in the audit what the signed-in person did, or the program, or whoever is named."""
+    if not actor and "role" in g:
+        actor = g.viewer.username
+    elif not actor and "key" in g:
+        actor = f"key {g.key.name}"
     audit.note(action, now(), actor, subject, detail, browser().address)
 
 

@@ -8,8 +8,9 @@ from usage import columns, facts, leaderboard, prices
 from usage.pricing import LIST
 from usage.scope import Scope
 from views import fresh
+from views.asked import scope
 from views.front import front_page
-from views.guards import one_look, require_board, require_session, scope, settings, viewer
+from views.guards import one_look, require_board, require_session, settings, viewer
 from views.responses import respond
 
 bp = Blueprint("leaderboard", __name__)

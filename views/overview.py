@@ -11,8 +11,9 @@ from usage.overview import Overview, Rest
 from usage.scope import Scope
 from usage.timeline import Daily, daily
 from views import fresh
+from views.asked import scope
 from views.format import address, source
-from views.guards import one_look, require_board, scope, viewer
+from views.guards import one_look, require_board, viewer
 from views.leaderboard import surroundings
 from views.responses import respond
 

@@ -138,7 +138,7 @@ def refuse(status: int, message: str, field: str | None = None, title: str = "")
             request.mimetype if request.mimetype in otlp_messages.PROTOBUF else "application/json"
         )
         return Response(body, status, content_type=kind)
-    if request.path.startswith(MACHINES):
+    if _is_for_programs():
         return make_response({"error": {"field": field, "message": message}}, status)
     if request.path.startswith(EMBEDS):
         context = {"message": message, "field": field, "place": places.place()}
@@ -153,6 +153,13 @@ def refuse(status: int, message: str, field: str | None = None, title: str = "")
     # The last good table stays: the notice brings its own place along.
     response.headers["HX-Reswap"] = "none"
     return response
+
+
+def _is_for_programs() -> bool:
+    if request.blueprint != "exports":
+        return request.path.startswith(MACHINES)
+    signed = {"Authorization", "X-API-Key"} & set(request.headers.keys())
+    return request.view_args["form"] == "json" or bool(signed)
 
 
 def unavailable(error: Exception) -> Response:
@@ -210,7 +217,9 @@ def _undone(error: Refused) -> Response:
 
 
 def _not_found(error: NotVisible) -> Response:
-    return refuse(404, str(error), title="Not found")
+    # The sentence names what isn't there; a program reads the argument's name beside it.
+    field = error.field if _is_for_programs() else None
+    return refuse(404, str(error), field, "Not found")
 
 
 def _refused(error: HTTPException) -> Response:

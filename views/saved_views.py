@@ -5,8 +5,9 @@ from flask import Blueprint, redirect, request, url_for
 from usage import saved_views
 from usage.scope import Scope
 from views.admin import asked, given, told
+from views.asked import scope
 from views.front import address_of
-from views.guards import horizon, note, now, require_session, scope, viewer
+from views.guards import horizon, note, now, require_session, viewer
 from views.responses import respond
 
 bp = Blueprint("saved_views", __name__, url_prefix="/views")
