@@ -1,18 +1,23 @@
 """Names with usage that nobody has told the person of, and whose they might be."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from peewee import fn
 
 from models import DailyUsage, User
 from usage import naming
 from usage.daily import added_up
+from usage.ingest.calls import slices
 from usage.ingest.event import NOBODY
 from usage.ingest.intake import OPAQUE
+
+# For such a part of everyone, going to the rows of each is quicker than through all rows.
+FEW = 0.2
+Usage = Mapping[int, tuple[int, int, datetime]]
+"""Calls, tokens and the time of the newest event by user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,61 +39,35 @@ class Identity:
     suggestion: str
 
 
-class Known(NamedTuple):
-    """A user as far as a suggestion needs them."""
+class Known:
+    """A user as far as a suggestion needs them; what else they are called is worked out once."""
 
-    id: int
-    username: str
-    display_name: str
-    email: str
-    confirmed: bool
-    calls: int = 0
-
-    @property
-    def opaque(self) -> bool:
-        """True for a name that says nothing to anyone."""
-        return bool(OPAQUE.fullmatch(self.username))
-
-    @property
-    def mails(self) -> set[str]:
-        """The e-mail addresses that are known of them."""
-        return {one.casefold() for one in (self.username, self.email) if "@" in one}
-
-    @property
-    def words(self) -> set[str]:
-        """What else they are called, in any case, spaces and dots left out."""
-        username = "" if self.opaque or "@" in self.username else self.username
-        return {_squeezed(one) for one in (username, self.display_name)} - {""}
-
-    @property
-    def locals(self) -> set[str]:
-        """Their e-mail addresses without the domain, likewise."""
-        return {_squeezed(mail.partition("@")[0]) for mail in self.mails} - {""}
+    def __init__(self, id: int, username: str, display_name: str, email: str, confirmed: bool):
+        self.id, self.username, self.confirmed = id, username, confirmed
+        self.display_name, self.email = display_name, email
+        # A number that some tool made up says nothing to anyone.
+        self.opaque = bool(OPAQUE.fullmatch(username))
+        self.mails = {one.casefold() for one in (username, email) if "@" in one}
+        says_a_name = not (self.opaque or "@" in username)
+        self.words = {_squeezed(one) for one in (username * says_a_name, display_name)} - {""}
+        self.locals = {_squeezed(mail.partition("@")[0]) for mail in self.mails} - {""}
 
 
 def identities(q: str = "", page: int = 1, per_page: int = 25) -> tuple[list[Identity], int]:
     """A page of unmapped names, most calls first, and how many there are; `q` searches names."""
-    usage = _usage()
-    users = [
-        Known(*row, usage[row[0]][0] if row[0] in usage else 0)
-        for row in User.select(
-            User.id, User.username, User.display_name, User.email, User.confirmed
-        )
-        .where(User.owner_id.is_null(), ~User.sample)
-        .tuples()
-    ]
+    columns = User.id, User.username, User.display_name, User.email, User.confirmed
+    rows = User.select(*columns).where(User.owner_id.is_null(), ~User.sample).tuples()
+    users = [Known(*row) for row in rows]
     owners = {id for (id,) in User.select(User.owner_id).distinct().tuples()}
     others = _index(users)
-    found = []
-    for user in users:
-        if user.id in usage and not user.confirmed and user.id not in owners:
-            other = _suggestion(user, others) if user.username != NOBODY else None
-            if kind := _kind(user, other, usage):
-                name = other.username if other else ""
-                who = (user.username, user.display_name, user.email)
-                found.append(Identity(*who, kind, *usage[user.id], name))
+    asked = [user for user in users if not user.confirmed and user.id not in owners]
+    pairs = [(user, _alike(user, others)) for user in asked]
+    # The usage of everyone else takes long to add up, and nothing is told of it.
+    pairs = [(one, alike) for one, alike in pairs if _is_unclear(one) or (one.mails and alike)]
+    usage = _usage({one.id for user, alike in pairs for one in (user, *alike)}, len(users))
+    found = [_identity(user, alike, usage) for user, alike in pairs if user.id in usage]
     q = q.casefold()
-    found = [one for one in found if any(q in name.casefold() for name in _names(one))]
+    found = [one for one in found if one and any(q in name.casefold() for name in _names(one))]
     found.sort(key=lambda one: (one.kind != NOBODY, -one.calls, -one.tokens, one.username))
     return found[(page - 1) * per_page : page * per_page], len(found)
 
@@ -103,28 +82,40 @@ def search(q: str, most: int = 8) -> list[User]:
     )
 
 
-def _usage() -> dict[int, tuple[int, int, datetime]]:
+def _usage(ids: Collection[int], users: int) -> dict[int, tuple[int, int, datetime]]:
+    """All that was ever counted under these names of so many, of those who have any."""
     tokens = added_up(DailyUsage.prompt_tokens + DailyUsage.completion_tokens)
     calls, last = added_up(DailyUsage.calls), fn.MAX(DailyUsage.last_time)
-    rows = (
-        DailyUsage.select(DailyUsage.user, calls, tokens, last)
-        .where(naming.named_to_super_admins())
-        .group_by(DailyUsage.user)
-    )
-    return {user: tuple(used) for user, *used in rows.tuples()}
+    query = DailyUsage.select(DailyUsage.user, calls, tokens, last)
+    query = query.where(naming.named_to_super_admins()).group_by(DailyUsage.user)
+    if len(ids) > users * FEW:
+        return {user: tuple(used) for user, *used in query.tuples() if user in ids}
+    found = {}
+    for some in slices(sorted(ids)):
+        rows = query.where(DailyUsage.user.in_(some)).tuples()
+        found |= {user: tuple(used) for user, *used in rows}
+    return found
 
 
-def _kind(user: Known, other: Known | None, usage: Mapping[int, tuple]) -> str:
-    """What there is to map about a user; "" for someone who is known well enough."""
+def _is_unclear(user: Known) -> bool:
+    """True for a name that says too little, whoever else there is."""
+    return user.username == NOBODY or user.opaque or not (user.display_name or user.email)
+
+
+def _identity(user: Known, alike: Sequence[Known], usage: Usage) -> Identity | None:
+    """What there is to map about a user; None for someone who is known well enough."""
+    other = max(alike, key=lambda one: _standing(one, usage), default=None)
     if user.username == NOBODY:
-        return NOBODY
-    if user.opaque:
-        return "installation"
-    if not user.display_name and not user.email:
-        return "name"
+        kind = NOBODY
+    elif _is_unclear(user):
+        kind = "installation" if user.opaque else "name"
     # Of two that look like one person only the lesser is asked about.
-    lesser = other and (other.confirmed or _weight(user) < _weight(other))
-    return "spelling" if user.mails and lesser and other.id in usage else ""
+    elif other.id in usage and (other.confirmed or _weight(user, usage) < _weight(other, usage)):
+        kind = "spelling"
+    else:
+        return None
+    who = user.username, user.display_name, user.email
+    return Identity(*who, kind, *usage[user.id], other.username if other else "")
 
 
 def _index(users: list[Known]) -> Mapping[str, list[Known]]:
@@ -137,13 +128,12 @@ def _index(users: list[Known]) -> Mapping[str, list[Known]]:
     return others
 
 
-def _suggestion(user: Known, others: Mapping[str, list[Known]]) -> Known | None:
-    """The likeliest other of the same e-mail or name; two addresses alone are two people."""
-    for key in _keys(user):
-        found = [one for one in others.get(key, ()) if one.id != user.id]
-        if found:
-            return max(found, key=lambda one: (one.confirmed, bool(one.display_name), _weight(one)))
-    return None
+def _alike(user: Known, others: Mapping[str, list[Known]]) -> list[Known]:
+    """The likeliest others, of the same e-mail or name; two addresses alone are two people."""
+    for key in _keys(user) if user.username != NOBODY else ():
+        if found := [one for one in others.get(key, ()) if one is not user]:
+            return found
+    return []
 
 
 def _keys(user: Known) -> Iterator[str]:
@@ -153,8 +143,12 @@ def _keys(user: Known) -> Iterator[str]:
     yield from (f"word {local}" for local in sorted(user.locals))
 
 
-def _weight(user: Known) -> tuple[int, str]:
-    return user.calls, user.username
+def _standing(user: Known, usage: Usage) -> tuple:
+    return user.confirmed, bool(user.display_name), _weight(user, usage)
+
+
+def _weight(user: Known, usage: Usage) -> tuple[int, str]:
+    return usage[user.id][0] if user.id in usage else 0, user.username
 
 
 def _names(one: Identity) -> tuple[str, str, str]:
@@ -162,4 +156,4 @@ def _names(one: Identity) -> tuple[str, str, str]:
 
 
 def _squeezed(name: str) -> str:
-    return "".join(char for char in name.casefold() if char not in " .")
+    return name.casefold().replace(" ", "").replace(".", "")
