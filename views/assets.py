@@ -94,5 +94,7 @@ def _packed(text: bytes) -> tuple[bytes, bytes]:
 def _joined(patterns: tuple[str, ...]) -> bytes:
     files = [file for pattern in patterns for file in sorted(STATIC.glob(pattern))]
     text = b"\n".join(file.read_bytes() for file in dict.fromkeys(files))
-    # Indentation is for those who read the files.
-    return re.sub(rb"\n[ \t]+", b"\n", text)
+    # Indentation is for those who read the files, and so are comments.
+    text = re.sub(rb"\n[ \t]+", b"\n", text)
+    styles = files[0].suffix == ".css"
+    return re.sub(rb"/\*.*?\*/\n?", b"", text, flags=re.DOTALL) if styles else text
