@@ -29,6 +29,25 @@ SOURCES = {
     "api": "API",
 }
 BASES = {RATES: "Rates", LIST: "List", REPORTED: "Reported"}
+# The first that a browser names counts: most say that they are like Chrome and Safari too.
+BROWSERS = {
+    "Edg": "Edge",
+    "OPR/": "Opera",
+    "Firefox/": "Firefox",
+    "FxiOS/": "Firefox",
+    "Chrome/": "Chrome",
+    "CriOS/": "Chrome",
+    "Safari/": "Safari",
+}
+SYSTEMS = {
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Windows": "Windows",
+    "Mac OS": "macOS",
+    "CrOS": "ChromeOS",
+    "Linux": "Linux",
+}
 
 
 class Unindented(Extension):
@@ -42,7 +61,7 @@ class Unindented(Extension):
 def register(app: Flask) -> None:
     """Offer the formats to templates."""
     numbers = (exact, compact, money, plain, change, share, percent, cost_per_call, spark)
-    words = (day, dates, moment, lately, ago, source, basis, initials, quoted)
+    words = (day, dates, moment, lately, ago, source, basis, initials, quoted, browser)
     for function in (*numbers, *words):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["address"] = address
@@ -161,3 +180,12 @@ def initials(display_name: str) -> str:
     """The letters on a person's badge: Ada Lovelace is AL."""
     words = [word for word in display_name.split() if word[0].isalnum()] or ["?"]
     return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
+
+
+def browser(agent: str) -> str:
+    """A browser in few words, Firefox on Windows; one that isn't known as it calls itself."""
+    name, system = (
+        next((words for mark, words in known.items() if mark in agent), "")
+        for known in (BROWSERS, SYSTEMS)
+    )
+    return f"{name} on {system}" if name and system else agent or "A browser"
