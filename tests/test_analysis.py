@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 from conftest import HTMX, NOW, days_ago
-from reading import chart, chart_words, facts, names, rows, text, totals
+from reading import chart, chart_words, element, facts, names, rows, text, totals
 
 from usage import accounts
 
@@ -181,6 +181,7 @@ def test_somebody_who_never_used_anything_has_a_page_too(client, make_usage):
 
     assert response.status_code == 200
     assert "Ines did not use AI here" in text(response.text)
+    assert 'href="/users/ines?days=365"' in element(response, "empty-next")
 
 
 def test_a_window_of_centuries_shows_the_days_that_were(client, make_usage):

@@ -154,8 +154,8 @@ def test_the_latest_comes_first_and_silent_keys_last(send_as, client, run):
     assert persons(client.get("/admin/arrivals")) == ["late", "early", "silent"]
 
 
-def test_an_empty_board_says_how_to_make_a_key(client):
-    assert "flask --app app key create" in client.get("/admin/arrivals").text
+def test_an_empty_board_leads_to_where_keys_are_made(client):
+    assert 'href="/admin/keys">Make a key</a>' in client.get("/admin/arrivals").text
 
 
 @ON_ONE_DATABASE

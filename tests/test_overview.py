@@ -271,6 +271,7 @@ def test_with_too_few_people_there_is_nothing_but_that(app, make_usage):
     page, told = client.get("/overview"), client.get("/overview.json").get_json()
 
     assert "Fewer than 2 people used AI here." in text(page.text)
+    assert 'days=365"' in element(page, "empty-next")
     assert not {"vera", "7"} & set(text(page.text.split('id="region"')[1]).split())
     assert told["totals"]["calls"] == 0
     assert not any(told[f"by_{by}"] for by in (*BREAKDOWNS, "day"))
