@@ -236,7 +236,7 @@ def test_what_can_not_be_set_is_said_in_a_sentence(client, world, form, sentence
 
 @ON_ONE_DATABASE
 def test_the_overview_tells_the_pace_of_its_project_or_of_the_fullest_few(client, browse):
-    assert "Budgets this month" not in client.get("/overview").text
+    assert "Budgets This Month" not in client.get("/overview").text
     put(client, "20", project="checkout")
     put(client, "9", project="mobile")
     put(client, "10", user="vera")
@@ -247,7 +247,7 @@ def test_the_overview_tells_the_pace_of_its_project_or_of_the_fullest_few(client
     assert told == sorted(told)
     assert "1,000.00" not in everything
     one = text(client.get("/overview?project=checkout&days=7").text)
-    assert "Checkout $9.00 of $20.00, 45 % ; day 22 of 30, projection $12.27" in one
+    assert "Checkout $9.00 of $20.00, 45 % day 22 of 30, projection $12.27" in one
     assert "of $9.00" not in one
     assert "of $10.00" not in text(browse("max").get("/overview").text)
 

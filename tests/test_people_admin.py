@@ -48,7 +48,7 @@ def test_everyone_is_listed_with_their_role(client, vera, make_project):
     words = text(page.text)
     assert "Super admin none just now" in words
     assert "max Project admin Check Out no" in words
-    assert "Vera Molnár vera vera@example.com Member none no" in words
+    assert "Vera Molnár vera · vera@example.com Member none no" in words
 
 
 def test_people_are_found_by_any_of_their_names(client, vera):
