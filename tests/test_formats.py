@@ -75,6 +75,26 @@ def test_transcripts_after_the_same_telemetry_change_nothing(run, anonymous, mak
     assert totals(anonymous, make_key) == before == due("claude-code")
 
 
+@pytest.mark.parametrize("number_alone", [True, False])
+def test_the_person_of_a_transcript_changes_none_that_its_telemetry_named(
+    run, anonymous, make_key, tmp_path, number_alone
+):
+    sample, file = json.loads((DATA / "claude_code.json").read_text()), tmp_path / "session.jsonl"
+    logs = json.dumps(sample["logs"])
+    logs = logs.replace("enduser.id", "someone") if number_alone else logs
+    headers = make_key("ingest") | {"Content-Type": "application/json"}
+    anonymous.post("/v1/logs", data=logs, headers=headers)
+    file.write_text("\n".join(map(json.dumps, sample["transcript"])))
+
+    run(file, "--user", "ada")
+
+    calls = Event.select().where(Event.event_id == "req_fake00001")
+    assert [call.user.username for call in calls] == [
+        "ada" if number_alone else "alice@example.com"
+    ]
+    assert verify() == []
+
+
 @pytest.mark.parametrize("sample", json.loads((DATA / "exports.json").read_text()).items())
 def test_an_export_is_recognised_by_what_is_in_it(sample):
     name, content = sample

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ledger import daily_rows
 
 import models
+from models import User
 from usage.ingest.call_names import together
 from usage.ingest.event import NOBODY, Event
 from usage.ingest.record import NO_KEY, Key, Outcome, record
@@ -17,6 +18,7 @@ from usage.ingest.same_call import places
 from usage.rollups import verify
 
 ACCEPTED, DUPLICATE, REPLACED, CLOSED = Outcome
+NUMBER = "f" * 64
 pytestmark = pytest.mark.usefixtures("app")
 
 
@@ -325,6 +327,27 @@ def test_a_call_of_nobody_is_whose_another_road_says(order):
     assert send(call("message", "request", user=NOBODY)) == [DUPLICATE]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_call_of_an_installations_number_is_whose_another_road_says(order, together):
+    told = [call("request", user=NUMBER), call("request", "message")][::order]
+
+    for batch in [told] if together else [[one] for one in told]:
+        send(*batch, key=Key(numbers=True))
+
+    assert counted() == {"vera": (1, 0, 100)}
+
+
+def test_a_number_that_an_admin_called_a_person_keeps_its_calls():
+    send(call("request", user=NUMBER))
+    User.update(confirmed=True).where(User.username == NUMBER).execute()
+
+    send(call("request", "message"))
+    send(call("other", "message"), call("other", user=NUMBER), key=Key(numbers=True))
+
+    assert counted() == {NUMBER: (2, 0, 200), "vera": (1, 0, 100)}
+
+
 def test_a_call_of_nobody_keeps_its_tokens_when_its_person_is_known():
     send(call("request", "message", user=NOBODY))
     send(call("request", "message", tokens=0))
@@ -493,7 +516,7 @@ def test_those_that_share_no_name_are_kept_as_if_each_were_looked_at_among_the_o
     send(*data.draw(st.lists(st.sampled_from(told[1]), max_size=2)))
     rows, names = [(1, event) for event in events], together(events)
 
-    found = [places(rows, 0, names=one) for one in (names, names._replace(alone={}))]
+    found = [places(rows, (0, 0), one) for one in (names, names._replace(alone={}))]
 
     assert found[0].calls == found[1].calls
     assert {*found[0].claimed} == {*found[1].claimed}

@@ -15,7 +15,7 @@ from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent, Na
 from usage.ingest.fields import OPAQUE
 from usage.ingest.identity import slug, surplus_projects
 from usage.ingest.receipt import COUNTERS, Receipt, Refusal
-from usage.ingest.record import ACCEPTED, CLOSED, NO_KEY, REPLACED, Key, Outcome, record
+from usage.ingest.record import ACCEPTED, CLOSED, REPLACED, Key, Outcome, record
 
 CLOCK_SKEW = timedelta(days=1)
 # So few that another thread which waits for the processor gets it in between.
@@ -43,11 +43,14 @@ class Sender(NamedTuple):
     source: str = ""
     key_id: int = arrivals.FILES
 
-    @property
-    def key(self) -> Key:
-        """What the key comes to; whoever imports a file knows whose it is, and who they are."""
+    def key(self, explicit: bool) -> Key:
+        """What the key comes to for a sender that is `explicit` about who and what for, or isn't.
+
+        Whoever imports a file of explicit events knows whose it is, and who they are.
+        """
         signed = self.key_id != arrivals.FILES
-        return Key(canonical_user(self.user), self.project) if signed else NO_KEY
+        stand_in = canonical_user(self.user) if signed or not explicit else ""
+        return Key(stand_in, self.project if signed else "", numbers=not explicit)
 
 
 def take(
@@ -62,7 +65,7 @@ def take(
 
     With `trial` (the ids of calls seen by earlier trials) it only shows what would happen.
     """
-    reading = _translate(adapter, records, sender, now)
+    reading, key = _translate(adapter, records, sender, now), sender.key(adapter.EXPLICIT)
     receipt = reading.receipt
     if trial is not None:
         reading.leave_out(trial)
@@ -71,9 +74,9 @@ def take(
 
     def store() -> Receipt:
         with db.atomic() as transaction:
-            unnamed = {NOBODY, sender.key.stand_in}
+            unnamed = {NOBODY, key.stand_in}
             events, more = traces.named(reading.events, reading.namings, unnamed, now)
-            told = record([*events, *more], timezone, now, sender.key, guess)
+            told = record([*events, *more], timezone, now, key, guess)
             outcomes = told[: len(events)]
             _account(receipt, reading.places, events, outcomes)
             counts = {n: getattr(receipt, n) for n in arrivals.COUNTERS if n in COUNTERS}

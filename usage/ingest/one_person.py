@@ -9,6 +9,7 @@ from models import CallId, User, db
 from models import Event as Stored
 from usage import bulk
 from usage.ingest.calls import Call, Identity, read, slices
+from usage.ingest.fields import OPAQUE
 from usage.rollups import among
 
 People = Mapping[int, int]
@@ -31,6 +32,17 @@ def people(user_ids: Collection[int]) -> dict[int, int]:
 
 def _names(owners: Sequence[tuple]) -> Query:
     return User.select(User.id, User.owner_id).where(User.owner_id.in_([id for (id,) in owners]))
+
+
+def numbers(user_ids: Collection[int]) -> list[int]:
+    """Those of these users of whom only the number of an installation is known."""
+    found = bulk.run(_own_names, (User.id,), zip(sorted(user_ids)))
+    return [user_id for user_id, name in found if OPAQUE.fullmatch(name)]
+
+
+def _own_names(users: Sequence[tuple]) -> Query:
+    own = User.owner_id.is_null() & ~User.confirmed
+    return User.select(User.id, User.username).where(User.id.in_([id for (id,) in users]), own)
 
 
 def names_of(people: People, owners: Collection[int]) -> set[int]:

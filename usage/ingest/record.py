@@ -12,6 +12,7 @@ from usage.ingest import buckets, calls, identity, one_person, same_call, tellin
 from usage.ingest.batches import Batch
 from usage.ingest.calls import Call, Identity
 from usage.ingest.event import NOBODY, Event
+from usage.ingest.fields import OPAQUE
 from usage.ingest.one_person import People
 
 
@@ -43,12 +44,14 @@ class Stored(NamedTuple):
 class Key(NamedTuple):
     """Whom a sender's key names where the sender names nobody, and the one project it is for.
 
-    Calls of who stands in belong to whom another record of them names, as nobody's do. What is
-    said through a key of one project names nobody who is known outside of it.
+    Calls of who stands in belong to whom another record of them names, as nobody's do, and as those
+    of users with a number for a name do where `numbers` are of installations. What is said through
+    a key of one project names nobody who is known outside of it.
     """
 
     stand_in: str = ""
     project: str = ""
+    numbers: bool = False
 
 
 # Files, and whoever isn't held to a key.
@@ -116,10 +119,12 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     stand_ins = (NOBODY, terms.key.stand_in)
     users = identity.users(events, terms.now, stand_ins, terms.key.project)
     people = one_person.people({user.owner_id or user.id for user in users.values()})
-    unnamed = [users[name].id if name in users else 0 for name in stand_ins]
+    nobody, stand_in = (users[name].id if name in users else 0 for name in stand_ins)
+    numbers = {users[name].id for name in users if terms.key.numbers and OPAQUE.fullmatch(name)}
+    unnamed = (nobody, *one_person.numbers(numbers - {stand_in}), stand_in)
     named = [(users[event.user].id, event) for event in events]
     names = terms.guess.names if terms.guess and terms.guess.events == events else None
-    found = same_call.places(named, *unnamed, names)
+    found = same_call.places(named, unnamed, names)
     if found.one_with and not alone:
         raise turns.NotAlone
     batch = _batch(events, found.calls, terms)

@@ -9,6 +9,7 @@ from peewee import Query
 from models import CallId
 from models import Event as Stored
 from usage import bulk
+from usage.ingest import one_person
 from usage.ingest.call_names import Called, Together, is_nameless, together
 from usage.ingest.calls import Identity, slices
 from usage.ingest.event import Event
@@ -31,25 +32,27 @@ class Places(NamedTuple):
     claimed: list[tuple[str, int, str]]
 
 
-def places(
-    rows: Sequence[Named], nobody: int, stand_in: int = 0, names: Together | None = None
-) -> Places:
+def places(rows: Sequence[Named], unnamed: Sequence[int], names: Together | None = None) -> Places:
     """The call of each row: its own id under its own user, unless the call is known already.
 
-    A call that one record gives to nobody, or to who stands in for nobody, belongs to whom another
-    names. A record may tell that calls which came apart are one: the others are then to be united
-    with it. `names` are those of the rows.
+    A call of one of the `unnamed` belongs to whom another record names: nobody, who comes first,
+    numbers of installations, and last who stands in for nobody. A record may tell that calls which
+    came apart are one: the others are then to be united with it. `names` are those of the rows.
     """
-    if not _is_any_known(rows, nobody):
+    *yielding, stand_in = unnamed
+    if not _is_any_known(rows, yielding):
         return Places([(user_id, event.id) for user_id, event in rows], {}, [])
     names = names or together(event for _, event in rows)
-    known, unnamed = _known(rows, names.each, nobody), (nobody, stand_in)
+    known = _known(rows, names.each, yielding)
+    others = {user for held in known.values() for user in held} - {user for user, _ in rows}
+    yielding += one_person.numbers(others.difference(unnamed))
+    unnamed = (*yielding, stand_in)
     one_with: dict[Identity, Identity] = {}
     calls = [(user_id, event.id) for user_id, event in rows]
     alone = {n for n in names.alone if known.keys().isdisjoint(names.each[n].looked_up)}
     claimed = {(name, calls[n][0]): calls[n][1] for n in alone for name in names.alone[n]}
     # Of who stands in, only what may come under several ids is looked up.
-    weak = [user_id == nobody or (user_id == stand_in and linked(event)) for user_id, event in rows]
+    weak = [user in yielding or (user == stand_in and linked(event)) for user, event in rows]
     others = [n for n in range(len(rows)) if n not in alone]
     # Whoever is named comes first, so that what names nobody finds them.
     for place in sorted(others, key=weak.__getitem__):
@@ -126,7 +129,7 @@ class Known(NamedTuple):
         return list(held)
 
 
-def _joined(known: Known, row: Named, called: Called, unnamed: tuple[int, int]) -> Identity:
+def _joined(known: Known, row: Named, called: Called, unnamed: Sequence[int]) -> Identity:
     """The call that a row tells of; what it shows to be the same is one with it from now on."""
     owner, event = row
     held = _held(known, event, called)
@@ -195,17 +198,18 @@ def _may_be(event: Event, called: Called, call: Identity) -> bool:
     return event.id == event.span or is_nameless(call[1]) or call[1] in called.ids
 
 
-def _is_any_known(rows: Sequence[Named], nobody: int) -> bool:
+def _is_any_known(rows: Sequence[Named], yielding: Sequence[int]) -> bool:
     """Whether any may be known by another id or under another user: seldom for plain events."""
     ids = {event.id for _, event in rows}
-    if len(ids) < len(rows) or any(user == nobody or linked(event) for user, event in rows):
+    if len(ids) < len(rows) or any(user in yielding or linked(event) for user, event in rows):
         return True
     known: Names = {}
     _ask(known, ids)
+    nobody = yielding[0]
     return bool(known) or bool(nobody and any(user == nobody for user, _ in _holders(ids)))
 
 
-def _known(rows: Sequence[Named], names: Sequence[Called], nobody: int) -> Names:
+def _known(rows: Sequence[Named], names: Sequence[Called], yielding: Sequence[int]) -> Names:
     known: Names = {}
     _ask(known, chain.from_iterable(one.looked_up for one in names))
     # Whether another is known inside the span around it matters only if that is the same call.
@@ -213,10 +217,10 @@ def _known(rows: Sequence[Named], names: Sequence[Called], nobody: int) -> Names
     # What came without other ids is known by its own alone.
     ids: set[str] = set()
     for (user_id, event), called in zip(rows, names, strict=True):
-        if user_id == nobody or linked(event):
+        if user_id in yielding or linked(event):
             ids.update(called.ids)
     found = _holders(ids)
-    if nobody:
+    if nobody := yielding[0]:
         others = {event.id for _, event in rows} - ids
         found += [one for one in _holders(others) if one[0] == nobody]
     for user_id, event_id in found:
