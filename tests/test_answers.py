@@ -19,12 +19,14 @@ from usage import (
     rollups,
     samples,
     sums,
+    uncosted,
 )
 from usage.answers import Answers
 from usage.pricing import Rates
 from usage.scope import Scope
 
 RATES = {"prompt": "3", "completion": "15"}
+BASES = ("list", "reported")
 
 
 @pytest.fixture
@@ -33,7 +35,8 @@ def process(monkeypatch):
 
     def process(answers=None):
         answers = Answers() if answers is None else answers
-        monkeypatch.setattr(overview, "answers", answers)
+        for asker in (overview, uncosted):
+            monkeypatch.setattr(asker, "answers", answers)
         return answers
 
     return process
@@ -102,7 +105,9 @@ def test_after_any_change_every_process_says_what_the_database_says(
 
     def ask():
         told = [client.get(question).get_json() for question in questions]
-        return [one and {k: v for k, v in one.items() if k != "as_of"} for one in told]
+        whole = accounts.whole(Rates(Decimal(3), Decimal(15)), "UTC", NOW)
+        missing = [uncosted.uncosted(Scope.from_args({"cost": one}, whole)) for one in BASES]
+        return missing + [one and {k: v for k, v in one.items() if k != "as_of"} for one in told]
 
     here, there = process(), process()
     before = ask()

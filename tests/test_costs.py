@@ -4,7 +4,8 @@ import re
 from decimal import Decimal
 
 import pytest
-from conftest import NOW, ON_ONE_DATABASE, days_ago
+from conftest import NOW, ON_ONE_DATABASE, TODAY, days_ago
+from reading import words_of
 
 from models import AuditEntry, DailyUsage, Event, Price
 from usage import cli_prices, prices, repricing
@@ -53,6 +54,30 @@ def test_what_nobody_told_is_unknown_and_counted_but_never_nothing(
     known = {"list": "0.0045", "reported": "0.50"}[basis]
     assert cost(anonymous, reader, cost=basis) == (known, 2)
     assert verify() == []
+
+
+def test_the_page_names_the_models_without_a_cost_the_most_calls_first(client, make_usage):
+    prices.set_price("acme", "known", RATES)
+
+    def used(model, calls=1, day=TODAY, reported=True):
+        told = {"cost_usd": Decimal(1)} if reported else {}
+        make_usage("vera", model=model, provider="acme", calls=calls, day=day, **told)
+
+    def named(basis):
+        page = client.get("/leaderboard", query_string={"cost": basis})
+        return words_of(page, "basis").partition("in no sum: ")[2]
+
+    used("known", calls=4, reported=False)
+    used("new", calls=2)
+    used("dear", day=days_ago(3))
+    assert named("list") == "new (acme) 2, dear (acme) 1."
+    assert named("reported") == "known (acme) 4."
+
+    # On a day that is known, and on one that isn't.
+    used("dear")
+    used("dear", day=days_ago(2), reported=False)
+    assert named("list") == "dear (acme) 3, new (acme) 2."
+    assert named("reported") == "known (acme) 4, dear (acme) 1."
 
 
 def test_a_price_of_nothing_is_known(make_usage, anonymous, reader):

@@ -12,11 +12,12 @@ from models import DailyUsage, User
 from usage import accounts, naming
 from usage.counting import COUNTERS
 from usage.counts import Counts, Standing, Totals
-from usage.daily import Uncosted, cost_of, in_scope, sums, within_locks
+from usage.daily import cost_of, in_scope, sums, within_locks
 from usage.horizon import NotVisible
 from usage.kept_names import named
 from usage.leaderboard import rank_of, totals_of
 from usage.scope import Scope
+from usage.uncosted import Uncosted, listed
 from usage.window import Window
 
 
@@ -160,11 +161,11 @@ def added(rows: Iterable[tuple], scope: Scope) -> Counts:
 
 
 def uncosted(rows: Iterable[tuple], scope: Scope) -> list[Uncosted]:
-    """The models whose calls have no cost on the scope's basis, the most calls first."""
+    """The models whose calls have no cost on the scope's basis."""
     missing: Counter[tuple[str, str]] = Counter()
     for row in rows:
         missing[row[2], row[3]] += int(cost_of(row[5 : 5 + len(COUNTERS)], scope)[1])
-    return [Uncosted(*names, calls) for names, calls in missing.most_common() if calls]
+    return listed(missing)
 
 
 def _standing(user: User, counts: Counts, rank: int | None, scope: Scope) -> Standing:

@@ -1,7 +1,6 @@
 """The daily rows that every number comes from: narrowed to a scope, and added up."""
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
 from peewee import SQL, Cast, Expression, Field, ModelSelect, fn
 
@@ -10,15 +9,6 @@ from usage.counting import COUNTERS
 from usage.horizon import ALL
 from usage.pricing import LIST, RATES, REPORTED
 from usage.scope import Scope
-
-
-class Uncosted(NamedTuple):
-    """A model with the number of its calls that have no cost."""
-
-    provider: str
-    model: str
-    calls: int
-
 
 CALLS, PROMPT, COMPLETION = map(COUNTERS.index, ("calls", "prompt_tokens", "completion_tokens"))
 BY_BASIS = {
@@ -42,18 +32,6 @@ def cost_of(counters: Sequence[int], scope: Scope) -> tuple[int, int]:
 def is_unknown(calls: int, picodollars: int, uncosted: int) -> bool:
     """True for the cost of calls none of which has one: that is not nothing."""
     return not picodollars and uncosted > 0 and uncosted >= calls
-
-
-def uncosted(scope: Scope) -> list[Uncosted]:
-    """The models whose calls have no cost on the scope's basis, the most calls first."""
-    missing = getattr(DailyUsage, BY_BASIS[scope.basis][1])
-    query = DailyUsage.select(DailyUsage.provider, DailyUsage.model, added_up(missing))
-    # Most rows have none: to group those by two texts takes longest.
-    query = in_scope(query, scope).where(missing > 0)
-    found = [
-        Uncosted(*row) for row in query.group_by(DailyUsage.provider, DailyUsage.model).tuples()
-    ]
-    return sorted(found, key=lambda one: (-one.calls, one.model, one.provider))
 
 
 def any_usage(project_id: int | None = None) -> bool:

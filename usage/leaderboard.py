@@ -11,13 +11,14 @@ from models import DailyUsage
 from usage import naming, warm
 from usage.counting import COUNTERS
 from usage.counts import Standing, Totals
-from usage.daily import CALLS, COMPLETION, PROMPT, Uncosted, cost_of, is_unknown, uncosted
+from usage.daily import CALLS, COMPLETION, PROMPT, cost_of, is_unknown
 from usage.kept_names import Name
 from usage.pricing import RATES
 from usage.ranking import Keys, Order
 from usage.rows import LAST, Row
 from usage.scope import Scope
 from usage.tally import Tally
+from usage.uncosted import Uncosted, uncosted
 
 
 @dataclass(frozen=True, slots=True)

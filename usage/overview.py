@@ -12,11 +12,12 @@ from usage import naming, sums
 from usage.analysis import Part, every_day, most_first
 from usage.answers import answers
 from usage.counts import Counts, Standing, Totals
-from usage.daily import Uncosted, active, cost_of, in_scope
+from usage.daily import active, cost_of, in_scope
 from usage.horizon import UNASSIGNED, VisibleProject
 from usage.leaderboard import people_of, standings
 from usage.scope import ACTIVITY, Scope
 from usage.sums import Sums
+from usage.uncosted import Uncosted, listed
 from usage.window import MOST_DAYS, Window, last_days
 
 MOST_ACTIVE = 5
@@ -147,10 +148,7 @@ def _parts(found: Sums, scope: Scope) -> list[Part]:
 
 
 def _uncosted(served: Sums, scope: Scope) -> list[Uncosted]:
-    """The models whose calls have no cost on the scope's basis, the most calls first."""
-    missing = {pair: cost_of(counters, scope)[1] for pair, counters in served.items()}
-    named = [Uncosted(*pair, calls) for pair, calls in missing.items() if calls]
-    return sorted(named, key=lambda one: (-one.calls, one.model, one.provider))
+    return listed({pair: cost_of(counters, scope)[1] for pair, counters in served.items()})
 
 
 def _told(found: list[Part], column: Field, scope: Scope) -> list[Part]:

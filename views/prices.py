@@ -2,9 +2,10 @@
 
 from flask import Blueprint, redirect, url_for
 
-from usage import daily, prices
+from usage import prices
 from usage.pricing import LIST
 from usage.scope import Scope
+from usage.uncosted import uncosted
 from views.admin import asked, given, listing, told
 from views.guards import horizon, note, require_admin
 
@@ -19,7 +20,7 @@ def index():
         "prices.index",
         prices.page,
         listed=prices.listed(),
-        missing=daily.uncosted(Scope.from_args({"cost": LIST}, horizon())),
+        missing=uncosted(Scope.from_args({"cost": LIST}, horizon())),
         given={name: asked(name) for name in ("provider", "model")},
         conditions=prices.conditions,
     )
