@@ -30,6 +30,8 @@ BAD = [
     ("PUBLIC_URL", "ftp://tally.example.com"),
     ("PUBLIC_URL", "https://"),
     ("PUBLIC_URL", "http://["),
+    ("PUBLIC_URL", "https://tally.example.com/?board=1"),
+    ("PUBLIC_URL", "https://tally.example.com/#board"),
     ("REPORTING_TIMEZONE", "Mars/Base"),
     ("REPORTING_TIMEZONE", "/etc/passwd"),
     ("PROMPT_TOKEN_COST", "free"),

@@ -79,6 +79,8 @@ def public_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        # Addresses are added to its end.
+        usable = usable and not (parts.query or parts.fragment)
     except ValueError:
         usable = False
     if text and not usable:

@@ -91,7 +91,9 @@ def create_key(
 def list_keys() -> None:
     """Show all keys."""
     for one in keys.everyone():
-        bound = f", project {one.project.slug}" if one.project_id else ""
+        project = one.project.slug if one.project_id else ""
+        said = {"project": project, "user": one.default_user, "source": one.default_source}
+        bound = "".join(f", {name} {value}" for name, value in said.items() if value)
         state = "revoked" if one.revoked_at else "live"
         click.echo(f"{one.name}: {one.scopes}{bound} ({state})")
 

@@ -1,5 +1,6 @@
 """flask import: files and folders, with a progress bar; and what all commands share."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from usage.ingest.imports import Import
 from usage.ingest.intake import Receipt, Sender
 from usage.settings import Settings
 
+# How the databases tell that a table or column isn't there.
+MISSING = re.compile(r"no such (table|column)|\b(relation|column) .* does not exist")
+
 
 def plainly(command: Callable) -> Callable:
     """Say in one sentence what went wrong, and exit with 1."""
@@ -31,9 +35,9 @@ def plainly(command: Callable) -> Callable:
             raise click.ClickException(str(error)) from None
         except (DatabaseError, InterfaceError) as error:
             reason = str(error).strip().splitlines()[0].rstrip(".")
-            new = "no such table" in reason or "does not exist" in reason
-            hint = " If it is new: flask --app app migrate" if new else ""
-            raise click.ClickException(f"The database refused: {reason}.{hint}") from None
+            if MISSING.search(reason):
+                reason = "tables are missing or out of date; run flask --app app migrate"
+            raise click.ClickException(f"The database refused: {reason}.") from None
 
     return wrapped
 
