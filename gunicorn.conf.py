@@ -51,9 +51,16 @@ def post_worker_init(worker):
 
     Nor does a batch leave any: of its many objects nearly all are gone when the last one is.
     """
+    make_templates(worker.wsgi.jinja_env)
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
+
+
+def make_templates(environment):
+    """Compile them all: the first who asks for a page would wait half a second for its own."""
+    for name in environment.list_templates():
+        environment.get_template(name)
 
 
 class Body(gunicorn.http.body.Body):
