@@ -95,6 +95,24 @@ def test_the_person_of_a_transcript_changes_none_that_its_telemetry_named(
     assert verify() == []
 
 
+def test_litellms_table_changes_nothing_of_what_its_callback_told(
+    run, anonymous, make_key, tmp_path
+):
+    payload = json.loads((DATA / "litellm.json").read_text())[0]
+    row, file = (
+        json.loads((DATA / "exports.json").read_text())["spend_logs"],
+        tmp_path / "rows.json",
+    )
+    anonymous.post("/ingest/litellm", json=payload, headers=make_key("ingest"))
+    file.write_text(json.dumps([row, row | {"request_id": "chatcmpl-lost"}]))
+
+    run(file)
+
+    calls = {call.event_id: call.user.username for call in Event.select()}
+    assert calls == {row["request_id"]: "alice@example.com", "chatcmpl-lost": "u-alice"}
+    assert verify() == []
+
+
 @pytest.mark.parametrize("sample", json.loads((DATA / "exports.json").read_text()).items())
 def test_an_export_is_recognised_by_what_is_in_it(sample):
     name, content = sample
@@ -110,6 +128,10 @@ def as_page(*records):
     return json.dumps({"data": records, "meta": {"cursor": None}}, indent=1)
 
 
+def as_array_of_pages(*records):
+    return json.dumps([{"data": [one], "meta": {}} for one in records])
+
+
 def as_pages_line_by_line(*records):
     return "".join(json.dumps({"data": [one]}) + "\n" for one in records)
 
@@ -118,7 +140,9 @@ def as_lines(*records):
     return "".join(json.dumps(one) + "\n" for one in records)
 
 
-@pytest.mark.parametrize("form", [as_array, as_page, as_pages_line_by_line, as_lines])
+@pytest.mark.parametrize(
+    "form", [as_array, as_page, as_array_of_pages, as_pages_line_by_line, as_lines]
+)
 @pytest.mark.parametrize(
     ("name", "id_name"),
     [("spend_logs", "request_id"), ("langfuse", "id"), ("helicone", "request_id")],

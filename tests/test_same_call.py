@@ -13,6 +13,7 @@ import models
 from models import User
 from usage.ingest.call_names import together
 from usage.ingest.event import NOBODY, Event
+from usage.ingest.fields import OPAQUE
 from usage.ingest.record import NO_KEY, Key, Outcome, record
 from usage.ingest.same_call import places
 from usage.rollups import verify
@@ -333,7 +334,7 @@ def test_a_call_of_an_installations_number_is_whose_another_road_says(order, tog
     told = [call("request", user=NUMBER), call("request", "message")][::order]
 
     for batch in [told] if together else [[one] for one in told]:
-        send(*batch, key=Key(numbers=True))
+        send(*batch, key=Key(unsure=OPAQUE))
 
     assert counted() == {"vera": (1, 0, 100)}
 
@@ -343,7 +344,7 @@ def test_a_number_that_an_admin_called_a_person_keeps_its_calls():
     User.update(confirmed=True).where(User.username == NUMBER).execute()
 
     send(call("request", "message"))
-    send(call("other", "message"), call("other", user=NUMBER), key=Key(numbers=True))
+    send(call("other", "message"), call("other", user=NUMBER), key=Key(unsure=OPAQUE))
 
     assert counted() == {NUMBER: (2, 0, 200), "vera": (1, 0, 100)}
 

@@ -173,6 +173,12 @@ def rows(document: object, name: str) -> Iterator[object]:
     yield from found if isinstance(found, list) else [document]
 
 
+def paged(document: object) -> Iterator[object]:
+    """The records of one or several pages of an API, or those of an array, or the one itself."""
+    for page in document if isinstance(document, list) else [document]:
+        yield from rows(page, "data")
+
+
 def labels(tags: list) -> dict[str, str]:
     """What tags like "project:x" say, by their names; the first of a name counts."""
     said = {}

@@ -80,12 +80,12 @@ def _format(path: Path, name: str, shown: str, samples: list[object]) -> Format:
 
 
 def _within(samples: list[object]) -> Iterator[object]:
-    """These samples, each before what stands in it as in an array, or in a page of an API."""
+    """These samples, each before what stands in it as in an array, or in pages of an API."""
     for sample in samples:
         yield sample
         listed = [sample.get(name) for name in LISTS] if isinstance(sample, dict) else [sample]
         for rows in listed:
-            yield from rows[:SAMPLES] if isinstance(rows, list) else ()
+            yield from _within(rows[:SAMPLES]) if isinstance(rows, list) else ()
 
 
 def _document(path: Path) -> Iterator[object] | None:

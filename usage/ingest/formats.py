@@ -1,11 +1,13 @@
 """How the records of a format are read, and which format a file is in."""
 
 from collections.abc import Callable, Iterable, Iterator
+from re import Pattern
 from types import ModuleType
 from typing import NamedTuple
 
 from usage.ingest import ADAPTERS
 from usage.ingest.event import Event
+from usage.ingest.fields import OPAQUE
 from usage.ingest.otlp import Record
 
 FILES = {name: adapter for name, adapter in ADAPTERS.items() if hasattr(adapter, "recognises")}
@@ -16,6 +18,7 @@ NAMES = ("auto", *FILES)
 class Format(NamedTuple):
     """What reads the records of one request or file; EXPLICIT when they say who and what for.
 
+    Of calls under an UNSURE name another road may know better whose they are.
     `together`, where there is one, reads many at once: an event of each, or None if one may have
     to be refused.
     """
@@ -23,17 +26,19 @@ class Format(NamedTuple):
     name: str
     read: Callable[[object], Iterable[Event]]
     EXPLICIT: bool = False
+    UNSURE: Pattern | None = None
     together: Callable[[list], list[Event] | None] | None = None
 
 
 def of(name: str, path: str = "") -> Format:
     """The format of that name, for one request or one file."""
     if name == "otlp":
-        return Format(name, _by_client())
+        return Format(name, _by_client(), UNSURE=OPAQUE)
     adapter = ADAPTERS[name]
     read = adapter.reader(path) if hasattr(adapter, "reader") else adapter.read
     explicit, together = getattr(adapter, "EXPLICIT", False), getattr(adapter, "together", None)
-    return Format(name, read, explicit, together)
+    unsure = None if explicit else getattr(adapter, "UNSURE", OPAQUE)
+    return Format(name, read, explicit, unsure, together)
 
 
 def recognise(samples: Iterable[object]) -> str | None:

@@ -12,7 +12,7 @@ from usage.ingest.fields import (
     dollars,
     email_of,
     instant,
-    rows,
+    paged,
     structure,
     telling,
     text,
@@ -32,7 +32,7 @@ def recognises(record: dict) -> bool:
 
 def records(document: object) -> Iterator[object]:
     """The requests of an answer of the API, or of an export as an array."""
-    return rows(document, "data")
+    return paged(document)
 
 
 def read(record: object) -> Iterator[Event]:

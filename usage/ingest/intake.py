@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import compress, islice
+from re import Pattern
 from typing import NamedTuple, Protocol
 
 from models import db
@@ -25,10 +26,14 @@ Numbered = tuple[int, object]
 
 
 class Adapter(Protocol):
-    """What reads one foreign shape; EXPLICIT when the sender itself says who and what for."""
+    """What reads one foreign shape; EXPLICIT when the sender itself says who and what for.
+
+    Of calls under an UNSURE name another road may know better whose they are.
+    """
 
     name: str
     EXPLICIT: bool
+    UNSURE: Pattern | None
     together: Callable[[list], list[Event] | None] | None
 
     def read(self, record: object) -> Iterable[Event]:
@@ -43,14 +48,14 @@ class Sender(NamedTuple):
     source: str = ""
     key_id: int = arrivals.FILES
 
-    def key(self, explicit: bool) -> Key:
-        """What the key comes to for a sender that is `explicit` about who and what for, or isn't.
+    def key(self, adapter: Adapter) -> Key:
+        """What the key comes to for what an adapter reads.
 
         Whoever imports a file of explicit events knows whose it is, and who they are.
         """
         signed = self.key_id != arrivals.FILES
-        stand_in = canonical_user(self.user) if signed or not explicit else ""
-        return Key(stand_in, self.project if signed else "", numbers=not explicit)
+        stand_in = "" if adapter.EXPLICIT and not signed else canonical_user(self.user)
+        return Key(stand_in, self.project if signed else "", adapter.UNSURE)
 
 
 def take(
@@ -65,7 +70,7 @@ def take(
 
     With `trial` (the ids of calls seen by earlier trials) it only shows what would happen.
     """
-    reading, key = _translate(adapter, records, sender, now), sender.key(adapter.EXPLICIT)
+    reading, key = _translate(adapter, records, sender, now), sender.key(adapter)
     receipt = reading.receipt
     if trial is not None:
         reading.leave_out(trial)

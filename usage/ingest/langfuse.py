@@ -12,7 +12,7 @@ from usage.ingest.fields import (
     instant,
     labels,
     nested,
-    rows,
+    paged,
     source,
     telling,
     text,
@@ -40,7 +40,7 @@ def recognises(record: dict) -> bool:
 
 def records(document: object) -> Iterator[object]:
     """The observations of a page of the API, or of an export as an array."""
-    return rows(document, "data")
+    return paged(document)
 
 
 def read(record: object) -> Iterator[Event]:

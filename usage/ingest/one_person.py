@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from re import Pattern
 
 from peewee import Case, Query, fn
 
@@ -34,10 +35,13 @@ def _names(owners: Sequence[tuple]) -> Query:
     return User.select(User.id, User.owner_id).where(User.owner_id.in_([id for (id,) in owners]))
 
 
-def numbers(user_ids: Collection[int]) -> list[int]:
-    """Those of these users of whom only the number of an installation is known."""
+def unsure(user_ids: Collection[int], names: Pattern = OPAQUE) -> list[int]:
+    """Those of these users who go by such a name, by default the number of an installation.
+
+    Whom an admin has mapped or called a person is known.
+    """
     found = bulk.run(_own_names, (User.id,), zip(sorted(user_ids)))
-    return [user_id for user_id, name in found if OPAQUE.fullmatch(name)]
+    return [user_id for user_id, name in found if names.fullmatch(name)]
 
 
 def _own_names(users: Sequence[tuple]) -> Query:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
+from re import Pattern
 from typing import NamedTuple
 
 from usage import changes, counting, prices, retention, rollups
@@ -12,7 +13,7 @@ from usage.ingest import buckets, calls, identity, one_person, same_call, tellin
 from usage.ingest.batches import Batch
 from usage.ingest.calls import Call, Identity
 from usage.ingest.event import NOBODY, Event
-from usage.ingest.fields import OPAQUE
+from usage.ingest.identity import Person
 from usage.ingest.one_person import People
 
 
@@ -45,13 +46,13 @@ class Key(NamedTuple):
     """Whom a sender's key names where the sender names nobody, and the one project it is for.
 
     Calls of who stands in belong to whom another record of them names, as nobody's do, and as those
-    of users with a number for a name do where `numbers` are of installations. What is said through
-    a key of one project names nobody who is known outside of it.
+    of users with such a name do which is `unsure`. What is said through a key of one project names
+    nobody who is known outside of it.
     """
 
     stand_in: str = ""
     project: str = ""
-    numbers: bool = False
+    unsure: Pattern | None = None
 
 
 # Files, and whoever isn't held to a key.
@@ -120,8 +121,8 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     users = identity.users(events, terms.now, stand_ins, terms.key.project)
     people = one_person.people({user.owner_id or user.id for user in users.values()})
     nobody, stand_in = (users[name].id if name in users else 0 for name in stand_ins)
-    numbers = {users[name].id for name in users if terms.key.numbers and OPAQUE.fullmatch(name)}
-    unnamed = (nobody, *one_person.numbers(numbers - {stand_in}), stand_in)
+    unsure = _unsure(users, terms.key.unsure) - {nobody, stand_in}
+    unnamed = (nobody, *unsure, stand_in)
     named = [(users[event.user].id, event) for event in events]
     names = terms.guess.names if terms.guess and terms.guess.events == events else None
     found = same_call.places(named, unnamed, names)
@@ -133,6 +134,11 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     copies = one_person.copies(people, _touched(stored)) if people else []
     flipped = _count(batch, stored, people, copies)
     return _outcomes(found.calls, stored, copies, flipped)
+
+
+def _unsure(users: Mapping[str, Person], names: Pattern | None) -> set[int]:
+    found = {user.id for name, user in users.items() if names and names.fullmatch(name)}
+    return {*one_person.unsure(found, names)} if found else set()
 
 
 def _batch(events: Sequence[Event], found: Sequence[Identity], terms: Terms) -> Batch:

@@ -1,11 +1,14 @@
 """LiteLLM's own table of calls: one row of LiteLLM_SpendLogs becomes one event."""
 
+import re
 from collections.abc import Iterator
 
 from usage.ingest import litellm
 from usage.ingest.event import Event, InvalidEvent
-from usage.ingest.fields import nested, rows, text
+from usage.ingest.fields import nested, paged, text
 
+# The callback knows the addresses of those whose numbers or names stand here.
+UNSURE = re.compile("[^@]+")
 USAGE = ("usage_object", "additional_usage_values")
 
 
@@ -16,7 +19,7 @@ def recognises(record: dict) -> bool:
 
 def records(document: object) -> Iterator[object]:
     """The rows of an answer of /spend/logs or /spend/logs/v2, or of the table as an array."""
-    return rows(document, "data")
+    return paged(document)
 
 
 def read(record: object) -> Iterator[Event]:
