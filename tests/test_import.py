@@ -84,6 +84,14 @@ def test_a_dry_run_tells_everything_and_keeps_nothing(take):
     assert [table.select().count() for table in (Event, User, Project)] == [0, 0, 0]
 
 
+@pytest.mark.parametrize("project", ["all", "x" * 101])
+def test_a_dry_run_refuses_a_project_that_could_not_be_made(take, project):
+    told = [take(csv(row(1)), *more, "--project", project) for more in ((), ("--dry-run",))]
+
+    assert told[0] == told[1]
+    assert told[0][0] == 1
+
+
 def test_options_say_what_a_line_does_not(take):
     content = csv("1,2026-11-22T10:00:00Z,10,5", header="id,time,prompt_tokens,completion_tokens")
 
@@ -100,7 +108,7 @@ def test_a_line_of_another_project_is_refused(take):
     code, out, told = take(csv(f"{row(1)},mobile", header=header), "--project", "checkout")
 
     assert (code, out) == (1, read(1, 0, 0, 1))
-    assert 'line 2: project: this key may only send to the project "checkout"' in told
+    assert 'line 2: project: must be "checkout" or left out: no other is taken here' in told
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_a_bound_key_sends_to_its_project_and_no_other(anonymous, make_key):
             "index": 2,
             "id": "event-3",
             "field": "project",
-            "message": 'this key may only send to the project "check-out"',
+            "message": 'must be "check-out" or left out: no other is taken here',
         }
     ]
     assert account(send(other, other)) == (403, 0, 0, 2)

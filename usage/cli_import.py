@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
 from usage import accounts, audit, projects
-from usage.ingest import files, formats, identity
+from usage.ingest import files, formats
 from usage.ingest.event import InvalidEvent
 from usage.ingest.imports import Import
 from usage.ingest.intake import Receipt, Sender
@@ -50,7 +50,9 @@ def now() -> datetime:
 @click.command("import")
 @click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--format", type=click.Choice(formats.NAMES), default="auto", show_default=True)
-@click.option("--project", default="", help="Count everything for this project.")
+@click.option(
+    "--project", default="", help="The project of all lines; those of another are refused."
+)
 @click.option("--user", default="", help="Whose usage it is where a line does not say.")
 @click.option("--dry-run", is_flag=True, help="Show what would happen, and keep nothing.")
 @click.pass_obj
@@ -63,12 +65,12 @@ def import_files(
     The format is recognised. Good lines are taken, bad ones are refused by number, and importing
     a file again changes nothing. Exits with 1 when every line was refused or a file can't be read.
     """
-    slug, told = (identity.slug(project), "") if dry_run else slug_of(settings, project)
+    slug, told = slug_of(settings, project, dry_run)
     click.echo(told, nl=False, err=True)
     total, unread = Receipt(), False
     with _progress(paths) as advance:
         how = Import(
-            Sender(slug if project else "", user),
+            Sender(slug, user),
             settings.reporting_timezone,
             now,
             format,
@@ -111,10 +113,10 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
-def slug_of(settings: Settings, project: str) -> tuple[str, str]:
+def slug_of(settings: Settings, project: str, dry_run: bool = False) -> tuple[str, str]:
     """The slug of a project named on the command line, and what to tell when it is new."""
-    if not project:
-        return "", ""
+    if not project or dry_run:
+        return project and projects.would_be(project), ""
     found, made = projects.ensure(project, settings.reporting_timezone, now())
     told = f'Made the project "{found.slug}", days in {found.timezone}.\n' if made else ""
     return found.slug, told

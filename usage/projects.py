@@ -16,12 +16,7 @@ LONGEST_NAME = 100
 def create(name: str, timezone: str, now: datetime) -> Project:
     """Make a project. Raises Refused for a taken name or an unknown zone."""
     check_zone(timezone)
-    try:
-        given, name = name, plain_text(name, "name", LONGEST_NAME)
-    except InvalidEvent as error:
-        raise Refused(f"The name {error.message}.") from None
-    if not name or name.casefold() in RESERVED_SLUGS:
-        raise Refused(f'A project can\'t be named "{given}".')
+    name = _name(name)
     if Project.select().where(Project.slug == slug(name)).exists():
         raise Refused(f'There is a project "{slug(name)}" already.')
     return Project.create(slug=slug(name), name=name, timezone=timezone, created_at=now)
@@ -32,6 +27,22 @@ def ensure(name: str, timezone: str, now: datetime) -> tuple[Project, bool]:
     if project := Project.get_or_none(Project.slug == slug(name)):
         return project, False
     return create(name, timezone, now), True
+
+
+def would_be(name: str) -> str:
+    """The slug of that project, which may still have to be made. Raises Refused."""
+    found = slug(name)
+    return found if Project.select().where(Project.slug == found).exists() else slug(_name(name))
+
+
+def _name(given: str) -> str:
+    try:
+        name = plain_text(given, "name", LONGEST_NAME)
+    except InvalidEvent as error:
+        raise Refused(f"The name {error.message}.") from None
+    if not name or name.casefold() in RESERVED_SLUGS:
+        raise Refused(f'A project can\'t be named "{given}".')
+    return name
 
 
 def everyone() -> list[Project]:

@@ -230,7 +230,7 @@ class _Reading:
             changes["source"] = sender.source
         if sender.project and (not event.project or slug(event.project) != sender.project):
             if event.project and explicit:
-                message = f'this key may only send to the project "{sender.project}"'
+                message = f'must be "{sender.project}" or left out: no other is taken here'
                 raise ForbiddenProject("project", message, event.id)
             changes["project"] = sender.project
         return replace(event, **changes) if changes else event
