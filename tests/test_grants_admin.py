@@ -1,8 +1,8 @@
 """/grants - who lets portals show the board, and that the audit knows of it."""
 
 import pytest
-from conftest import NOW, ON_ONE_DATABASE, browser_of
-from reading import persons, text
+from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of
+from reading import persons, text, words_of
 
 from models import AuditEntry
 from usage import accounts, grants
@@ -69,6 +69,16 @@ def test_a_project_admin_lets_a_portal_show_their_project(ann):
 def test_what_a_project_admin_may_not_or_can_not_grant_is_refused(ann, changed):
     assert send(ann, **changed).status_code == 422
     assert grants.everyone() == []
+
+
+def test_a_form_that_is_refused_is_answered_by_a_notice_alone(ann):
+    asked = OWN_SITE | HTMX | {"HX-Target": "main"}
+    refused = ann.post("/grants", data=GIVEN | {"days": "0"}, headers=asked)
+    granted = ann.post("/grants", data=GIVEN, headers=asked)
+
+    assert refused.status_code == 422
+    assert "days must be a whole number" in words_of(refused, "notice")
+    assert granted.status_code == 303
 
 
 def test_a_super_admin_may_grant_everything(ann, client):

@@ -56,7 +56,7 @@ def test_keys_are_listed_and_end_when_revoked(post, client, anonymous):
     [
         ({"do": "create", "name": "", "scopes": "read"}, "A key needs a name."),
         ({"do": "create", "name": "ci", "scopes": "read"}, 'There is a key named "ci" already.'),
-        ({"do": "create", "name": "x"}, "choose from ingest, read, embed."),
+        ({"do": "create", "name": "x"}, "A key needs a scope; choose from ingest, read, embed."),
         ({"do": "create", "name": "x", "scopes": "write"}, '"write" is not a scope'),
         (
             {"do": "create", "name": "x", "scopes": "read", "project": "none"},

@@ -28,7 +28,7 @@ def create(
     if not name.strip():
         raise Refused("A key needs a name.")
     if not chosen or (unknown := [scope for scope in chosen if scope not in SCOPES]):
-        wrong = f'"{unknown[0]}" is not a scope; ' if chosen else ""
+        wrong = f'"{unknown[0]}" is not a scope; ' if chosen else "A key needs a scope; "
         raise Refused(f"{wrong}choose from {', '.join(SCOPES)}.")
     if source and source not in SOURCES:
         raise Refused(f'"{source}" is not a source; choose from {", ".join(SOURCES)}.')

@@ -149,6 +149,7 @@ def refuse(status: int, message: str, field: str | None = None, title: str = "")
         context["screen"] = ""
     if not wants_fragment():
         return make_response(render_template("errors/page.html", **context), status)
+    context["whole"] = target() == WHOLE_VIEW
     response = make_response(render_template("errors/_notice.html", **context), status)
     # The last good table stays: the notice brings its own place along.
     response.headers["HX-Reswap"] = "none"

@@ -1,0 +1,39 @@
+"""The admin area's forms: what is refused stays as it was typed, what is done shows at once."""
+
+from playwright.sync_api import expect
+
+
+def test_a_refused_form_keeps_what_was_typed(visit):
+    page = visit("/admin/keys", "empty")
+    page.fill("#name", "gateway of a form")
+    page.get_by_role("button", name="Make key").click()
+
+    expect(page.locator("#notice")).to_have_text(
+        "A key needs a scope; choose from ingest, read, embed."
+    )
+    expect(page.locator("#notice")).to_be_in_viewport()
+    expect(page.locator("#name")).to_have_value("gateway of a form")
+
+    page.get_by_label("Send usage (ingest)").check()
+    page.get_by_role("button", name="Make key").click()
+
+    expect(page.locator("#secret")).to_contain_text("tb_")
+    expect(page.locator("#notice")).to_be_empty()
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+
+
+def test_a_form_leads_where_it_led_without_scripts(visit):
+    page = visit("/admin/projects", "empty")
+    page.fill("#name", "Made of a form")
+    page.get_by_role("button", name="Make project").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Made of a form")
+    expect(page).to_have_url("/admin/projects/made-of-a-form")
+    expect(page).to_have_title("Made of a form · Tallyboard")
+
+    page.fill("#prompt_cost", "much")
+    page.get_by_role("button", name="Save rates").click()
+
+    expect(page.locator("#notice")).to_contain_text("A rate must be a number")
+    expect(page.locator("#notice")).to_be_in_viewport()
+    expect(page.locator("#prompt_cost")).to_have_value("much")
