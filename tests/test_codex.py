@@ -179,10 +179,11 @@ def test_a_response_in_a_rollout_is_the_call_of_its_log():
     said = {f"{n}_token_count": used[f"{f}_tokens"] for n, f in zip(names, fields, strict=True)}
     log = one(but(USAGE, conversation__id=THREAD, **said))
 
-    assert rollout(HEADER, RECORD)[0].also == log.also
-    assert rollout(HEADER, TOTAL)[0].also == log.also
-    assert rollout(header(id="another"), RECORD)[0].also != log.also
-    assert one(but(USAGE, conversation__id=None)).also == ()
+    assert rollout(HEADER, RECORD)[0].alike == log.alike
+    assert rollout(HEADER, TOTAL)[0].alike == log.alike
+    assert rollout(header(id="another"), RECORD)[0].alike != log.alike
+    assert rollout(HEADER, RECORD)[0].teller != log.teller
+    assert one(but(USAGE, conversation__id=None)).alike == ""
 
 
 def test_a_file_that_an_older_version_began_goes_on_with_records():

@@ -133,8 +133,9 @@ def test_an_answer_in_a_chat_is_the_call_of_its_log():
     counts = {f"{name}_token_count": count for name, count in said.items()}
     log = one(but(RESPONSE, session__id=SESSION, total_token_count=10113, **counts))
 
-    assert chat(HEADER, ANSWER)[0].also == log.also != ()
-    assert chat(ANSWER)[0].also == ()
+    assert chat(HEADER, ANSWER)[0].alike == log.alike != ""
+    assert chat(HEADER, ANSWER)[0].teller != log.teller
+    assert chat(ANSWER)[0].alike == ""
 
 
 def test_cached_tokens_of_a_chat_are_in_the_prompt_and_those_of_tools_are_not():

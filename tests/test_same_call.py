@@ -313,6 +313,32 @@ def test_calls_of_equal_tokens_stay_as_many_as_any_instrumentation_tells(trace, 
     assert counted() == {"vera": (len(tokens), 0, sum(tokens))}
 
 
+def alike(id, teller, tokens=100):
+    """A call that another road knows by its session and its size alone."""
+    return call(id, tokens=tokens, alike=f"session: {tokens}", teller=teller, replaces=True)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 3), st.integers(1, 3), st.data())
+def test_calls_that_are_alike_are_as_many_as_any_road_tells(logged, written, data):
+    start_over()
+    logs = [alike(f"log {number}", "log") for number in range(logged)]
+    lines = [alike(f"line {number}", "file") for number in range(written)]
+
+    in_batches(data, logs + lines)
+
+    calls = max(logged, written)
+    assert counted() == {"vera": (calls, 0, 100 * calls)}
+
+
+def test_a_call_that_another_road_tells_whole_may_have_grown_to_it():
+    send(alike("log", "log"))
+    send(alike("line", "file", tokens=1))
+    send(alike("line", "file"))
+
+    assert counted() == {"vera": (1, 0, 100)}
+
+
 def test_a_call_is_known_again_in_the_same_batch():
     assert send(call("request"), call("message", "request")) == [ACCEPTED, DUPLICATE]
 

@@ -23,7 +23,7 @@ class Called(NamedTuple):
     may come first. `inner` is that of the call right inside its span, `outer` of the call of the
     span around it, `beside` of what is right inside that one, like itself; "" where there is no
     such span. `alike` are all answers of its size in its trace, and `teller` is who tells one of
-    them without an id from its provider; see place() and told_at().
+    them without an id by which others know it; see place() and told_at().
     """
 
     ids: tuple[str, ...]
@@ -33,7 +33,12 @@ class Called(NamedTuple):
     outer: str = ""
     beside: str = ""
     alike: str = ""
-    teller: str = ""
+    teller: str | None = None
+
+    @property
+    def may_grow(self) -> bool:
+        """True outside of traces, where the same call may be told again with another size."""
+        return self.teller is not None and not self.inner
 
     def place(self, number: int) -> str:
         """The name of the first, second, ... answer of its size in its trace."""
@@ -48,7 +53,7 @@ class Called(NamedTuple):
         names = [name for name in self.claimed if name != self.ids[0]]
         if self.alike:
             names.append(self.place(1))
-            names += [self.told_at(1)] if is_nameless(self.ids[0]) else []
+            names += [self.told_at(1)] if self.teller is not None else []
         return names
 
 
@@ -80,7 +85,8 @@ def names_of(event: Event) -> Called:
     span = event.span
     ids = (event.id, *event.also, span) if span else (event.id, *event.also)
     if not span:
-        return Called(ids, ids, ids)
+        called = Called(ids, ids, ids)
+        return _numbered(called, event.alike, event.teller) if event.alike else called
     size = "failed" if event.failed else f"{event.prompt_tokens}+{event.completion_tokens}"
     alike = f"{span.partition(':')[0]} of {size}"
     if event.failed or not event.usage_known:
@@ -89,7 +95,12 @@ def names_of(event: Event) -> Called:
         # By its provider's id it is known in any place.
         return Called(ids, (*ids, f"{alike} #1"), ids, alike=alike)
     near = _near(event, ids, f"{size} by {event.teller}")
-    called = Called(*near, alike=alike, teller=event.teller)
+    return _numbered(Called(*near), alike, event.teller)
+
+
+def _numbered(called: Called, alike: str, teller: str) -> Called:
+    """The names of a call that goes by its number as well among those that are alike."""
+    called = called._replace(alike=alike, teller=teller)
     return called._replace(looked_up=(*called.looked_up, called.place(1), called.told_at(1)))
 
 

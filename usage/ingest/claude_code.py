@@ -34,14 +34,16 @@ def read(record: Record) -> Iterator[Event]:
     _, cache_read, cache_write, output = counts
     # Log, span and transcript of a call share this id, so each finds the others counted.
     call = text(fields, "request_id", "gen_ai.response.id")
-    call = call or call_id(text(fields, "session.id"), counts)
-    # Without it only the log counts, or its span would count again.
-    if kind == "llm_request" and not call:
+    alike = "" if call else in_its_session(text(fields, "session.id"), counts)
+    # Without both only the log counts, or its span would count again.
+    if kind == "llm_request" and not (call or (alike and record.span_id)):
         return
-    fallback = (*(text(fields, name) for name in FALLBACK), *map(str, counts))
+    own = [text(fields, name) for name in FALLBACK] if kind != "llm_request" else [record.span_id]
     user, email = person(record)
     yield Event(
-        id=call or ":".join(("claude-code", *fallback)),
+        id=call or ":".join(("claude-code", *own, *map(str, counts))),
+        alike=alike,
+        teller=alike and record.signal,
         time=record.time,
         user=user,
         email=email,
@@ -62,15 +64,12 @@ def read(record: Record) -> Iterator[Event]:
     )
 
 
-def call_id(session: str, counts: Sequence[int]) -> str:
-    """The id of a call without a request's, as on Bedrock and Vertex: all that each road tells.
+def in_its_session(session: str, counts: Sequence[int]) -> str:
+    """By what each road knows a call without the id of a request, as on Bedrock and Vertex.
 
-    What a session has in the cache grows with each call. "" for a call that doesn't use it: small
-    ones may be alike.
+    Few in a session are alike.
     """
-    _, cache_read, cache_write, _ = counts
-    cached = cache_read or cache_write
-    return ":".join(("claude-code", session, *map(str, counts))) if session and cached else ""
+    return ":".join(("claude-code", session, *map(str, counts))) if session and any(counts) else ""
 
 
 def source_of(entrypoint: str, terminal: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from usage.ingest.claude_code import call_id, cost_of, source_of
+from usage.ingest.claude_code import cost_of, in_its_session, source_of
 from usage.ingest.event import LONGEST_ID, Event
 from usage.ingest.fields import folder, rows, text, timestamp, whole
 
@@ -53,7 +53,7 @@ def _events(line: dict, message: dict, project: str) -> Iterator[Event]:
     _, cache_read, cache_write, output = counts
     # An answer is repeated for each of its parts and in the files of forks with both ids, and in
     # those of sub-agents with another request's id.
-    request_id = text(line, "requestId") or call_id(text(line, "sessionId"), counts)
+    request_id = text(line, "requestId")
     ids = [id for id in (request_id, text(message, "id")) if _usable(id)]
     yield Event(
         id=ids[0] if ids else f"claude-code:{text(line, 'uuid')}",
@@ -71,6 +71,8 @@ def _events(line: dict, message: dict, project: str) -> Iterator[Event]:
         # Older versions wrote the first parts before the last token was counted.
         replaces=True,
         also=tuple(ids[1:]),
+        alike="" if request_id else in_its_session(text(line, "sessionId"), counts),
+        teller="file",
     )
 
 

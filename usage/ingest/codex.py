@@ -47,7 +47,8 @@ def read(record: Record) -> Iterator[Event]:
     user, email = person(record)
     yield Event(
         id=":".join(("codex", *call)),
-        also=in_its_thread(thread, tokens.values()),
+        alike=in_its_thread(thread, tokens.values()),
+        teller="log",
         time=record.time,
         user=user,
         email=email,
@@ -62,9 +63,9 @@ def read(record: Record) -> Iterator[Event]:
     )
 
 
-def in_its_thread(thread: str, counts: Collection[int]) -> tuple[str, ...]:
-    """By what else logs and session files know a response: what a thread asks grows each time."""
-    return (":".join(("codex", thread, *map(str, counts))),) if thread and any(counts) else ()
+def in_its_thread(thread: str, counts: Collection[int]) -> str:
+    """By what logs and session files both know a response, few in a thread being alike."""
+    return ":".join(("codex", thread, *map(str, counts))) if thread and any(counts) else ""
 
 
 def source_of(originator: str) -> str:

@@ -118,7 +118,8 @@ class _Rollout:
     def _event(self, line: dict, id: str, used: list[int]) -> Event:
         return Event(
             id=id,
-            also=in_its_thread(self.thread, used),
+            alike=in_its_thread(self.thread, used),
+            teller="file",
             time=timestamp(line),
             project=self.project,
             source=self.source,

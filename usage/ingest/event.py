@@ -67,7 +67,8 @@ class Event:
     that is `certain` that of any other, one that is not (False) of none whose usage is known.
     `also` are other ids of the very same call; `span` and `parent_span` ("trace:span") let the
     same call be known again as another span of its trace, and `teller` (any text) tells apart who
-    has spans of it: one tells each call once. A bucket is a vendor's sum over `calls` calls, never
+    has spans of it: one tells each call once. Of calls that are `alike` the first that one teller
+    tells is the first that another tells. A bucket is a vendor's sum over `calls` calls, never
     counted beside single calls of the same user, model and day.
     Raises InvalidEvent for anything that can't be counted, unless it is `checked` already.
     """
@@ -96,6 +97,7 @@ class Event:
     span: str = ""
     parent_span: str = ""
     teller: str = ""
+    alike: str = ""
     bucket: bool = False
     calls: int = 1
     checked: InitVar[bool] = False

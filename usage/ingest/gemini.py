@@ -37,7 +37,8 @@ def read(record: Record) -> Iterator[Event]:
     user, email = person(record)
     yield Event(
         id=":".join(("gemini", *call, "error" if failed else str(total))),
-        also=in_its_session(call[0], counts[:5]),
+        alike=in_its_session(call[0], counts[:5]),
+        teller="log",
         time=record.time,
         user=user,
         email=email,
@@ -56,6 +57,6 @@ def read(record: Record) -> Iterator[Event]:
     )
 
 
-def in_its_session(session: str, counts: Sequence[int]) -> tuple[str, ...]:
-    """By what else logs and chats know an answer: what a session asks grows each time."""
-    return (":".join(("gemini", session, *map(str, counts))),) if session and any(counts) else ()
+def in_its_session(session: str, counts: Sequence[int]) -> str:
+    """By what logs and chats both know an answer, few in a session being alike."""
+    return ":".join(("gemini", session, *map(str, counts))) if session and any(counts) else ""

@@ -54,7 +54,8 @@ def _events(message: dict, project: str, session: str) -> Iterator[Event]:
     prompt, tool, output, thoughts, cached = counts
     yield Event(
         id=f"gemini-chat:{message_id}",
-        also=in_its_session(session, counts),
+        alike=in_its_session(session, counts),
+        teller="file",
         time=timestamp(message),
         project=project,
         source="cli",

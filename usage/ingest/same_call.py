@@ -100,7 +100,7 @@ def _stored(ids: Sequence[tuple]) -> Query:
 
 def linked(event: Event) -> bool:
     """True for an event that may come under other ids too."""
-    return bool(event.also or event.span or event.parent_span)
+    return bool(event.also or event.span or event.parent_span or event.alike)
 
 
 def _final(one_with: dict[Identity, Identity], call: Identity) -> Identity:
@@ -167,8 +167,8 @@ def _told_by_others(
     Answers of one size are numbered. The first that this teller has not told is the one, or the
     first without an id from its provider if the event has one.
     """
-    nameless = event.id == event.span
-    if not called.alike or (held and nameless):
+    nameless = called.teller is not None
+    if not called.alike or (held and nameless and not called.may_grow):
         return []
     for number in range(1, MOST_ALIKE + 1):
         here = known.by(called.place(number))
@@ -188,7 +188,7 @@ def _claims(known: Known, called: Called, call: Identity) -> Iterator[str]:
         here = known.by(called.place(number))
         if not here or call in here:
             yield called.place(number)
-            if is_nameless(called.ids[0]):
+            if called.teller is not None:
                 yield called.told_at(number)
             return
 
@@ -231,7 +231,7 @@ def _known(rows: Sequence[Named], names: Sequence[Called], yielding: Sequence[in
 
 def _ask_for_more_alike(known: Names, names: Sequence[Called]) -> None:
     """Answers of the same size as new ones in the same trace, as many as there are."""
-    new = [one for one in names if one.alike and known.keys().isdisjoint(one.ids)]
+    new = [one for one in names if one.alike and (one.may_grow or known.keys().isdisjoint(one.ids))]
     for number in range(1, MOST_ALIKE):
         new = [one for one in new if one.place(number) in known]
         if not new:

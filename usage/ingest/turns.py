@@ -37,7 +37,8 @@ def needs_to_be_alone(events: Iterable[Event]) -> bool:
     Single calls of named people, known by one id each, are kept apart by the tables' keys.
     """
     return any(
-        event.also or event.span or event.parent_span or event.bucket or event.user == NOBODY
+        (event.also or event.span or event.parent_span or event.alike or event.bucket)
+        or event.user == NOBODY
         for event in events
     )
 
