@@ -37,3 +37,20 @@ def test_a_form_leads_where_it_led_without_scripts(visit):
     expect(page.locator("#notice")).to_contain_text("A rate must be a number")
     expect(page.locator("#notice")).to_be_in_viewport()
     expect(page.locator("#prompt_cost")).to_have_value("much")
+
+
+def test_a_key_is_revoked_only_when_one_is_sure(visit):
+    page = visit("/admin/keys", "empty")
+    page.fill("#name", "gone soon")
+    page.get_by_label("Read numbers (read)").check()
+    page.get_by_role("button", name="Make key").click()
+    revoke = page.get_by_role("button", name="Revoke gone soon")
+
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    revoke.click()
+    expect(revoke).to_be_visible()
+
+    page.once("dialog", lambda dialog: dialog.accept())
+    revoke.click()
+    expect(revoke).to_have_count(0)
+    expect(page.get_by_role("row", name="gone soon")).to_contain_text("revoked just now")
