@@ -149,6 +149,23 @@ def test_the_first_view_is_light_and_asks_nobody_else(client, make_crowd, path):
 
 
 @ON_ONE_DATABASE
+@pytest.mark.parametrize(
+    ("welcome", "packed"),
+    [
+        ("gzip;q=0", None),
+        ("gzip; q=0.0, br;q=0", None),
+        ("gzip;q=0, br;q=0.5", "br"),
+        ("br;q=0, gzip;q=0.001", "gzip"),
+    ],
+)
+def test_a_page_is_packed_only_as_its_reader_can_unpack_it(client, welcome, packed):
+    for path in ("/leaderboard", "/account"):
+        page = client.get(path, headers={"Accept-Encoding": welcome})
+
+        assert page.headers.get("Content-Encoding") == packed
+
+
+@ON_ONE_DATABASE
 @pytest.mark.parametrize("name", ["board.css", "board.js"])
 def test_a_bundle_is_kept_for_ever_under_its_hash(anonymous, name):
     address = re.search(rf'"(/assets/\w+/{name})"', anonymous.get("/sign-in").text)[1]

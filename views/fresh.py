@@ -67,6 +67,14 @@ def register(app: Flask) -> None:
         told.update(file.read_bytes())
     app.extensions["release"] = told.hexdigest()
     app.extensions["shelf"] = Shelf()
+    app.before_request(_leave_out_unwelcome_codings)
+
+
+def _leave_out_unwelcome_codings() -> None:
+    # Flask-Compress packs an answer with the only coding that is named, though it be with q=0.
+    if "q=0" in request.headers.get("Accept-Encoding", "").replace(" ", ""):
+        welcome = [f"{name};q={q}" for name, q in request.accept_encodings if q > 0]
+        request.environ["HTTP_ACCEPT_ENCODING"] = ", ".join(welcome)
 
 
 def tags(asked: Scope, *also: object) -> tuple[str, str]:
