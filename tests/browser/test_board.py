@@ -245,3 +245,17 @@ def test_the_export_is_what_the_filters_show(page):
     lines = loaded.value.path().read_text().splitlines()
     assert loaded.value.suggested_filename == "leaderboard-all-2026-10-24-to-2026-11-22.csv"
     assert len(lines) == len(names(page)) + 1
+
+
+def test_an_input_that_was_mended_is_no_longer_called_wrong(page):
+    prompt, completion = page.locator("#prompt_cost"), page.locator("#completion_cost")
+    prompt.fill("much")
+    expect(page.locator("#problem-prompt_cost")).not_to_be_empty()
+
+    completion.fill("many")
+    prompt.fill("4")
+
+    expect(page.locator("#problem-completion_cost")).not_to_be_empty()
+    expect(page.locator("#problem-prompt_cost")).to_be_empty()
+    expect(prompt).to_have_attribute("aria-invalid", "false")
+    expect(completion).to_have_attribute("aria-invalid", "true")
