@@ -365,6 +365,14 @@ def test_a_call_of_an_installations_number_is_whose_another_road_says(order, tog
     assert counted() == {"vera": (1, 0, 100)}
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_call_that_a_key_signs_is_whose_another_road_says(order):
+    for telling in [call("request", user="robot"), call("request", "message")][::order]:
+        send(telling, key=Key("robot", unsure=OPAQUE))
+
+    assert counted() == {"vera": (1, 0, 100)}
+
+
 def test_a_number_that_an_admin_called_a_person_keeps_its_calls():
     send(call("request", user=NUMBER))
     User.update(confirmed=True).where(User.username == NUMBER).execute()

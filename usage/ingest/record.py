@@ -122,7 +122,8 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     people = one_person.people({user.owner_id or user.id for user in users.values()})
     nobody, stand_in = (users[name].id if name in users else 0 for name in stand_ins)
     unsure = _unsure(users, terms.key.unsure) - {nobody, stand_in}
-    unnamed = (nobody, *unsure, stand_in)
+    # Ids of explicit senders may be those of others' calls: nobody stands in last for the rest.
+    unnamed = (nobody, *unsure, stand_in, *([0] if terms.key.unsure else []))
     named = [(users[event.user].id, event) for event in events]
     names = terms.guess.names if terms.guess and terms.guess.events == events else None
     found = same_call.places(named, unnamed, names)

@@ -36,8 +36,8 @@ def places(rows: Sequence[Named], unnamed: Sequence[int], names: Together | None
     """The call of each row: its own id under its own user, unless the call is known already.
 
     A call of one of the `unnamed` belongs to whom another record names: nobody, who comes first,
-    those of unsure names, and last who stands in for nobody. A record may tell that calls which
-    came apart are one: the others are then to be united with it. `names` are those of the rows.
+    those of unsure names, and last who stands in for linked calls. A record may tell that calls
+    which came apart are one: the others are united with it. `names` are those of the rows.
     """
     *yielding, stand_in = unnamed
     if not _is_any_known(rows, yielding):
@@ -45,7 +45,7 @@ def places(rows: Sequence[Named], unnamed: Sequence[int], names: Together | None
     names = names or together(event for _, event in rows)
     known = _known(rows, names.each, yielding)
     others = {user for held in known.values() for user in held} - {user for user, _ in rows}
-    yielding += one_person.unsure(others.difference(unnamed))
+    yielding[1:1] = one_person.unsure(others.difference(unnamed))
     unnamed = (*yielding, stand_in)
     one_with: dict[Identity, Identity] = {}
     calls = [(user_id, event.id) for user_id, event in rows]
