@@ -472,6 +472,15 @@ def test_a_call_that_comes_by_two_roads_at_once_counts_once(road):
     assert counted() == {"vera": (12, 0, 1200)}
 
 
+def test_a_call_of_a_log_that_its_session_file_tells_at_once_counts_once():
+    def road(teller):
+        return lambda n: call(f"{teller}{n}", alike=f"counts-{n}", teller=teller)
+
+    send_at_once(range(12), road("log"), road("file"))
+
+    assert counted() == {"vera": (12, 0, 1200)}
+
+
 def test_a_call_of_nobody_that_two_name_at_once_under_other_ids_counts_once():
     send(*(call(f"x{n}", f"r{n}", f"m{n}", user=NOBODY) for n in range(12)))
 
