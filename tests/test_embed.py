@@ -290,6 +290,15 @@ def test_pseudonyms_of_a_grant_hold_for_unassigned_usage_too(make_usage, make_gr
     assert name.startswith("Contributor ")
 
 
+def test_a_reader_of_all_projects_is_bound_by_how_each_names_its_people(usage, make_grant, portal):
+    projects.set_identity(projects.find("checkout"), naming.PSEUDONYMS, 0, False)
+    make_grant(projects=())
+
+    found = names(portal(subject="vera").get("/embed/leaderboard?project=checkout"))
+
+    assert [name for name in found if name.startswith("Contributor ")] == found[1:]
+
+
 def test_few_people_stay_hidden_behind_pseudonyms(usage, make_grant, portal):
     projects.set_identity(projects.find("checkout"), naming.HIDDEN, 5, False)
     make_grant(identity="pseudonyms")
