@@ -8,7 +8,7 @@ from conftest import NOW, ON_ONE_DATABASE, TODAY, days_ago
 from reading import words_of
 
 from models import AuditEntry, DailyUsage, Event, Price
-from usage import cli_prices, prices, repricing
+from usage import cli_prices, prices, pricing, repricing
 from usage.ingest import event
 from usage.ingest.record import record
 from usage.rollups import rebuild, verify
@@ -85,6 +85,12 @@ def test_a_price_of_nothing_is_known(make_usage, anonymous, reader):
     make_usage("vera", model="Llama")
 
     assert cost(anonymous, reader, cost="list") == ("0.00", 0)
+
+
+def test_ten_thousand_of_the_dearest_calls_in_one_request_add_up(make_usage, anonymous, reader):
+    make_usage("vera", calls=10_000, cost_usd=Decimal(pricing.MOST_DOLLARS))
+
+    assert cost(anonymous, reader, cost="reported") == (f"{10_000 * pricing.MOST_DOLLARS}.00", 0)
 
 
 def test_a_failed_call_costs_nothing_and_lacks_nothing(make_usage, anonymous, reader):

@@ -47,6 +47,7 @@ REFUSED = [
     ("reasoning_tokens", {"reasoning_tokens": 301}),
     ("cost_usd", {"cost_usd": "-0.01"}),
     ("cost_usd", {"cost_usd": "NaN"}),
+    ("cost_usd", {"cost_usd": "100000.01"}),
     ("cost_usd", {"cost_usd": "1e999999"}),
     ("cost_usd", {"cost_usd": True}),
     ("failed", {"failed": "no"}),

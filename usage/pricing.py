@@ -9,8 +9,9 @@ from typing import NamedTuple, Self
 
 BASES = RATES, LIST, REPORTED = ("rates", "list", "reported")
 """What a cost is told by: the two inputs, the price list, or whoever sent the usage."""
-MOST_NANODOLLARS = 10**15
-"""No call costs more than a million dollars: sums of calls stay far within 64 bits."""
+MOST_DOLLARS = 10**5
+"""No call costs more, so that what a whole request of them comes to fits the tables' 64 bits."""
+MOST_NANODOLLARS = MOST_DOLLARS * 10**9
 DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?|\.[0-9]{1,6}")
 
 

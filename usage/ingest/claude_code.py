@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from usage.ingest.event import MOST_DOLLARS, Event, InvalidEvent
+from usage.ingest.event import Event, InvalidEvent
 from usage.ingest.fields import amount, in_editor, text, whole
 from usage.ingest.otlp import Record, kind_of_work, person, project
+from usage.pricing import MOST_DOLLARS
 
 CALLS = ("api_request", "api_error", "llm_request")
 COUNTS = ("input_tokens", "cache_read_tokens", "cache_creation_tokens", "output_tokens")

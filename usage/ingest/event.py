@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 from unicodedata import category, normalize
 
 from usage.counting import TOKEN_FIELDS
+from usage.pricing import MOST_DOLLARS
 
 SOURCES = ("ui", "cli", "ide", "api")
 TOKENS_OF = attrgetter(*TOKEN_FIELDS)
 WHOLE_NUMBER = "must be a whole number, 0 or more"
 MOST_TOKENS = 10**12
 MOST_CALLS = 10**9
-MOST_DOLLARS = 10**6
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 # Whom a call belongs to that no sender gives to anyone.
