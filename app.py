@@ -56,7 +56,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     for error in (OperationalError, InterfaceError, MaxConnectionsExceeded):
         app.register_error_handler(error, responses.unavailable)
     app.register_error_handler(ProgrammingError, responses.unmigrated)
-    app.register_error_handler(DataError, responses.unstorable)
+    for error in (DataError, OverflowError):
+        app.register_error_handler(error, responses.unstorable)
     app.register_error_handler(IntegrityError, responses.taken)
     app.url_map.merge_slashes = False
     app.url_map.converters["username"] = Username

@@ -71,11 +71,12 @@ def test_a_page_of_a_board_without_tables_says_so_too(client):
 
 @ON_ONE_DATABASE
 @pytest.mark.parametrize("path", ["/v1/traces", "/api/v1/events"])
+@pytest.mark.parametrize("error", [DataError("bigint out of range"), OverflowError("bigint")])
 def test_what_the_database_can_never_hold_is_refused_for_good(
-    anonymous, make_key, monkeypatch, path
+    anonymous, make_key, monkeypatch, path, error
 ):
     def refuse(*_arguments):
-        raise DataError("bigint out of range")
+        raise error
 
     monkeypatch.setattr(ingest, "take", refuse)
     response = anonymous.post(path, data=b"{}", headers=make_key("ingest") | JSON)

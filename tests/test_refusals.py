@@ -1,5 +1,6 @@
 """What means nothing is refused by name, in the form the question was asked; never a 500."""
 
+import re
 from io import BytesIO
 
 import pytest
@@ -8,6 +9,7 @@ from peewee import OperationalError
 from reading import element, names, text, words_of
 
 from usage import leaderboard
+from views import api
 
 pytestmark = ON_ONE_DATABASE
 INPUTS = ("prompt_cost", "completion_cost", "days", "q", "from", "to")
@@ -121,6 +123,27 @@ def test_an_unknown_address_is_refused_in_the_form_of_the_question(client, path,
 
     assert response.status_code == 404
     assert shape in response.text
+    assert re.search("There is no (page at this address|such file)\\.", response.text)
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"), [("/leaderboard", "<html"), ("/api/v1/leaderboard", '{"error":')]
+)
+def test_a_mistake_of_ours_is_owned_up_to_without_a_word_of_its_inside(
+    app, client, reader, monkeypatch, path, shape
+):
+    def mistake(*_arguments, **_named):
+        raise RuntimeError("an inside that is nobody's business")
+
+    monkeypatch.setattr(leaderboard, "board", mistake)
+    monkeypatch.setattr(api, "board", mistake)
+    monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
+    response = client.get(path, headers=reader if "api" in path else {})
+
+    assert response.status_code == 500
+    assert shape in response.text
+    assert "Something went wrong on the server" in response.text
+    assert "inside" not in response.text
 
 
 @pytest.mark.parametrize("path", ["/leaderboard", "/api/v1/leaderboard"])

@@ -32,6 +32,10 @@ MACHINES = ("/api/", "/ingest/", "/metrics")
 EMBEDS = "/embed/"
 # google.rpc.Code: what OTLP's senders read in a refusal.
 RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 3, 415: 3, 422: 3, 500: 13, 503: 14}
+SENTENCES = {
+    404: "There is no page at this address.",
+    500: "Something went wrong on the server, which has noted it in its log.",
+}
 # How SQLite tells that a table or column isn't there; PostgreSQL has codes, in any language.
 NO_SUCH = re.compile(r"\bno such (table|column)\b|\bhas no column\b")
 UNDEFINED_TABLE, UNDEFINED_COLUMN, UNIQUE = "42P01", "42703", "23505"
@@ -134,9 +138,8 @@ def refuse(status: int, message: str, field: str | None = None, title: str = "")
     if request.path.startswith("/v1/"):
         code = RPC_CODES.get(status, RPC_CODES[500])
         body = otlp_messages.failure(request.mimetype, code, message)
-        kind = (
-            request.mimetype if request.mimetype in otlp_messages.PROTOBUF else "application/json"
-        )
+        kind = request.mimetype
+        kind = kind if kind in otlp_messages.PROTOBUF else "application/json"
         return Response(body, status, content_type=kind)
     if _is_for_programs():
         return make_response({"error": {"field": field, "message": message}}, status)
@@ -145,8 +148,7 @@ def refuse(status: int, message: str, field: str | None = None, title: str = "")
         page = render_template("embed/_refusal.html", known=places.is_known(), **context)
         return make_response(page, status, {"HX-Reswap": "none"} if places.is_known() else {})
     context = {"message": message, "field": field, "title": title, "fragment": wants_fragment()}
-    if "viewer" in g:
-        context["screen"] = ""
+    context |= {"screen": ""} if "viewer" in g else {}
     if not wants_fragment():
         return make_response(render_template("errors/page.html", **context), status)
     context["whole"] = target() == WHOLE_VIEW
@@ -226,7 +228,8 @@ def _not_found(error: NotVisible) -> Response:
 def _refused(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
         return error.get_response()
-    response = refuse(error.code, error.description or error.name, title=error.name)
+    usual = error.description == type(error).description and SENTENCES.get(error.code)
+    response = refuse(error.code, usual or error.description or error.name, title=error.name)
     kept = ("allow", "retry-after", "www-authenticate")
     for name, value in error.get_headers():
         if name.lower() in kept:
