@@ -169,13 +169,19 @@ def test_half_a_copy_of_another_board_is_left_alone(run, target, apps):
 
 
 @ON_ONE_DATABASE
-def test_a_target_without_tables_is_to_be_migrated_first(run, target, apps, postgres):
-    database = apps("postgresql")[1]
-    database.execute_sql("CREATE DATABASE bare_board")
-    code, _, told = run("copy-to", other_database(postgres, "bare_board"))
-    database.execute_sql("DROP DATABASE bare_board")
+def test_a_target_with_other_tables_is_left_as_it_is(run, apps, postgres):
+    board = models.db.obj
+    _, server = apps("postgresql")
+    models.db.initialize(board)
+    server.execute_sql("CREATE DATABASE others_board")
+    others = models.connect(other_database(postgres, "others_board"))
+    others.execute_sql("CREATE TABLE theirs (id bigint)")
+    code, _, told = run("copy-to", other_database(postgres, "others_board"))
+    tables = others.get_tables()
+    others.close_all()
+    server.execute_sql("DROP DATABASE others_board")
 
-    assert code == 1
+    assert (code, tables) == (1, ["theirs"])
     assert "migrate it first" in told
 
 
@@ -238,6 +244,26 @@ def test_without_citus_there_is_nothing_to_spread_over(run, target, there):
 
     told = "Error: This database has no Citus; as its owner: CREATE EXTENSION citus;\n"
     assert run("distribute") == (1, "", told)
+
+
+@ON_ONE_DATABASE
+def test_a_database_without_tables_is_migrated_first(run, apps, postgres):
+    board = models.db.obj
+    _, server = apps("postgresql")
+    server.execute_sql("DROP DATABASE IF EXISTS new_board")
+    server.execute_sql("CREATE DATABASE new_board")
+    models.db.initialize(board)
+    fill()
+    copied(run, other_database(postgres, "new_board"))
+    rows = everything()
+    new = models.connect(other_database(postgres, "new_board"))
+    models.db.initialize(new)
+    try:
+        assert everything() == rows
+        assert verify() == []
+    finally:
+        models.db.initialize(board)
+        new.close_all()
 
 
 @pytest.mark.parametrize("app", ["postgresql"], indirect=True)

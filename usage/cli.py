@@ -23,11 +23,13 @@ from usage.settings import Settings
 
 
 def register(group: click.Group, settings: Settings, scripts: Path) -> None:
-    """Add the commands; each gets the settings as its object."""
-    own = (load_demo, key, rebuild, verify, prune, backup, copy_to, distribute)
+    """Add the commands; each gets what it needs as its object, most of them the settings."""
+    own = (load_demo, key, rebuild, verify, prune, backup, distribute)
     others = (user, project, price, grant, show_audit, send_notices, send_digest)
     commands = (*own, import_files, *others)
-    for command, needs in (*((command, settings) for command in commands), (migrate, scripts)):
+    needed = dict.fromkeys(commands, settings)
+    needed |= {migrate: scripts, copy_to: (settings, scripts)}
+    for command, needs in needed.items():
         # A copy: another app in this process has settings of its own.
         mine = copy(command)
         mine.context_settings = command.context_settings | {"obj": needs}

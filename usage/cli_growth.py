@@ -1,9 +1,11 @@
 """flask copy-to and distribute: when a board outgrows one file, and one server."""
 
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
+from playhouse import migrations
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
@@ -18,12 +20,13 @@ from usage.settings import Settings
 @click.argument("url")
 @click.pass_obj
 @plainly
-def copy_to(settings: Settings, url: str) -> None:
-    """Copy the board into an empty, migrated PostgreSQL database.
+def copy_to(needs: tuple[Settings, Path], url: str) -> None:
+    """Copy the board into an empty PostgreSQL database, which is migrated if it has no tables.
 
     Interrupted, it goes on where it stopped when it is run again. At the end all rows are compared
     while nobody can write. Stop the servers first: what they take in afterwards is not in the copy.
     """
+    settings, scripts = needs
     try:
         target = connect(checks.database_url(url))
     except ValueError as error:
@@ -32,6 +35,8 @@ def copy_to(settings: Settings, url: str) -> None:
     if url == settings.database_url:
         raise Refused("The target is this board itself.")
     try:
+        if target.for_update and not target.get_tables():
+            migrations.run(target, str(scripts))
         copying.check(target, origin)
         audit.note("board copied", now(), "", _without_password(url))
         columns = TextColumn("Copying {task.description}: {task.completed:,} rows")
