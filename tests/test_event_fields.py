@@ -169,7 +169,7 @@ ODD = st.sampled_from(
 def test_events_read_together_are_what_each_is_by_itself(odd):
     records = [native(number) | changes for number, changes in enumerate(odd)]
 
-    found = adapter.together(records)
+    found = adapter.read_many(records)
 
     assert found == [event for record in records for event in adapter.read(record)]
 

@@ -194,7 +194,7 @@ def test_every_client_of_opentelemetry_claims_records_of_a_sample():
 
 
 def test_only_native_events_say_themselves_who_and_what_for():
-    explicit = {name for name in (*formats.FILES, "otlp") if formats.of(name).EXPLICIT}
+    explicit = {name for name in (*formats.FILES, "otlp") if formats.of(name).explicit}
 
     assert explicit == {"native"}
     assert all(formats.of(name).name == name for name in (*formats.FILES, "otlp"))

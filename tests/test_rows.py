@@ -1,10 +1,10 @@
-"""usage/rows.py - what all rows come to, kept right while single rows come, change and go."""
+"""usage/rows.py - totals of all rows, kept right while single rows come, change and go."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from usage.counting import COUNTERS
-from usage.rows import ABSENT, LAST, SOURCES, Together, by_user, columns, digest, digests, packed
+from usage.rows import ABSENT, LAST, SOURCES, Aggregate, by_user, columns, digest, digests, packed
 
 NUMBERS = st.integers(0, 3)
 ROWS = st.tuples(
@@ -12,27 +12,27 @@ ROWS = st.tuples(
 ).map(packed)
 
 
-def told(together):
-    return together.totals, together.by_source, together.most_tokens, together.newest
+def told(aggregate):
+    return aggregate.totals, aggregate.by_source, aggregate.most_tokens, aggregate.newest
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), ROWS | st.none()), max_size=12))
 def test_row_by_row_comes_to_what_all_rows_at_once_come_to(steps):
     people = {}
-    together = Together(people)
+    aggregate = Aggregate(people)
     for person, row in steps:
         before = people.pop(person, None)
         if row:
             people[person] = row
-        together.replace(before, row)
+        aggregate.replace(before, row)
 
-        assert told(together) == told(Together(dict(people)))
+        assert told(aggregate) == told(Aggregate(dict(people)))
 
 
 def test_what_everyone_used_may_be_beyond_64_bits():
     row = packed([2**63 - 1, *[0] * (len(COUNTERS) - 1), 5])
 
-    assert Together({1: row, 2: row}).totals[0] == 2**64 - 2
+    assert Aggregate({1: row, 2: row}).totals[0] == 2**64 - 2
 
 
 @given(st.dictionaries(st.integers(1, 9), ROWS))

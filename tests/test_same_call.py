@@ -11,11 +11,11 @@ from ledger import daily_rows
 
 import models
 from models import User
-from usage.ingest.call_names import together
+from usage.ingest.call_names import names_of_all
 from usage.ingest.event import NOBODY, Event
 from usage.ingest.fields import OPAQUE
 from usage.ingest.record import NO_KEY, Key, Outcome, record
-from usage.ingest.same_call import places
+from usage.ingest.same_call import resolve
 from usage.rollups import verify
 
 ACCEPTED, DUPLICATE, REPLACED, CLOSED = Outcome
@@ -558,9 +558,9 @@ def test_those_that_share_no_name_are_kept_as_if_each_were_looked_at_among_the_o
     start_over()
     events = data.draw(st.lists(st.sampled_from(told[1]), min_size=1, unique_by=lambda e: e.id))
     send(*data.draw(st.lists(st.sampled_from(told[1]), max_size=2)))
-    rows, names = [(1, event) for event in events], together(events)
+    rows, names = [(1, event) for event in events], names_of_all(events)
 
-    found = [places(rows, (0, 0), one) for one in (names, names._replace(alone={}))]
+    found = [resolve(rows, (0, 0), one) for one in (names, names._replace(alone={}))]
 
     assert found[0].calls == found[1].calls
     assert {*found[0].claimed} == {*found[1].claimed}

@@ -167,7 +167,7 @@ def test_writers_and_readers_at_once_never_see_less_than_was_acknowledged(app, a
                         mine = {tally.names[one].username: row for one, row in tally.people.items()}
                         assert [mine[f"{writer}-{n}"][0] for n in range(3)] == [turn + 1] * 3
                         columns = list(zip(*mine.values(), strict=True))[: len(COUNTERS)]
-                        assert tally.together.totals == [sum(column) for column in columns]
+                        assert tally.aggregate.totals == [sum(column) for column in columns]
         return True
 
     models.db.close()

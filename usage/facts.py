@@ -70,7 +70,7 @@ def content(scope: Scope) -> Content:
             # Not even that something changed is told of so few.
             return Content((), by_source, facts(), None)
         numbers = tally.digest(warm.store.names.content)
-        newest = DailyUsage.last_time.python_value(tally.together.newest)
+        newest = DailyUsage.last_time.python_value(tally.aggregate.newest)
         return Content(numbers, by_source, facts(), newest)
 
 
@@ -90,7 +90,7 @@ def calls_by_source(scope: Scope, users: Collection[int] = ()) -> dict[str, int]
 
 
 def _by_source(tally: Tally, least: int) -> dict[str, int]:
-    found = tally.together.by_source.items()
+    found = tally.aggregate.by_source.items()
     return {source: calls for source, (calls, people) in found if people >= least}
 
 

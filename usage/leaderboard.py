@@ -142,7 +142,7 @@ class _Ranking:
     def most_tokens(self) -> int:
         """The most that anyone used whom the viewer sees."""
         if len(self.people) == len(self.order):
-            return self.tally.together.most_tokens if self.people else 0
+            return self.tally.aggregate.most_tokens if self.people else 0
         rows = (self.tally.people[one] for one in self.people)
         return max((row[PROMPT] + row[COMPLETION] for row in rows), default=0)
 
@@ -173,7 +173,7 @@ class _Ranking:
         )
 
     def _totals(self) -> Totals:
-        sums, newest = self.tally.together.totals, self.tally.together.newest
+        sums, newest = self.tally.aggregate.totals, self.tally.aggregate.newest
         as_of = DailyUsage.last_time.python_value(newest)
         cost = cost_of(sums, self.scope)
         return Totals(*sums, *cost, users=len(self.order), as_of=as_of)

@@ -1,4 +1,4 @@
-"""One person's row in a scope, and what the rows of everyone come to together."""
+"""One person's row in a scope, and the totals of everybody's rows."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -92,8 +92,8 @@ def grown(before: Row | None, growth: Sequence[Growth], counters: int, by_source
     return packed(row)
 
 
-class Together:
-    """What everyone's rows come to; told of each row that changes, it needs no other again."""
+class Aggregate:
+    """Totals of all rows. Each row that changes is passed to replace(); the others are not read."""
 
     def __init__(self, people: Mapping[int, Row]):
         turned, self._people = columns(people), people

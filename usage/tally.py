@@ -22,8 +22,8 @@ from usage.rows import (
     ABSENT,
     LAST,
     SOURCES,
+    Aggregate,
     Row,
-    Together,
     added,
     by_user,
     columns,
@@ -48,7 +48,7 @@ class Tally:
     def __init__(self, scope: Scope):
         self.lock = Lock()
         self.people: dict[int, Row] = {}
-        self.together = Together(self.people)
+        self.aggregate = Aggregate(self.people)
         self.content = NOTHING
         """When any of it last changed."""
         self.names: Mapping[int, Name] = {}
@@ -176,7 +176,7 @@ class Tally:
 
     def _put_all(self, people: dict[int, Row]) -> None:
         """These are the people, with their rows."""
-        self.people, self.together = people, Together(people)
+        self.people, self.aggregate = people, Aggregate(people)
         self._rows_digest = digests(people)
         self._names_digest = None, 0
         self._orders.clear()
@@ -192,7 +192,7 @@ class Tally:
                 self._rows_digest -= digest(person, before)
             if not (row and before):
                 self._names_digest = None, 0
-            self.together.replace(before, row)
+            self.aggregate.replace(before, row)
         # Nearly always only one of them is asked for before the next change.
         for order in self._orders.values():
             order.moved |= people.keys()

@@ -12,7 +12,7 @@ from usage import naming
 from usage.daily import added_up
 from usage.ingest.calls import slices
 from usage.ingest.event import NOBODY
-from usage.ingest.intake import OPAQUE
+from usage.ingest.fields import OPAQUE
 
 # For such a part of everyone, going to the rows of each is quicker than through all rows.
 FEW = 0.2

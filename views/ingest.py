@@ -15,7 +15,8 @@ from usage.ingest.body import (
     plain_bytes,
     records,
 )
-from usage.ingest.intake import Receipt, Sender, take
+from usage.ingest.intake import Sender, take
+from usage.ingest.receipt import Receipt
 from views.guards import now, require_key, settings
 from views.responses import refuse
 

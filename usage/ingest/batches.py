@@ -11,10 +11,10 @@ from models import UNASSIGNED
 from usage import bulk, counting, prices
 from usage.counting import DayKey, Delta
 from usage.ingest import calls, identity, turns
-from usage.ingest.call_names import Together, together
+from usage.ingest.call_names import BatchNames, names_of_all
 from usage.ingest.calls import Call, Identity
 from usage.ingest.event import Event
-from usage.ingest.identity import Place
+from usage.ingest.identity import KnownProject
 from usage.ingest.same_call import linked
 from usage.ingest.tellings import Telling
 from usage.price_book import Book
@@ -34,7 +34,7 @@ class Batch:
 
     events: Sequence[Event]
     calls: Sequence[Identity]
-    projects: Mapping[str, Place]
+    projects: Mapping[str, KnownProject]
     timezone: str
     book: Book
 
@@ -62,14 +62,14 @@ class Batch:
         return batch
 
     @cached_property
-    def names(self) -> Together | None:
+    def names(self) -> BatchNames | None:
         """Under which names the calls may be known; None where each has but its id."""
-        return together(self.events) if any(map(linked, self.events)) else None
+        return names_of_all(self.events) if any(map(linked, self.events)) else None
 
     @cached_property
     def rows(self) -> list[Call]:
         """Each event's row by itself, on its day in the zone of its project."""
-        nowhere = Place("", UNASSIGNED, self.timezone)
+        nowhere = KnownProject("", UNASSIGNED, self.timezone)
         places = [self.projects.get(event.project, nowhere) for event in self.events]
         _, ids, zones = zip(*places, strict=True)
         days = days_of([event.time for event in self.events], zones)

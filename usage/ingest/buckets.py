@@ -12,14 +12,14 @@ from usage import bulk
 from usage.ingest.calls import FIELDS, IDENTITY, Call, slices
 from usage.ingest.one_person import People, names_of, standing
 
-Place = tuple[int, date, str]
-"""A person, a day and a model's family: where buckets and single calls meet."""
+Cell = tuple[int, date, str]
+"""A person, a day and a model's family: a bucket counts only where no single call is known."""
 # A report names the very model that answered, a call often the one that was asked for.
 VERSION = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8}|latest)$")
 
 
-def place(people: People, call: Call) -> Place:
-    """Where a call meets others."""
+def cell_of(people: People, call: Call) -> Cell:
+    """The cell that a call or a bucket belongs to."""
     return people.get(call.user_id, call.user_id), call.day, family(call.model)
 
 
@@ -42,11 +42,11 @@ def _bucketed(users: Sequence[tuple]) -> Query:
     return found.distinct()
 
 
-def at(people: People, places: Collection[Place]) -> list[Call]:
-    """The buckets at these places."""
-    days = Event.day.in_(sorted({day for _, day, _ in places}))
-    found = of(names_of(people, {owner for owner, _, _ in places}), days)
-    return [call for call in found if place(people, call) in places]
+def in_cells(people: People, cells: Collection[Cell]) -> list[Call]:
+    """The buckets in these cells."""
+    days = Event.day.in_(sorted({day for _, day, _ in cells}))
+    found = of(names_of(people, {owner for owner, _, _ in cells}), days)
+    return [call for call in found if cell_of(people, call) in cells]
 
 
 def of(users: Iterable[int], *which: Expression) -> list[Call]:
@@ -60,10 +60,10 @@ def of(users: Iterable[int], *which: Expression) -> list[Call]:
     return found
 
 
-def flips(people: People, found: Iterable[Call], taken: Collection[Place] = ()) -> list[Call]:
+def flips(people: People, found: Iterable[Call], taken: Collection[Cell] = ()) -> list[Call]:
     """The buckets among these that count and shouldn't, or should and don't.
 
-    At the `taken` places there are single calls for sure.
+    In the `taken` cells there are single calls for sure.
     """
     buckets = {call.identity: call for call in found}
     ids = {call.event_id for call in buckets.values() if call.user_id in people}
@@ -74,21 +74,21 @@ def flips(people: People, found: Iterable[Call], taken: Collection[Place] = ()) 
     for call in sorted(buckets.values(), key=lambda call: standing(people, call)):
         best[people.get(call.user_id, call.user_id), call.event_id] = call
     taken = {*taken} | _taken(
-        people, [c for c in buckets.values() if place(people, c) not in taken]
+        people, [c for c in buckets.values() if cell_of(people, c) not in taken]
     )
-    counts = {call.identity for call in best.values() if place(people, call) not in taken}
+    counts = {call.identity for call in best.values() if cell_of(people, call) not in taken}
     return [call for call in buckets.values() if call.counted != (call.identity in counts)]
 
 
-def _taken(people: People, buckets: Collection[Call]) -> set[Place]:
-    """The places of these buckets where single calls are known."""
-    places = {place(people, call) for call in buckets}
-    days = sorted({day for _, day, _ in places})
+def _taken(people: People, buckets: Collection[Call]) -> set[Cell]:
+    """The cells of these buckets in which single calls are known."""
+    cells = {cell_of(people, call) for call in buckets}
+    days = sorted({day for _, day, _ in cells})
     columns = (Event.user, Event.day, Event.model)
     found = set()
-    for some in slices(sorted(names_of(people, {owner for owner, _, _ in places}))):
+    for some in slices(sorted(names_of(people, {owner for owner, _, _ in cells}))):
         single = Event.select(*columns).where(Event.user.in_(some), Event.day.in_(days))
         single = single.where(~Event.bucket, ~Event.failed).distinct()
         for user, day, model in single.tuples():
             found.add((people.get(user, user), day, family(model)))
-    return found & places
+    return found & cells

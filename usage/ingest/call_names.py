@@ -57,7 +57,7 @@ class Called(NamedTuple):
         return names
 
 
-class Together(NamedTuple):
+class BatchNames(NamedTuple):
     """The names of some calls; `alone` are those of which no other has any name.
 
     They are there by their places, with what they claim if their names are not known yet.
@@ -67,7 +67,7 @@ class Together(NamedTuple):
     alone: dict[int, list[str]]
 
 
-def together(events: Iterable[Event]) -> Together:
+def names_of_all(events: Iterable[Event]) -> BatchNames:
     """Under which names the calls that events tell of are looked up and kept."""
     each = list(map(names_of, events))
     claims = [one.claimed_first() for one in each]
@@ -77,7 +77,8 @@ def together(events: Iterable[Event]) -> Together:
     for some in names:
         shared |= some & seen
         seen |= some
-    return Together(each, {n: claims[n] for n, some in enumerate(names) if shared.isdisjoint(some)})
+    alone = {n: claims[n] for n, some in enumerate(names) if shared.isdisjoint(some)}
+    return BatchNames(each, alone)
 
 
 def names_of(event: Event) -> Called:

@@ -16,29 +16,30 @@ NAMES = ("auto", *FILES)
 
 
 class Format(NamedTuple):
-    """What reads the records of one request or file; EXPLICIT when they say who and what for.
+    """How the records of one request or file are read.
 
-    Of calls under an UNSURE name another road may know better whose they are.
-    `together`, where there is one, reads many at once: an event of each, or None if one may have
-    to be refused.
+    `read` yields the events of one record and raises InvalidEvent. `read_many`, where a format has
+    it, makes one event of each of many records, or returns None if one may have to be refused.
+    `explicit` formats say themselves whose a call is and what it was for. A username that matches
+    `unsure` gives way to the one that another format tells for the same call.
     """
 
     name: str
     read: Callable[[object], Iterable[Event]]
-    EXPLICIT: bool = False
-    UNSURE: Pattern | None = None
-    together: Callable[[list], list[Event] | None] | None = None
+    explicit: bool = False
+    unsure: Pattern | None = None
+    read_many: Callable[[list], list[Event] | None] | None = None
 
 
 def of(name: str, path: str = "") -> Format:
     """The format of that name, for one request or one file."""
     if name == "otlp":
-        return Format(name, _by_client(), UNSURE=OPAQUE)
+        return Format(name, _by_client(), unsure=OPAQUE)
     adapter = ADAPTERS[name]
     read = adapter.reader(path) if hasattr(adapter, "reader") else adapter.read
-    explicit, together = getattr(adapter, "EXPLICIT", False), getattr(adapter, "together", None)
+    explicit, read_many = getattr(adapter, "EXPLICIT", False), getattr(adapter, "read_many", None)
     unsure = None if explicit else getattr(adapter, "UNSURE", OPAQUE)
-    return Format(name, read, explicit, unsure, together)
+    return Format(name, read, explicit, unsure, read_many)
 
 
 def recognise(samples: Iterable[object]) -> str | None:
@@ -52,7 +53,7 @@ def recognise(samples: Iterable[object]) -> str | None:
 
 
 def _by_client() -> Callable[[Record], Iterator[Event]]:
-    """What reads each record as its client means it: which that is, its names tell."""
+    """A reader that hands each OTLP record to the adapter of the client that sent it."""
     known: dict[tuple, ModuleType] = {}
 
     def read(record: Record) -> Iterator[Event]:

@@ -28,7 +28,7 @@ class Person(NamedTuple):
     email: str
 
 
-class Place(NamedTuple):
+class KnownProject(NamedTuple):
     """What is known of a project."""
 
     slug: str
@@ -93,7 +93,7 @@ def users(
 
 def _known_elsewhere(users: Iterable[int], project: str) -> set[int]:
     """Those of these users who have usage outside of a project, or whom an admin made."""
-    here = [place.id for place in map(Place._make, _projects([(project,)]).tuples())]
+    here = [known.id for known in map(KnownProject._make, _projects([(project,)]).tuples())]
     found: set[int] = set()
     for some in _slices(sorted(users)):
         usage = DailyUsage.select(DailyUsage.user).where(DailyUsage.user.in_(some))
@@ -104,7 +104,7 @@ def _known_elsewhere(users: Iterable[int], project: str) -> set[int]:
     return found
 
 
-def projects(names: Iterable[str], timezone: str, now: datetime) -> Mapping[str, Place]:
+def projects(names: Iterable[str], timezone: str, now: datetime) -> Mapping[str, KnownProject]:
     """The project of every name; a new one counts its days in the given zone."""
     known = known_projects(names)
     missing = {slug(name): name for name in sorted(set(names)) if name and name not in known}
@@ -119,7 +119,7 @@ def projects(names: Iterable[str], timezone: str, now: datetime) -> Mapping[str,
     return known
 
 
-def known_projects(names: Iterable[str]) -> Mapping[str, Place]:
+def known_projects(names: Iterable[str]) -> Mapping[str, KnownProject]:
     """The project of every name of one that there is."""
     slugs = {name: slug(name) for name in set(names) if name}
     known = _known_projects(slugs.values())
@@ -137,13 +137,13 @@ def _users(names: Sequence[tuple]) -> Query:
     return User.select(*columns).where(User.username.in_([name for (name,) in names]))
 
 
-def _known_projects(slugs: Iterable[str]) -> dict[str, Place]:
+def _known_projects(slugs: Iterable[str]) -> dict[str, KnownProject]:
     found = bulk.run(_projects, (Project.slug,), zip(sorted(set(slugs))))
-    return {place.slug: place for place in map(Place._make, found)}
+    return {project.slug: project for project in map(KnownProject._make, found)}
 
 
 def _projects(slugs: Sequence[tuple]) -> Query:
-    columns = [getattr(Project, name) for name in Place._fields]
+    columns = [getattr(Project, name) for name in KnownProject._fields]
     return Project.select(*columns).where(Project.slug.in_([slug for (slug,) in slugs]))
 
 

@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from usage.ingest import files
-from usage.ingest.intake import Receipt, Sender, take
+from usage.ingest.intake import Sender, take
+from usage.ingest.receipt import Receipt
 
 AT_ONCE = 1000
 

@@ -1,11 +1,10 @@
 """Records of one format -> counted events, with an account of everything received."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import compress, islice
-from re import Pattern
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from models import db
 from usage import arrivals, retention
@@ -14,6 +13,7 @@ from usage.ingest.batches import Batch
 from usage.ingest.body import Unreadable
 from usage.ingest.event import NOBODY, Event, ForbiddenProject, InvalidEvent, Naming, canonical_user
 from usage.ingest.fields import OPAQUE
+from usage.ingest.formats import Format
 from usage.ingest.identity import slug, surplus_projects
 from usage.ingest.receipt import COUNTERS, Receipt, Refusal
 from usage.ingest.record import ACCEPTED, CLOSED, REPLACED, Key, Outcome, record
@@ -25,21 +25,6 @@ Numbered = tuple[int, object]
 """A record, and before it which one of all it is."""
 
 
-class Adapter(Protocol):
-    """What reads one foreign shape; EXPLICIT when the sender itself says who and what for.
-
-    Of calls under an UNSURE name another road may know better whose they are.
-    """
-
-    name: str
-    EXPLICIT: bool
-    UNSURE: Pattern | None
-    together: Callable[[list], list[Event] | None] | None
-
-    def read(self, record: object) -> Iterable[Event]:
-        """The events of one record. Raises InvalidEvent."""
-
-
 class Sender(NamedTuple):
     """What a key says about its sender: the one project it may send to, and what to assume."""
 
@@ -48,18 +33,18 @@ class Sender(NamedTuple):
     source: str = ""
     key_id: int = arrivals.FILES
 
-    def key(self, adapter: Adapter) -> Key:
-        """What the key comes to for what an adapter reads.
+    def key(self, format: Format) -> Key:
+        """What the key comes to for what a format tells.
 
         Whoever imports a file of explicit events knows whose it is, and who they are.
         """
         signed = self.key_id != arrivals.FILES
-        stand_in = "" if adapter.EXPLICIT and not signed else canonical_user(self.user)
-        return Key(stand_in, self.project if signed else "", adapter.UNSURE)
+        stand_in = "" if format.explicit and not signed else canonical_user(self.user)
+        return Key(stand_in, self.project if signed else "", format.unsure)
 
 
 def take(
-    adapter: Adapter,
+    format: Format,
     records: Iterable[Numbered],
     sender: Sender,
     timezone: str,
@@ -70,7 +55,7 @@ def take(
 
     With `trial` (the ids of calls seen by earlier trials) it only shows what would happen.
     """
-    reading, key = _translate(adapter, records, sender, now), sender.key(adapter)
+    reading, key = _translate(format, records, sender, now), sender.key(format)
     receipt = reading.receipt
     if trial is not None:
         reading.leave_out(trial)
@@ -86,7 +71,7 @@ def take(
             _account(receipt, reading.places, events, outcomes)
             counts = {n: getattr(receipt, n) for n in arrivals.COUNTERS if n in COUNTERS}
             reasons = ((str(one.error), one.place) for one in receipt.refusals)
-            arrivals.note(sender.key_id, adapter.name, counts, reasons, now)
+            arrivals.note(sender.key_id, format.name, counts, reasons, now)
             if trial is not None:
                 transaction.rollback()
         return receipt
@@ -122,10 +107,10 @@ def _refuse_closed(
 
 
 def _translate(
-    adapter: Adapter, records: Iterable[Numbered], sender: Sender, now: datetime
+    format: Format, records: Iterable[Numbered], sender: Sender, now: datetime
 ) -> "_Reading":
-    reading, records = _Reading(adapter, sender, now + CLOCK_SKEW), iter(records)
-    while adapter.together and (some := list(islice(records, AT_ONCE))):
+    reading, records = _Reading(format, sender, now + CLOCK_SKEW), iter(records)
+    while format.read_many and (some := list(islice(records, AT_ONCE))):
         turns.give_way()
         if not reading.take_together(some):
             reading.take_one_by_one(some)
@@ -139,7 +124,7 @@ def _translate(
 class _Reading:
     """What was read so far: events, each with the place of its record, and what was refused."""
 
-    adapter: Adapter
+    format: Format
     sender: Sender
     latest: datetime
     receipt: Receipt = field(default_factory=Receipt)
@@ -171,7 +156,7 @@ class _Reading:
         """Take an event of each of these records; False, and none, if one may be wrong."""
         places, raw = zip(*records, strict=True)
         try:
-            events = [self._attribute(one) for one in self.adapter.together(list(raw)) or ()]
+            events = [self._attribute(one) for one in self.format.read_many(list(raw)) or ()]
         except InvalidEvent:
             return False
         if events:
@@ -211,13 +196,13 @@ class _Reading:
             raise InvalidEvent("event", raw.message)
         if isinstance(raw, InvalidEvent):
             raise raw
-        return self.adapter.read(raw)
+        return self.format.read(raw)
 
     def _attribute(self, event: Event) -> Event:
         """Fill in what the key knows, and refuse what it doesn't allow."""
         if event.time > self.latest:
             raise InvalidEvent("time", "lies more than a day in the future", event.id)
-        sender, explicit = self.sender, self.adapter.EXPLICIT
+        sender, explicit = self.sender, self.format.explicit
         changes: dict[str, str] = {}
         if sender.user and not explicit and OPAQUE.fullmatch(event.user):
             # Whose key it is says more than the number of an installation.

@@ -45,7 +45,7 @@ def read(record: object) -> Iterator[Event]:
         raise
 
 
-def together(records: list) -> list[Event] | None:
+def read_many(records: list) -> list[Event] | None:
     """One event of each record, as read() makes them; None if one may have to be refused."""
     names = {*chain.from_iterable(records)} if {*map(type, records)} == {dict} else set()
     if not REQUIRED <= names <= KNOWN:

@@ -126,7 +126,7 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     unnamed = (nobody, *unsure, stand_in, *([0] if terms.key.unsure else []))
     named = [(users[event.user].id, event) for event in events]
     names = terms.guess.names if terms.guess and terms.guess.events == events else None
-    found = same_call.places(named, unnamed, names)
+    found = same_call.resolve(named, unnamed, names)
     if found.one_with and not alone:
         raise turns.NotAlone
     batch = _batch(events, found.calls, terms)
@@ -201,10 +201,10 @@ def _count(
 def _bucket_flips(people: People, now: Sequence[Call], before: Sequence[Call]) -> list[Call]:
     if not buckets.concern(people, [*now, *before]):
         return []
-    single = {buckets.place(people, call) for call in now if not (call.bucket or call.failed)}
-    left = {buckets.place(people, call) for call in before}
-    new = {buckets.place(people, call) for call in now if call.bucket}
-    found = buckets.at(people, single | left | new)
+    single = {buckets.cell_of(people, call) for call in now if not (call.bucket or call.failed)}
+    left = {buckets.cell_of(people, call) for call in before}
+    new = {buckets.cell_of(people, call) for call in now if call.bucket}
+    found = buckets.in_cells(people, single | left | new)
     return buckets.flips(people, found, single) if found else []
 
 

@@ -10,7 +10,7 @@ from models import CallId
 from models import Event as Stored
 from usage import bulk
 from usage.ingest import one_person
-from usage.ingest.call_names import Called, Together, is_nameless, together
+from usage.ingest.call_names import BatchNames, Called, is_nameless, names_of_all
 from usage.ingest.calls import Identity, slices
 from usage.ingest.event import Event
 from usage.rollups import among
@@ -24,15 +24,15 @@ Names = dict[str, dict[int, str]]
 """Per name of a call, who holds it under which id."""
 
 
-class Places(NamedTuple):
-    """Where each row is stored or has to be, and which stored calls are one with another now."""
+class Resolved(NamedTuple):
+    """The call of each row, stored calls that turned out to be another, and other ids to keep."""
 
     calls: list[Identity]
     one_with: dict[Identity, Identity]
     claimed: list[tuple[str, int, str]]
 
 
-def places(rows: Sequence[Named], unnamed: Sequence[int], names: Together | None = None) -> Places:
+def resolve(rows: Sequence[Named], unnamed: Sequence[int], names: BatchNames | None) -> Resolved:
     """The call of each row: its own id under its own user, unless the call is known already.
 
     A call of one of the `unnamed` belongs to whom another record names: nobody, who comes first,
@@ -41,8 +41,8 @@ def places(rows: Sequence[Named], unnamed: Sequence[int], names: Together | None
     """
     *yielding, stand_in = unnamed
     if not _is_any_known(rows, yielding):
-        return Places([(user_id, event.id) for user_id, event in rows], {}, [])
-    names = names or together(event for _, event in rows)
+        return Resolved([(user_id, event.id) for user_id, event in rows], {}, [])
+    names = names or names_of_all(event for _, event in rows)
     known = _known(rows, names.each, yielding)
     others = {user for held in known.values() for user in held} - {user for user, _ in rows}
     yielding[1:1] = one_person.unsure(others.difference(unnamed))
@@ -70,10 +70,10 @@ def places(rows: Sequence[Named], unnamed: Sequence[int], names: Together | None
         known.setdefault(event.id, {}).setdefault(*call)
     final = {one: _final(one_with, one) for one in one_with}
     held_by = [(name, *final.get((user, id), (user, id))) for (name, user), id in claimed.items()]
-    return Places([final.get(call, call) for call in calls], final, held_by)
+    return Resolved([final.get(call, call) for call in calls], final, held_by)
 
 
-def claim(found: Places) -> None:
+def claim(found: Resolved) -> None:
     """Keep under which other ids calls may come again, also those of calls that became another."""
     rows = set(found.claimed)
     for some in slices(sorted(found.one_with)):
