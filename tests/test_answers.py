@@ -105,7 +105,7 @@ def test_after_any_change_every_process_says_what_the_database_says(
 
     def ask():
         told = [client.get(question).get_json() for question in questions]
-        whole = accounts.whole(Rates(Decimal(3), Decimal(15)), "UTC", NOW)
+        whole = accounts.everything(Rates(Decimal(3), Decimal(15)), "UTC", NOW)
         missing = [uncosted.uncosted(Scope.from_args({"cost": one}, whole)) for one in BASES]
         return missing + [one and {k: v for k, v in one.items() if k != "as_of"} for one in told]
 
@@ -148,7 +148,7 @@ def test_asking_again_at_other_rates_reads_no_daily_rows(client, used, process):
     process()
     client.get("/overview")
 
-    # Who is looking with all that a look begins with, and budgets.
+    # The session with its look, and budgets.
     with assert_query_count(2):
         assert client.get("/overview?prompt_cost=7", headers=HTMX).status_code == 200
 

@@ -130,7 +130,7 @@ def test_a_new_grant_of_that_name_revives_no_token_of_the_old_one(
 ):
     make_grant()
     token = mint().get_json()["token"]
-    grants.revoke("portal", accounts.whole(settings().rates, "UTC", NOW))
+    grants.revoke("portal", accounts.everything(settings().rates, "UTC", NOW))
 
     make_grant()
 

@@ -1,4 +1,4 @@
-"""usage/looks.py - what a look begins with comes with who is looking, and is never older."""
+"""usage/looks.py - state and projects come with the session or key, and are never older."""
 
 from datetime import timedelta
 
@@ -37,7 +37,7 @@ def test_whoever_runs_the_board_has_asked_for_all_of_it(ada, make_project, make_
 
     assert look.state == changes.state() != changes.NOTHING
     assert sorted(named()) == sorted(NAMES)
-    with looks.one_look(look), assert_query_count(0):
+    with looks.reused(look), assert_query_count(0):
         assert visible.every(RATES) == told
         assert changes.latest() == look.state
 
@@ -55,19 +55,19 @@ def test_every_project_is_as_it_is_stored(make_project):
 
 
 def test_a_board_without_projects_is_asked_about_them_once(ada, signed_in):
-    with looks.one_look(signed_in(ada)), assert_query_count(0):
+    with looks.reused(signed_in(ada)), assert_query_count(0):
         assert visible.every(RATES) == ()
 
 
 def test_after_a_look_a_change_is_seen_at_once(ada, make_project, signed_in):
     make_project("Atlas")
     look = signed_in(ada)
-    with looks.one_look(look):
+    with looks.reused(look):
         Project.update(name="Atlas II").execute()
         assert named() == ["Atlas"]
 
     assert named() == ["Atlas II"]
-    with looks.one_look(None):
+    with looks.reused(None):
         assert named() == ["Atlas II"]
 
 
@@ -76,7 +76,7 @@ def test_who_may_not_see_all_projects_is_told_of_none_along(make_project, signed
     max_ = accounts.create_user("max", NOW)
     accounts.set_role("max", "project_admin", ["atlas"])
     bound, free = (
-        keys.find(keys.create(f"for {slug}", ["read"], NOW, slug), looking=True)
+        keys.find(keys.create(f"for {slug}", ["read"], NOW, slug), with_look=True)
         for slug in ("atlas", "")
     )
 

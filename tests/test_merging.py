@@ -500,18 +500,18 @@ def test_a_merge_while_calls_arrive_counts_them_once():
 )
 def test_what_arrives_while_a_merge_looks_around_is_looked_at_too(monkeypatch, late, calls):
     send(call(1, "vera"), call(2, "vm"))
-    looks, arriving, plain_look = [], iter(late), doubles.look
+    comparisons, arriving, compare = [], iter(late), doubles.compare
 
-    def look(*whose):
+    def compare_and_send(*whose):
         # Nobody who wants to store has to wait for it.
         assert not models.db.in_transaction()
-        looks.append(plain_look(*whose))
+        comparisons.append(compare(*whose))
         for event in islice(arriving, 1):
             send(event)
-        return looks[-1]
+        return comparisons[-1]
 
-    monkeypatch.setattr(doubles, "look", look)
+    monkeypatch.setattr(doubles, "compare", compare_and_send)
     merge("vm", "vera")
 
-    assert len(looks) == min(len(late) + 1, 2)
+    assert len(comparisons) == min(len(late) + 1, 2)
     assert shown() == [("vera", calls, 100 * calls)]

@@ -321,7 +321,7 @@ def grouped(app, provider, monkeypatch, make_project, ada):
 
 def role(username="vera@example.com"):
     vera = accounts.person(username)
-    return accounts.role_of(vera), [project.slug for project in accounts.runs(vera)]
+    return accounts.role_of(vera), [project.slug for project in accounts.projects_run_by(vera)]
 
 
 @pytest.mark.parametrize(

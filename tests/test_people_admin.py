@@ -94,7 +94,9 @@ def test_a_project_admin_is_invited_with_their_projects(post, make_project):
     page = post(username="max", role="project_admin", projects="checkout")
 
     assert "Project admin, known as max" in text(page.text)
-    assert [project.slug for project in accounts.runs(accounts.person("max"))] == ["checkout"]
+    assert [project.slug for project in accounts.projects_run_by(accounts.person("max"))] == [
+        "checkout"
+    ]
 
 
 def test_a_role_is_given_and_taken(post, vera, make_project):
@@ -105,7 +107,7 @@ def test_a_role_is_given_and_taken(post, vera, make_project):
     assert accounts.role_of(vera) == "project_admin"
     post("vera", do="role", role="super_admin", projects=["checkout"])
     assert accounts.role_of(accounts.person("vera")) == "super_admin"
-    assert accounts.runs(vera) == []
+    assert accounts.projects_run_by(vera) == []
     post("vera", do="role", role="member")
     assert accounts.role_of(accounts.person("vera")) == "member"
 

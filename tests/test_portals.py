@@ -216,7 +216,7 @@ def test_a_flask_portal_sends_the_board_along_with_a_page_of_its_own(flask_porta
 
 
 def test_a_page_with_the_board_is_there_though_the_board_refuses(app, flask_portal):
-    grants.revoke("portal", accounts.whole(settings().rates, "UTC", NOW))
+    grants.revoke("portal", accounts.everything(settings().rates, "UTC", NOW))
 
     page = flask_portal("all", "/page")
 

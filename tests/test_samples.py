@@ -77,7 +77,7 @@ def test_nothing_said_of_sample_people_holds_for_those_who_come_after(run, ada):
     run("demo")
     sample = User.get(User.sample)
     accounts.set_role(sample.username, "project_admin", ["checkout"])
-    horizon = accounts.whole(settings().rates, "UTC", NOW)
+    horizon = accounts.everything(settings().rates, "UTC", NOW)
     naming.numbers(Scope.from_args({}, horizon), [sample.id])
 
     run("demo", "--remove")

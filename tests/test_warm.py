@@ -36,7 +36,7 @@ from usage.warm import Store
 
 RATES = Rates(Decimal(3), Decimal(15))
 PEOPLE = ("ada", "max", "vera", "vm", "otto")
-WARM = 1  # Who is looking, with the projects and whether anything changed.
+WARM = 1  # The session, with the projects and the state of the board.
 QUESTIONS = (
     {},
     {"project": "checkout"},

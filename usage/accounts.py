@@ -1,4 +1,4 @@
-"""People, their roles, and what each may see: the one place that decides it."""
+"""People and their roles, and what each viewer may see: decided here and nowhere else."""
 
 import hashlib
 import hmac
@@ -14,7 +14,9 @@ from usage.ingest.event import InvalidEvent, canonical_user
 from usage.pricing import Rates
 
 SUPER_ADMIN, PROJECT_ADMIN, MEMBER = "super_admin", "project_admin", "member"
-REIGNS = (User.role == SUPER_ADMIN) & User.disabled_at.is_null()
+IS_ACTIVE_SUPER_ADMIN = (User.role == SUPER_ADMIN) & User.disabled_at.is_null()
+ANY_SUPER_ADMIN = -1
+"""In place of a person's id: nobody's own, but exempt from policies as super admins are."""
 
 
 class Refused(ValueError):
@@ -24,7 +26,7 @@ class Refused(ValueError):
 def horizon(viewer: User | Key | Permission, rates: Rates, timezone: str, now: datetime) -> Horizon:
     """What a signed-in person, a key or a portal may see: closed unless their role opens it."""
     if isinstance(viewer, Permission):
-        return _granted(viewer, rates, timezone, now)
+        return _of_portal(viewer, rates, timezone, now)
     if isinstance(viewer, Key):
         id = viewer.project_id
         seen = visible.only(id, rates) if id else visible.every(rates)
@@ -35,21 +37,16 @@ def horizon(viewer: User | Key | Permission, rates: Rates, timezone: str, now: d
     elif role == PROJECT_ADMIN:
         seen = visible.run_by(person, rates)
     else:
-        seen = visible.used_by(names(person), rates)
+        seen = visible.used_by(user_ids(person), rates)
     return Horizon(seen, role == SUPER_ADMIN, timezone, rates, now, person, role == MEMBER)
 
 
-def whole(rates: Rates, timezone: str, now: datetime) -> Horizon:
-    """What whoever runs the board sees: all of it."""
-    return Horizon(visible.every(rates), True, timezone, rates, now)
-
-
-def _granted(viewer: Permission, rates: Rates, timezone: str, now: datetime) -> Horizon:
-    all_of_them = viewer.all_projects
-    found = visible.every(rates) if all_of_them else visible.among(viewer.projects, rates)
-    # However many projects a portal shows, how they name their people binds it.
+def _of_portal(viewer: Permission, rates: Rates, timezone: str, now: datetime) -> Horizon:
+    everything = viewer.all_projects
+    projects = visible.every(rates) if everything else visible.among(viewer.projects, rates)
+    # A portal is bound by the identity policy of every project it shows.
     return Horizon(
-        found.bound,
+        projects.bound,
         viewer.all_projects,
         timezone,
         rates,
@@ -63,9 +60,10 @@ def _granted(viewer: Permission, rates: Rates, timezone: str, now: datetime) -> 
     )
 
 
-def everything(rates: Rates, timezone: str, now: datetime, free: bool = False) -> Horizon:
-    """What a program with a key of all projects may see; or, with `free`, every super admin."""
-    return Horizon(visible.every(rates), True, timezone, rates, now, person=-1 if free else 0)
+def everything(rates: Rates, timezone: str, now: datetime, as_super_admin: bool = False) -> Horizon:
+    """All projects, with people named as for a program, or as for any super admin."""
+    person = ANY_SUPER_ADMIN if as_super_admin else 0
+    return Horizon(visible.every(rates), True, timezone, rates, now, person)
 
 
 def role_of(user: User) -> str:
@@ -75,8 +73,8 @@ def role_of(user: User) -> str:
     return PROJECT_ADMIN if visible.runs_any(user.id) else MEMBER
 
 
-def names(person: int) -> list[int]:
-    """The ids of all names that a person's usage is stored under, their own first."""
+def user_ids(person: int) -> list[int]:
+    """The ids of all users whose usage counts as a person's: their own first, then merged names."""
     others = User.select(User.id).where(User.owner_id == person)
     return [person, *(id for (id,) in others.tuples())]
 
@@ -94,8 +92,8 @@ def create_user(username: str, now: datetime, role: str = MEMBER, **profile: str
     return User.create(username=username, role=role, created_at=now, **profile)
 
 
-def super_admin(username: str, now: datetime) -> User:
-    """The super admin of that name; the first one is made. Raises Refused."""
+def ensure_super_admin(username: str, now: datetime) -> User:
+    """The super admin of that name; made if the board has none yet. Raises Refused."""
     user = User.get_or_none(User.username == username)
     if user and user.disabled_at:
         raise Refused(f'"{username}" is disabled.')
@@ -109,14 +107,14 @@ def super_admin(username: str, now: datetime) -> User:
 
 
 def find_person(name: str) -> User | None:
-    """Who has that username, or alone has that e-mail address; in any of their names."""
+    """The person of that username, or of that e-mail address if only one person has it."""
     try:
         name = canonical_user(name)
     except InvalidEvent:
         return None
     found = User.get_or_none(User.username == name) if name else None
     if "@" in name:
-        # Looked for in any case: the clock shall not tell whether such a username is there.
+        # Asked even when a username was found, so that the time taken does not tell the two apart.
         same = list(User.select().where(fn.LOWER(User.email) == name).limit(2))
         found = found or (same[0] if len(same) == 1 else None)
     return User.get_by_id(found.owner_id) if found and found.owner_id else found
@@ -175,7 +173,7 @@ def set_role(username: str, role: str, projects: Collection[str] = ()) -> None:
             ProjectAdmin.create(user_id=user.id, project_id=id)
 
 
-def runs(user: User) -> list[Project]:
+def projects_run_by(user: User) -> list[Project]:
     """The projects that a person is admin of, by name."""
     mine = ProjectAdmin.select(ProjectAdmin.project_id).where(ProjectAdmin.user_id == user.id)
     return list(Project.select().where(Project.id.in_(mine)).order_by(Project.name, Project.slug))
@@ -196,14 +194,14 @@ def _keep_a_super_admin(user: User) -> None:
     """Raises Refused for the only active super admin."""
     if user.role != SUPER_ADMIN:
         return
-    # Writing what stands there already waits for whoever is losing the role at this moment.
-    User.update({User.role: User.role}).where(REIGNS).execute()
+    # An update that changes nothing, to wait for a transaction that takes the role from another.
+    User.update({User.role: User.role}).where(IS_ACTIVE_SUPER_ADMIN).execute()
     if not _super_admins().where(User.id != user.id).exists():
         raise Refused(f'"{user.username}" is the only super admin.')
 
 
 def _super_admins() -> ModelSelect:
-    return User.select().where(REIGNS)
+    return User.select().where(IS_ACTIVE_SUPER_ADMIN)
 
 
 def _end_sessions(user: User) -> None:

@@ -107,7 +107,7 @@ def _visible_user(scope: Scope, username: str) -> tuple[User, list[int]]:
     user = _named(username)
     if not user or user.id != scope.horizon.person:
         user = _other(scope, username, user)
-    names = accounts.names(user.id) if user else []
+    names = accounts.user_ids(user.id) if user else []
     horizon = scope.horizon
     bounded = horizon.embedded or not horizon.sees_all
     if user and bounded and user.id != horizon.person:

@@ -156,7 +156,7 @@ def _visible(viewer: User | None, horizon: Horizon) -> list[Budget]:
     if people_are_named(horizon):
         shown |= Budget.user_id != 0
     elif viewer and horizon.only_self:
-        shown |= Budget.user_id.in_(accounts.names(viewer.id))
+        shown |= Budget.user_id.in_(accounts.user_ids(viewer.id))
     return list(Budget.select().where(shown))
 
 

@@ -116,10 +116,7 @@ def snapshot() -> AbstractContextManager:
 
 @contextmanager
 def one_look(seen: State | None = None) -> Iterator[None]:
-    """Inside, latest() asks once: for a request that needs several answers of the same moment.
-
-    Not even that where it was `seen` when the look began.
-    """
+    """Inside, latest() asks once, or with `seen` not at all: all answers are of one moment."""
     _open.looking, _open.looked = True, seen
     try:
         yield
@@ -128,7 +125,7 @@ def one_look(seen: State | None = None) -> Iterator[None]:
 
 
 def latest() -> State:
-    """How far the board has come, at the latest when this look at it began."""
+    """How far the board has come: now, or inside one_look() when that began."""
     if not _open.looking:
         return state()
     _open.looked = _open.looked or state()

@@ -75,4 +75,4 @@ def revoke_grant(settings: Settings, portal: str) -> None:
 
 def _everything(settings: Settings) -> Horizon:
     """Whoever runs commands on the server sees all there is."""
-    return accounts.whole(settings.rates, settings.reporting_timezone, now())
+    return accounts.everything(settings.rates, settings.reporting_timezone, now())

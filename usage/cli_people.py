@@ -108,7 +108,7 @@ def merge_user(name: str, into: str | None, undo: bool) -> None:
 def sign_in_link(settings: Settings, username: str) -> None:
     """Print a link that signs a super admin in once, within the hour."""
     new = not User.select().where(User.username == username).exists()
-    admin = accounts.super_admin(username, now())
+    admin = accounts.ensure_super_admin(username, now())
     token = sign_in.create_link(admin, settings.secret_key, now())
     if new:
         audit.note("user created", now(), "", admin.username, "super admin")

@@ -29,7 +29,7 @@ def look(settings: Settings, now: datetime) -> int:
     about = settings.rates, settings.reporting_timezone, now
     new = 0
     for one in list(
-        notices.found(accounts.everything(*about, free=True), settings.unusual_day_usd)
+        notices.found(accounts.everything(*about, as_super_admin=True), settings.unusual_day_usd)
     ):
         with db.atomic():
             if made := notices.make(one, now):

@@ -1,4 +1,4 @@
-"""The calls that would count twice if two people were one, looked for before anyone has to wait."""
+"""Calls that would count twice if two people were merged into one."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -10,8 +10,8 @@ from usage.ingest import buckets, one_person
 from usage.ingest.calls import Call
 
 
-class Look(NamedTuple):
-    """What was found under these names at a time, and what tells whether it still holds."""
+class Comparison(NamedTuple):
+    """The calls found under the names of both, and what tells whether that is still true."""
 
     mine: frozenset[int]
     theirs: frozenset[int]
@@ -19,8 +19,8 @@ class Look(NamedTuple):
     ids: int
     aside: list[Call]
 
-    def holds(self, mine: Collection[int], theirs: Collection[int]) -> bool:
-        """Whether nothing of these people changed since; asked when nothing can change any more."""
+    def still_holds(self, mine: Collection[int], theirs: Collection[int]) -> bool:
+        """True if nothing of these people changed since; asked while nobody else can store."""
         if (self.mine, self.theirs) != (frozenset(mine), frozenset(theirs)):
             return False
         changed = changes.since(self.state, changes.state())
@@ -31,11 +31,11 @@ class Look(NamedTuple):
         return users.isdisjoint(set().union(*changed.values())) and self.ids == _ids(users)
 
 
-def look(owner: int, mine: Collection[int], theirs: Collection[int]) -> Look:
-    """Look for the calls that these names have in common, as names of one person."""
+def compare(owner: int, mine: Collection[int], theirs: Collection[int]) -> Comparison:
+    """Find the calls that would count twice, without holding up those who store usage."""
     state, ids = changes.state(), _ids({*mine, *theirs})
     aside = doubled(owner, mine, theirs)
-    return Look(frozenset(mine), frozenset(theirs), state, ids, aside)
+    return Comparison(frozenset(mine), frozenset(theirs), state, ids, aside)
 
 
 def doubled(owner: int, mine: Collection[int], theirs: Collection[int]) -> list[Call]:

@@ -50,19 +50,19 @@ def create(
     return token
 
 
-def find(token: str, looking: bool = False) -> Key | None:
-    """The live key of that token, with its project; with its look at the board if it reads it."""
-    for row in prepared.rows(_looking if looking else _live, hashed(token)):
+def find(token: str, with_look: bool = False) -> Key | None:
+    """The live key of that token and its project; `with_look` also a Look for what it may read."""
+    for row in prepared.rows(_live_with_look if with_look else _live, hashed(token)):
         key, project = prepared.models(row, Key, Project)
-        key.look = looks.made(*row[-3:]) if looking else None
+        key.look = looks.from_row(*row[-3:]) if with_look else None
         if key.project_id:
             key.project = project
         return key
     return None
 
 
-def _looking(token_hash: Value) -> Query:
-    return _live(token_hash).select_extend(*looks.along(Key.project.is_null()))
+def _live_with_look(token_hash: Value) -> Query:
+    return _live(token_hash).select_extend(*looks.columns(Key.project.is_null()))
 
 
 def _live(token_hash: Value) -> Query:

@@ -1,6 +1,6 @@
-"""What a look at the board begins with: how far it has come, and which projects there are.
+"""The state of the board and its projects, read in the same statement as the session or key.
 
-Asked along with who is looking: of an answer that says nothing new, statements take the most.
+Every request needs all three, and of an answer that is not modified statements take most time.
 """
 
 import threading
@@ -14,7 +14,7 @@ from models import BoardState, Project, db
 from usage import changes, prepared
 from usage.changes import NOTHING, State
 
-SEEN = (
+PROJECT_COLUMNS = (
     Project.id,
     Project.slug,
     Project.name,
@@ -25,56 +25,59 @@ SEEN = (
     Project.least_users,
     Project.binds_all,
 )
-"""What of a project decides what is seen of it."""
-ORDER = Project.name, Project.slug
+"""What a VisibleProject is made of."""
+PROJECT_ORDER = Project.name, Project.slug
 
 
 class Look(NamedTuple):
-    """The state of the board, and SEEN of all its projects as JSON; None where nobody asked."""
+    """The state of the board, and its projects as JSON; None where these were not asked for."""
 
     state: State
     projects: str | None
 
 
-class _Looking(threading.local):
+class _Reused(threading.local):
     projects: str | None = None
 
 
-_looking = _Looking()
+_reused = _Reused()
 
 
-def along(everything: Expression) -> tuple[Node, ...]:
-    """The columns of a Look for any query that finds who is looking, and whether at everything."""
+def columns(everything: Expression) -> tuple[Node, ...]:
+    """The columns of a Look, to be added to the query that finds a session or key.
+
+    Its projects are read only where `everything` is true.
+    """
     state = BoardState.select(BoardState.epoch), BoardState.select(BoardState.version)
     return *state, Case(None, [(everything, _projects())])
 
 
-def made(epoch: int | None, version: int | None, projects: str | None) -> Look:
-    """What these columns found."""
+def from_row(epoch: int | None, version: int | None, projects: str | None) -> Look:
+    """The Look in what these columns found."""
     return Look(NOTHING if epoch is None else State(epoch, version), projects)
 
 
 @contextmanager
-def one_look(look: Look | None) -> Iterator[None]:
-    """Inside, what is told of the board is of the moment of that look, or of a later one."""
+def reused(look: Look | None) -> Iterator[None]:
+    """Inside, state and projects are those of the look, and not asked for again."""
     with changes.one_look(look and look.state):
-        _looking.projects = look and look.projects
+        _reused.projects = look and look.projects
         try:
             yield
         finally:
-            _looking.projects = None
+            _reused.projects = None
 
 
 def projects() -> str:
-    """SEEN of all projects by name, as JSON: as of now, or of the moment of this look."""
-    return _looking.projects or prepared.rows(_projects)[0][0]
+    """PROJECT_COLUMNS of all projects by name, as JSON: read now, or taken from a reused look."""
+    return _reused.projects or prepared.rows(_projects)[0][0]
 
 
 def _projects() -> ModelSelect:
-    one, all = (
+    array, list_of = (
         (fn.JSON_BUILD_ARRAY, fn.JSON_AGG)
         if db.for_update
         else (fn.JSON_ARRAY, fn.JSON_GROUP_ARRAY)
     )
-    listed = all(one(*SEEN)).order_by(*ORDER).cast("text")
+    listed = list_of(array(*PROJECT_COLUMNS)).order_by(*PROJECT_ORDER).cast("text")
     return Project.select(fn.COALESCE(listed, SQL("'[]'")))

@@ -94,12 +94,12 @@ def merge(name: str, into: str, now: datetime) -> None:
     for last in (False, False, True):
         # Nobody who wants to store has to wait while a long history is compared.
         one, person = _pair(name, into)
-        seen = None if last else doubles.look(person.id, _names(one), _names(person))
+        seen = None if last else doubles.compare(person.id, _names(one), _names(person))
         with changes.noted():
             turns.take(alone=True)
             one, person = _pair(name, into)
             mine, theirs = _names(one), _names(person)
-            if seen and not seen.holds(mine, theirs):
+            if seen and not seen.still_holds(mine, theirs):
                 continue
             aside = seen.aside if seen else doubles.doubled(person.id, mine, theirs)
             User.update(merged_into=person.id, merged_at=now).where(User.id == one.id).execute()

@@ -76,7 +76,7 @@ def seen(viewer: User, horizon: Horizon, page: int, per_page: int) -> tuple[list
 def may_see(notice: Notice, horizon: Horizon, viewer: User | None = None) -> bool:
     """True where neither role nor identity policy keeps the viewer from what a notice tells."""
     if notice.user_id:
-        own = viewer and horizon.only_self and notice.user_id in accounts.names(viewer.id)
+        own = viewer and horizon.only_self and notice.user_id in accounts.user_ids(viewer.id)
         return bool(own) or budgets.people_are_named(horizon)
     slugs = [one.slug for one in horizon.projects if one.id == notice.project_id]
     if not slugs or horizon.only_self:
@@ -101,7 +101,7 @@ def _readable(viewer: User, horizon: Horizon) -> Expression:
     projects = [] if horizon.only_self else [project.id for project in horizon.projects]
     people = Notice.user_id != 0
     if not budgets.people_are_named(horizon):
-        names = accounts.names(viewer.id) if horizon.only_self else []
+        names = accounts.user_ids(viewer.id) if horizon.only_self else []
         people = Notice.user_id.in_(names)
     return people | ((Notice.user_id == 0) & Notice.project_id.in_(projects))
 

@@ -122,8 +122,8 @@ def follow_groups(user: User, told: Mapping[str, object], settings: Settings) ->
     chief, prefix = settings.oidc_super_admin_group, settings.oidc_project_group_prefix
     groups = told.get(settings.oidc_groups_claim)
     groups = {groups} if isinstance(groups, str) else groups if isinstance(groups, list) else ()
-    before = accounts.role_of(user), sorted(project.slug for project in accounts.runs(user))
-    slugs = before[1]
+    slugs = sorted(project.slug for project in accounts.projects_run_by(user))
+    before = accounts.role_of(user), slugs
     if prefix:
         slugs = sorted(p.slug for p in projects.everyone() if f"{prefix}{p.slug}" in groups)
     reigns = chief in groups if chief else before[0] == SUPER_ADMIN

@@ -122,11 +122,11 @@ def start_session(
 
 
 def session(token: str, secret: str, now: datetime) -> Session | None:
-    """The live session of that token, with its person, and their look at the board."""
+    """The live session of that token, with its person and a Look for what they may see."""
     hashed, at = keyed_hash(token, secret, "session"), Session.expires_at.db_value(now)
     for row in prepared.rows(_live_session, hashed, at):
         session, session.user = prepared.models(row, Session, User)
-        session.look = looks.made(*row[-3:])
+        session.look = looks.from_row(*row[-3:])
         return session
     return None
 
@@ -134,7 +134,7 @@ def session(token: str, secret: str, now: datetime) -> Session | None:
 def _live_session(hashed: Value, at: Value) -> ModelSelect:
     live = (Session.token_hash == hashed) & (Session.expires_at > at)
     person = User.disabled_at.is_null() & User.owner_id.is_null()
-    look = looks.along(User.role == SQL(f"'{SUPER_ADMIN}'"))
+    look = looks.columns(User.role == SQL(f"'{SUPER_ADMIN}'"))
     return Session.select(Session, User, *look).join(User).where(live, person)
 
 

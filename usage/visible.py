@@ -1,4 +1,4 @@
-"""Projects as far as a scope needs them: all, or those that somebody runs, used or may show."""
+"""The projects that a viewer may see: all, or those they run, used or were granted."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -9,38 +9,38 @@ from peewee import Expression, ModelSelect, Value
 from models import DailyUsage, Project, ProjectAdmin
 from usage import looks, prepared
 from usage.horizon import Projects, VisibleProject
-from usage.looks import ORDER, SEEN
+from usage.looks import PROJECT_COLUMNS, PROJECT_ORDER
 from usage.pricing import Rates, read_rate
 
 
 def every(rates: Rates) -> Projects:
-    """All there are."""
+    """All projects of the board."""
     return _listed(looks.projects(), rates)
 
 
 def only(project_id: int, rates: Rates) -> Projects:
-    """That one, if it is there."""
+    """One project by its id; none if there is no such project."""
     return _made(prepared.rows(_one, project_id), rates)
 
 
 def run_by(person: int, rates: Rates) -> Projects:
-    """Those that a person administers."""
+    """The projects that a person is admin of."""
     return _made(prepared.rows(_run_by, person), rates)
 
 
 def used_by(users: Collection[int], rates: Rates) -> Projects:
-    """Those that any of these users has usage in."""
+    """The projects in which any of these users has usage."""
     used = DailyUsage.select(DailyUsage.project_id).where(DailyUsage.user.in_(users))
     return _made(_where(Project.id.in_(used)).tuples(), rates)
 
 
 def among(ids: Collection[int], rates: Rates) -> Projects:
-    """Those of these that are there."""
+    """The projects of these ids, as far as they exist."""
     return _made(_where(Project.id.in_(ids)).tuples(), rates)
 
 
 def runs_any(person: int) -> bool:
-    """True for who administers any project."""
+    """True for an admin of any project."""
     return bool(prepared.rows(_administered, person))
 
 
@@ -49,7 +49,7 @@ def _administered(person: Value) -> ModelSelect:
 
 
 def _where(which: Expression) -> ModelSelect:
-    return Project.select(*SEEN).where(which).order_by(*ORDER)
+    return Project.select(*PROJECT_COLUMNS).where(which).order_by(*PROJECT_ORDER)
 
 
 def _one(id: Value) -> ModelSelect:
@@ -62,7 +62,7 @@ def _run_by(person: Value) -> ModelSelect:
 
 @lru_cache(maxsize=8)
 def _listed(projects: str, rates: Rates) -> Projects:
-    # Nearly always they are what they were with the request before.
+    # Projects seldom change from one request to the next.
     return _made(json.loads(projects), rates)
 
 

@@ -8,7 +8,7 @@ from usage.scope import Scope
 from usage.timeline import daily
 from views.asked import scope
 from views.format import source
-from views.guards import one_look, require_board, require_session
+from views.guards import at_one_moment, require_board, require_session
 from views.leaderboard import board, surroundings
 from views.responses import respond
 
@@ -25,7 +25,7 @@ def index():
 
 @bp.get("/users/<username:username>")
 @require_session
-@one_look
+@at_one_moment
 def show(username: str):
     """One person's usage in the scope."""
     asked = scope()

@@ -17,7 +17,7 @@ from usage.pricing import LIST, RATES, plain
 from usage.scope import Scope
 from views import fresh
 from views.asked import strict_scope
-from views.guards import one_look, require_key
+from views.guards import at_one_moment, require_key
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 AT_ONCE = 200
@@ -25,7 +25,7 @@ AT_ONCE = 200
 
 @bp.get("/leaderboard")
 @require_key("read")
-@one_look
+@at_one_moment
 def leaderboard():
     """One page of standings and the totals of the scope."""
     asked = strict_scope()

@@ -31,16 +31,16 @@ def settings() -> Settings:
     return current_app.extensions["settings"]
 
 
-def one_look(view: Callable) -> Callable:
-    """All numbers in the answer are those of the moment it began in, or of a later one."""
+def at_one_moment(view: Callable) -> Callable:
+    """All numbers of the answer are those of one state of the board, asked for once."""
 
     @wraps(view)
-    def looking(*args, **kwargs):
+    def consistent(*args, **kwargs):
         who = g.get("session") or g.get("key")
-        with looks.one_look(who and who.look):
+        with looks.reused(who and who.look):
             return view(*args, **kwargs)
 
-    return looking
+    return consistent
 
 
 def now() -> datetime:
@@ -98,7 +98,7 @@ def require_key(scope: str) -> Callable:
     def decorator(view: Callable) -> Callable:
         @wraps(view)
         def guarded(*args, **kwargs):
-            key = keys.find(sent_key(), looking=scope == "read")
+            key = keys.find(sent_key(), with_look=scope == "read")
             if not key:
                 raise Unauthorized("Send a live key as Authorization: Bearer <key>.")
             if scope not in key.scopes.split():

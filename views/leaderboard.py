@@ -10,7 +10,7 @@ from usage.scope import Scope
 from views import fresh
 from views.asked import scope
 from views.front import front_page
-from views.guards import one_look, require_board, require_session, settings, viewer
+from views.guards import at_one_moment, require_board, require_session, settings, viewer
 from views.responses import respond
 
 bp = Blueprint("leaderboard", __name__)
@@ -30,7 +30,7 @@ def show():
     return board("leaderboard.show", "Leaderboard")
 
 
-@one_look
+@at_one_moment
 def board(endpoint: str, title: str):
     """The ranked table under one of its two addresses."""
     asked = scope()

@@ -13,7 +13,7 @@ from usage.timeline import Daily, daily
 from views import fresh
 from views.asked import scope
 from views.format import address, source
-from views.guards import one_look, require_board, viewer
+from views.guards import at_one_moment, require_board, viewer
 from views.leaderboard import surroundings
 from views.responses import respond
 
@@ -31,7 +31,7 @@ NUMBERS = ("users", "calls", "prompt_tokens", "completion_tokens", "cost")
 
 @bp.get("/overview")
 @require_board
-@one_look
+@at_one_moment
 def show():
     """What everyone used together, and how that moved."""
     asked = scope()

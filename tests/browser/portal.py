@@ -57,7 +57,7 @@ def main(file: str, clock: time_machine.Traveller) -> None:
     os.environ |= {"BOARD_URL": board, "BOARD_KEY": key}
     url = serve(importlib.import_module("portal").portal)
     given = {"projects": (), "locked": {}, "columns": COLUMNS, "identity": "named"}
-    everything = accounts.whole(settings.rates, "UTC", NOW)
+    everything = accounts.everything(settings.rates, "UTC", NOW)
     grants.create(GRANT, [url], **given, details=True, horizon=everything, creator="")
     print(url, flush=True)
     for line in sys.stdin:

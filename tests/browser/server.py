@@ -125,7 +125,7 @@ def main(content: str, file: str) -> None:
     CONTENTS[content]()
     print(serve(app), flush=True)
     for line in sys.stdin:
-        person = accounts.super_admin(line.strip(), NOW)
+        person = accounts.ensure_super_admin(line.strip(), NOW)
         print(f"/sign-in/{sign_in.create_link(person, SECRET, NOW)}", flush=True)
 
 
