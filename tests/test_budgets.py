@@ -73,7 +73,7 @@ def test_what_is_spent_is_the_leaderboard_s_total_in_the_linked_scope(client, wo
         "/users/vera?from=2026-11-01&to=2026-11-22",
     }
     board = client.get("/leaderboard?project=checkout&from=2026-11-01&to=2026-11-22")
-    spent = {pace.name: pace.spent for pace in budgets.seen(*ada_s())}
+    spent = {pace.name: pace.spent for pace in budgets.visible_to(*ada_s())}
     assert spent["Checkout"] == Decimal(totals(board)["cost"]) == Decimal("6.40")
     assert spent["vera"] == 2 * CALL_COST
 

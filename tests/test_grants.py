@@ -39,7 +39,7 @@ def horizon_of(world):
 )
 def test_an_origin_is_kept_as_browsers_write_it(world, make_grant, given, told):
     assert make_grant(origins=(given,)).origins == told
-    assert grants.allows(told)
+    assert grants.allows_origin(told)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_an_origin_is_kept_as_browsers_write_it(world, make_grant, given, told):
 def test_what_is_no_origin_is_refused(world, make_grant, origin):
     with pytest.raises(Refused):
         make_grant(origins=(origin,))
-    assert not grants.allows(origin)
+    assert not grants.allows_origin(origin)
 
 
 @pytest.mark.parametrize(

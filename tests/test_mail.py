@@ -83,7 +83,7 @@ def world(ada, make_project, make_usage):
         accounts.set_role(admin, "project_admin", [slug])
     make_usage("vera", project="checkout", calls=2, **CALL)
     for about in ((projects.find("checkout").id, 0), (0, accounts.person("vera").id)):
-        budgets.put(about, "9", "rates", ["100"], NOW)
+        budgets.set_budget(about, "9", "rates", ["100"], NOW)
     for name in ("ada", "max", "eve", "vera"):
         mail.subscribe(accounts.person(name), f"{name}@example.com")
 
@@ -214,7 +214,7 @@ def test_everybody_chooses_their_own_address(app, client, world, server, monkeyp
 def test_the_address_that_came_with_usage_gets_no_mail(app, ada, make_usage, make_project, server):
     make_project("Checkout")
     make_usage("vera", project="checkout", calls=2, email="vera@example.com", **CALL)
-    budgets.put((projects.find("checkout").id, 0), "9", "rates", ["100"], NOW)
+    budgets.set_budget((projects.find("checkout").id, 0), "9", "rates", ["100"], NOW)
 
     assert run(server) == (0, [])
 

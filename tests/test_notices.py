@@ -39,14 +39,14 @@ def browse(app, world):
 def budget(amount, *thresholds, project="checkout", user="", basis="rates"):
     """Set the budget of a project or a person."""
     everything = accounts.everything(RATES, "UTC", NOW, as_super_admin=True)
-    about = budgets.about(everything, "" if user else project, user)
-    budgets.put(about, amount, basis, [str(one) for one in thresholds], NOW)
+    about = budgets.subject(everything, "" if user else project, user)
+    budgets.set_budget(about, amount, basis, [str(one) for one in thresholds], NOW)
 
 
 def look(now=NOW):
     """Look for notices; the keys of those that are new."""
     everything = accounts.everything(RATES, "UTC", now, as_super_admin=True)
-    made = [notices.make(one, now) for one in list(notices.found(everything, FLOOR))]
+    made = [notices.make(one, now) for one in list(notices.candidates(everything, FLOOR))]
     return [one.key for one in made if one]
 
 
@@ -94,7 +94,7 @@ def test_set_anew_in_the_same_month_a_budget_does_not_repeat_itself(world):
 def test_two_processes_at_once_make_one(app, world):
     budget("9", 100)
     everything = accounts.everything(RATES, "UTC", NOW, as_super_admin=True)
-    (one,) = notices.found(everything, FLOOR)
+    (one,) = notices.candidates(everything, FLOOR)
 
     def make(_number):
         try:

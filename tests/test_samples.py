@@ -69,7 +69,7 @@ def test_nothing_said_of_sample_projects_holds_for_those_that_come_after(
     # SQLite gives these the ids of those that are gone.
     assert accounts.role_of(accounts.person("max")) == accounts.MEMBER
     assert grants.permission(grants.live("portal")).projects == ()
-    assert grants.words(grants.live("portal")).startswith("no project;")
+    assert grants.in_words(grants.live("portal")).startswith("no project;")
     assert webhooks.everyone() == []
 
 

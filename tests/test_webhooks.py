@@ -73,7 +73,7 @@ def spent(ada, make_project, make_usage):
     """Checkout has used its budget up."""
     make_project("Checkout")
     make_usage("vera", project="checkout", calls=2, **CALL)
-    budgets.put((projects.find("checkout").id, 0), "9", "rates", ["100"], NOW)
+    budgets.set_budget((projects.find("checkout").id, 0), "9", "rates", ["100"], NOW)
 
 
 def add(url, project=""):
@@ -240,7 +240,7 @@ def test_each_webhook_gets_what_it_is_for(spent, chat, make_project, make_usage)
 @ON_ONE_DATABASE
 def test_a_channel_is_told_of_nobody_who_is_not_named_everywhere(spent, chat):
     user = models.User.get(models.User.username == "vera")
-    budgets.put((0, user.id), "9", "rates", ["100"], NOW)
+    budgets.set_budget((0, user.id), "9", "rates", ["100"], NOW)
     add(chat.url)
     projects.set_identity(projects.find("checkout"), "pseudonyms", 0, False)
 

@@ -17,7 +17,7 @@ from usage.horizon import NotVisible
 from usage.kept_names import named
 from usage.leaderboard import rank_of, totals_of
 from usage.scope import Scope
-from usage.uncosted import Uncosted, listed
+from usage.uncosted import Uncosted, ranked
 from usage.window import Window
 
 
@@ -74,17 +74,17 @@ def analysis(scope: Scope, username: str) -> Analysis:
     rank, totals = rank_of(scope, user.id)
     last_seen = max((row[-1] for row in rows), default=None)
     if scope.horizon.only_self:
-        # When others were last at work is their own business.
+        # A member is not told when others were last at work.
         totals = replace(totals, as_of=last_seen)
     return Analysis(
-        standing=_standing(user, added(rows, scope), rank, scope),
+        standing=_standing(user, total_of(rows, scope), rank, scope),
         totals=totals,
         names=names,
-        by_day=sorted(parts(rows, 0, scope), key=lambda part: part.key),
-        by_source=parts(rows, 1, scope),
-        by_provider=parts(rows, 2, scope),
-        by_model=parts(rows, 3, scope),
-        by_test_type=parts(rows, 4, scope),
+        by_day=sorted(breakdown(rows, 0, scope), key=lambda part: part.key),
+        by_source=breakdown(rows, 1, scope),
+        by_provider=breakdown(rows, 2, scope),
+        by_model=breakdown(rows, 3, scope),
+        by_test_type=breakdown(rows, 4, scope),
         uncosted=uncosted(rows, scope),
         first_seen=min((row[-2] for row in rows), default=None),
         last_seen=last_seen,
@@ -126,7 +126,7 @@ def _named(username: str) -> User | None:
 
 
 def _other(scope: Scope, username: str, user: User | None) -> User | None:
-    """Somebody else than the viewer, as far as the identity policy lets them be found."""
+    """Somebody else than the viewer, if the identity policy lets the viewer find them."""
     policy = naming.policy(scope)
     if policy == naming.PSEUDONYMS:
         return User.get_or_none(User.id == (naming.whose(scope, username) or 0))
@@ -135,24 +135,24 @@ def _other(scope: Scope, username: str, user: User | None) -> User | None:
     return None if policy == naming.OWN else user
 
 
-def parts(rows: Sequence[tuple], column: int, scope: Scope) -> list[Part]:
-    """Rows of day, source, provider, model, test type and counters, added up by one column.
+def breakdown(rows: Sequence[tuple], column: int, scope: Scope) -> list[Part]:
+    """Rows of day, source, provider, model, test type and counters, summed by one column.
 
     The most calls come first.
     """
     groups: dict[str | date, list[tuple]] = {}
     for row in rows:
         groups.setdefault(row[column], []).append(row)
-    return most_first(Part(key, added(group, scope)) for key, group in groups.items())
+    return by_activity(Part(key, total_of(group, scope)) for key, group in groups.items())
 
 
-def most_first(found: Iterable[Part]) -> list[Part]:
-    """Entries in order of their calls, then of their tokens, then of what they are called."""
+def by_activity(found: Iterable[Part]) -> list[Part]:
+    """Entries with the most calls first; equals by tokens, then by name."""
     return sorted(found, key=lambda p: (-p.counts.calls, -p.counts.total_tokens, str(p.key)))
 
 
-def added(rows: Iterable[tuple], scope: Scope) -> Counts:
-    """The same rows, all added up."""
+def total_of(rows: Iterable[tuple], scope: Scope) -> Counts:
+    """The sum of such rows."""
     counters = [0] * len(COUNTERS)
     for row in rows:
         for place in range(len(COUNTERS)):
@@ -165,11 +165,11 @@ def uncosted(rows: Iterable[tuple], scope: Scope) -> list[Uncosted]:
     missing: Counter[tuple[str, str]] = Counter()
     for row in rows:
         missing[row[2], row[3]] += int(cost_of(row[5 : 5 + len(COUNTERS)], scope)[1])
-    return listed(missing)
+    return ranked(missing)
 
 
 def _standing(user: User, counts: Counts, rank: int | None, scope: Scope) -> Standing:
-    # From the breakdowns' own rows: what is ingested meanwhile can't set them at odds.
+    # From the rows of the breakdowns, so that usage that arrives meanwhile can't set them at odds.
     values = [getattr(counts, name) for name in Counts.__dataclass_fields__]
     name = named(user.username, user.display_name, user.email)
     if naming.policy(scope) == naming.PSEUDONYMS and user.id != scope.horizon.person:

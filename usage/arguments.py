@@ -20,7 +20,7 @@ class InvalidScope(ValueError):
         self.message = message
 
 
-def whole(name: str, said: Mapping[str, str], least: int, most: int, default: int) -> int:
+def whole_number(name: str, said: Mapping[str, str], least: int, most: int, default: int) -> int:
     """A whole number from `least` to `most`."""
     text = said[name]
     if not text:
@@ -34,7 +34,7 @@ def window_of(said: Mapping[str, str], now: datetime, timezone: str) -> tuple[in
     """The days to count, and how many they are when they are the last ones."""
     # A number of days typed while a date range is active replaces the range.
     if said["days"] or not (said["from"] or said["to"]):
-        days = whole("days", said, 1, MOST_DAYS, DEFAULT_DAYS)
+        days = whole_number("days", said, 1, MOST_DAYS, DEFAULT_DAYS)
         return days, last_days(days, now, timezone)
     first, last = _day("from", said), _day("to", said)
     if first > last:

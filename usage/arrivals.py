@@ -70,7 +70,7 @@ def note(
     """
     day = now.astimezone(UTC).date()
     row = (key_id, format, day, *(counts.get(name, 0) for name in COUNTERS), now)
-    bulk.run(_added_up, ROW, [row])
+    bulk.run(_upsert, ROW, [row])
     told: dict[str, tuple[int, str]] = {}
     for reason, example in reasons:
         clean = _shown(reason)
@@ -79,7 +79,7 @@ def note(
         _note_reasons(key_id, format, told, now)
 
 
-def _added_up(rows: Sequence[tuple]) -> Query:
+def _upsert(rows: Sequence[tuple]) -> Query:
     update = {name: getattr(Arrival, name) + getattr(EXCLUDED, name) for name in COUNTERS}
     update["last_time"] = _later(Arrival.last_time, EXCLUDED.last_time)
     return Arrival.insert_many(rows, fields=ROW).on_conflict(conflict_target=KEY, update=update)

@@ -1,4 +1,4 @@
-"""Budgets: what a project or a person may cost a month, what they did, and where that leads."""
+"""Budgets: what a project or a person may cost a month, what was spent, and the projection."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from usage.window import day_of, days_of_month, month_so_far
 
 THRESHOLDS = (50, 80, 100)
 FIRST_DAYS = 2
-"""So many days say too little of a month to draw a line through them."""
+"""On the first days of a month there is no projection: they say too little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +66,24 @@ class Pace:
         return self.spent * self.days_of_month / self.days
 
 
-def seen(viewer: User | None, horizon: Horizon) -> list[Pace]:
-    """The budgets that a person may see, those that are used up most first."""
+def visible_to(viewer: User | None, horizon: Horizon) -> list[Pace]:
+    """The budgets that a person may see, the most used up first."""
     paces = [
-        _pace(row, month(horizon, _slug(row, horizon), row.basis))
+        _pace(row, month_scope(horizon, _slug(row, horizon), row.basis))
         for row in _visible(viewer, horizon)
     ]
     return sorted(paces, key=lambda pace: (-(pace.percent or 0), pace.name, pace.id))
 
 
-def within(viewer: User, scope: Scope, most: int) -> list[Pace]:
+def for_scope(viewer: User, scope: Scope, most: int) -> list[Pace]:
     """The budgets of a scope's project, or the first few of all that the viewer may see."""
-    paces = seen(viewer, scope.horizon)
+    paces = visible_to(viewer, scope.horizon)
     if scope.project:
         return [pace for pace in paces if pace.project and pace.project.id == scope.project.id]
     return paces[:most]
 
 
-def month(horizon: Horizon, slug: str, basis: str) -> Scope:
+def month_scope(horizon: Horizon, slug: str, basis: str) -> Scope:
     """The scope of a project, or all of them, in the current month of its zone so far."""
     zone = horizon.project(slug).timezone if slug != ALL else horizon.timezone
     first, today = month_so_far(day_of(horizon.now, zone))
@@ -91,8 +91,8 @@ def month(horizon: Horizon, slug: str, basis: str) -> Scope:
     return Scope.from_args(args, horizon)
 
 
-def about(horizon: Horizon, slug: str, username: str) -> tuple[int, int]:
-    """The ids of a project or of a person that this viewer may set a budget for; the other is 0.
+def subject(horizon: Horizon, slug: str, username: str) -> tuple[int, int]:
+    """The ids of project and person to set a budget for, one of them 0, if the viewer may.
 
     Raises Refused, and NotVisible for a project out of sight.
     """
@@ -111,10 +111,10 @@ def about(horizon: Horizon, slug: str, username: str) -> tuple[int, int]:
     return 0, person.id
 
 
-def put(
-    about: tuple[int, int], amount: str, basis: str, thresholds: Iterable[str], now: datetime
+def set_budget(
+    ids: tuple[int, int], amount: str, basis: str, thresholds: Iterable[str], now: datetime
 ) -> Decimal:
-    """Set or change the monthly amount of a project or a person, and return it. Raises Refused."""
+    """Set the monthly amount of a subject(), and return it in dollars. Raises Refused."""
     try:
         dollars = read_rate(amount)
     except InvalidRate as error:
@@ -128,7 +128,7 @@ def put(
         raise Refused(f"Notices are given at {', '.join(map(str, THRESHOLDS))} percent.")
     said = " ".join(sorted(chosen, key=int))
     values = {"amount": plain(dollars), "basis": basis, "thresholds": said}
-    fields = {"project_id": about[0], "user_id": about[1], "created_at": now} | values
+    fields = {"project_id": ids[0], "user_id": ids[1], "created_at": now} | values
     key = (Budget.project_id, Budget.user_id)
     Budget.insert(fields).on_conflict(conflict_target=key, update=values).execute()
     return dollars
@@ -145,7 +145,7 @@ def remove(viewer: User, horizon: Horizon, id: int) -> str:
 
 
 def may_set(horizon: Horizon, project_id: int) -> bool:
-    """True for super admins, and for the admins of that project; 0 is a person's budget."""
+    """True for super admins, and for admins of that project; project 0 is a person's budget."""
     return horizon.sees_all or (bool(project_id) and not horizon.only_self)
 
 
@@ -162,7 +162,7 @@ def _visible(viewer: User | None, horizon: Horizon) -> list[Budget]:
 
 def people_are_named(horizon: Horizon) -> bool:
     """True for whoever sees everybody by name in all projects together."""
-    everything = month(horizon, ALL, BASES[0]) if horizon.sees_all else None
+    everything = month_scope(horizon, ALL, BASES[0]) if horizon.sees_all else None
     return bool(everything) and naming.policy(everything) == naming.NAMED
 
 
@@ -174,7 +174,7 @@ def _slug(row: Budget, horizon: Horizon) -> str:
 def _pace(row: Budget, scope: Scope) -> Pace:
     user = User.get_by_id(row.user_id) if row.user_id else None
     counts: Counts = analysis(scope, user.username).standing if user else totals_of(scope)
-    # A project's totals are all zero where so few took part that nothing is told.
+    # A project's totals are all 0 where the identity policy hides them.
     hidden = not user and not counts.total_tokens and naming.least_users(scope) > 0
     return Pace(
         id=row.id,

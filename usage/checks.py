@@ -38,25 +38,25 @@ def database_url(text: str) -> str:
 
 def port(text: str) -> int:
     """A TCP port."""
-    return whole(text, 1, 65535)
+    return whole_number(text, 1, 65535)
 
 
 def workers(text: str) -> int:
     """A number of processes or threads."""
-    return whole(text, 1, 64)
+    return whole_number(text, 1, 64)
 
 
 def rows(text: str) -> int:
     """A number of rows to keep in memory."""
-    return whole(text, 1, 100_000_000)
+    return whole_number(text, 1, 100_000_000)
 
 
 def days(text: str) -> int:
     """A number of days, up to a year."""
-    return whole(text, 1, 366)
+    return whole_number(text, 1, 366)
 
 
-def whole(text: str, least: int, most: int) -> int:
+def whole_number(text: str, least: int, most: int) -> int:
     """A whole number within bounds."""
     if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
         raise ValueError(f"must be a whole number from {least} to {most}")

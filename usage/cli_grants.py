@@ -47,7 +47,7 @@ def create_grant(
             made = grants.create(
                 portal, origins, projects, locked, horizon=everything, creator="", **shown
             )
-            audit.note("grant created", now(), "", made.portal, grants.words(made))
+            audit.note("grant created", now(), "", made.portal, grants.in_words(made))
     except InvalidScope as error:
         raise Refused(f"{error.field} {error.message}.") from None
     click.echo(f'The portal "{made.portal}" may show the board at {made.origins}.')
@@ -58,7 +58,8 @@ def create_grant(
 def list_grants() -> None:
     """Show all grants."""
     for one in grants.everyone():
-        click.echo(f"{one.portal}: {grants.words(one)} ({'revoked' if one.revoked_at else 'live'})")
+        state = "revoked" if one.revoked_at else "live"
+        click.echo(f"{one.portal}: {grants.in_words(one)} ({state})")
 
 
 @grant.command("revoke")

@@ -1,4 +1,4 @@
-"""What the columns that a viewer adds to the table say of the people in it."""
+"""The columns that a viewer may add to the table: their values for each person shown."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from models import DailyUsage, User, db
 from usage import naming
 from usage.answers import answers
 from usage.counts import Counts, Standing, Totals
-from usage.daily import active, added_up, in_scope
+from usage.daily import active, in_scope, sum_of
 from usage.leaderboard import rows_of
 from usage.movement import Difference, change
 from usage.scope import PAGE_SIZES, Scope
@@ -20,12 +20,12 @@ DAILY = ("trend", "active_days")
 
 
 @dataclass(frozen=True, slots=True)
-class More:
-    """What else there is to say of somebody.
+class AddedColumns:
+    """One person's values in the added columns.
 
-    `before` is their row of the equal window before, None where they had none; `known` is False
-    where nothing may be told of those days. `trend` is their calls by day; an active day has at
-    least one answered call, or tokens of a vendor's sum.
+    `before` is their row in the equal window before, None if they had none; `known` is False where
+    the identity policy hides those days. `trend` is their calls by day; an active day has at least
+    one answered call, or tokens of a vendor's sum.
     """
 
     known: bool
@@ -41,8 +41,8 @@ class More:
         return max(self.trend, default=0)
 
 
-def more(scope: Scope, rows: Iterable[Standing]) -> dict[int, More]:
-    """Per person what the scope's added columns need, for some rows of its table."""
+def added_columns(scope: Scope, rows: Iterable[Standing]) -> dict[int, AddedColumns]:
+    """The values of the scope's added columns for some rows of its table, by person."""
     if not scope.columns:
         return {}
     rows = list(rows)
@@ -62,9 +62,9 @@ def _of(
     totals: Totals | None,
     calls: dict[date, int],
     span: list[date],
-) -> More:
+) -> AddedColumns:
     calls_before = before.calls if before else 0
-    return More(
+    return AddedColumns(
         known=totals is not None,
         before=before,
         moved=change(row.calls, calls_before, calls_before) if totals else None,
@@ -75,7 +75,7 @@ def _of(
 
 
 def cost_per_call(counts: Counts) -> Decimal | None:
-    """What an answered call of known cost cost on average, to the micro-dollar; None of none."""
+    """The average cost of an answered call whose cost is known, to 10⁻⁶ dollars; None of none."""
     costed = counts.calls - counts.uncosted_calls
     if costed <= 0 or counts.cost is None:
         return None
@@ -83,13 +83,13 @@ def cost_per_call(counts: Counts) -> Decimal | None:
 
 
 def cached_share(counts: Counts) -> float | None:
-    """Which part of the prompt tokens came from a cache, in four places; None of no tokens."""
+    """The share of prompt tokens read from a cache, to four places; None without tokens."""
     whole = counts.prompt_tokens
     return round(counts.cache_read_tokens / whole, 4) if whole else None
 
 
 def _before(scope: Scope, people: list[int]) -> tuple[dict[int, Standing], Totals | None]:
-    """Their rows in the equal window before; None for the totals where nothing may be told."""
+    """Their rows in the equal window before, and its totals, or None where these are hidden."""
     past = scope.before()
     if not past:
         return {}, None
@@ -98,8 +98,8 @@ def _before(scope: Scope, people: list[int]) -> tuple[dict[int, Standing], Total
 
 
 def _days(scope: Scope, people: list[int]) -> dict[int, dict[date, int]]:
-    """Per person the calls of each day on which they used AI, under whichever name."""
-    # Pages are asked for again and again; an export would push everything else out.
+    """The calls of each person by day, under all their names."""
+    # What a page shows is kept; an export would push everything else out of memory.
     ask = answers.to if len(people) <= PAGE_SIZES[-1] else _asked
     days: dict[int, dict[date, int]] = {person: {} for person in people}
     for person, day, calls in ask(_calls_by_day, scope, *map(str, people)):
@@ -116,7 +116,7 @@ def _calls_by_day(scope: Scope, *people: str) -> tuple:
     ids = [int(person) for person in people]
     others = User.select(User.id, User.owner_id).where(User.owner_id.in_(ids))
     owners = {person: person for person in ids} | dict(others.tuples())
-    columns = (DailyUsage.user, DailyUsage.day, added_up(DailyUsage.calls))
+    columns = (DailyUsage.user, DailyUsage.day, sum_of(DailyUsage.calls))
     query = in_scope(DailyUsage.select(*columns), scope, of_few=True)
     query = query.where(DailyUsage.user.in_(list(owners)), active())
     # Row by row, Peewee would read the same few days over and over.
@@ -128,6 +128,6 @@ def _calls_by_day(scope: Scope, *people: str) -> tuple:
 
 
 def _span(window: Window, days: dict[int, dict[date, int]]) -> list[date]:
-    """The days of a trend: the window's, or of a window of centuries those that were used."""
+    """The days of a trend: all of the window, or of a very long one from first to last use."""
     used = {day for calls in days.values() for day in calls}
     return window.span(used) if used else []

@@ -15,14 +15,14 @@ BY_BASIS = {
     LIST: ("list_nanodollars", "unpriced_calls"),
     REPORTED: ("reported_nanodollars", "unreported_calls"),
 }
-"""Per basis that is recorded the counter of its costs, and the one of calls that have none."""
+"""For each recorded basis: the counter of its costs, and that of calls without one."""
 MOST_AS_FLOATS = 2**53
-"""Up to here a float holds every whole number."""
+"""Below this a float holds every whole number exactly."""
 PLACES = {basis: tuple(map(COUNTERS.index, names)) for basis, names in BY_BASIS.items()}
 
 
 def cost_of(counters: Sequence[int], scope: Scope) -> tuple[int, int]:
-    """What these COUNTERS cost in 10⁻¹² dollars, and how many calls have no cost on that basis."""
+    """What these COUNTERS cost on the scope's basis in 10⁻¹² dollars, and calls without a cost."""
     if scope.basis == RATES:
         return scope.rates.picodollars(counters[PROMPT], counters[COMPLETION]), 0
     nanodollars, missing = PLACES[scope.basis]
@@ -30,12 +30,12 @@ def cost_of(counters: Sequence[int], scope: Scope) -> tuple[int, int]:
 
 
 def is_unknown(calls: int, picodollars: int, uncosted: int) -> bool:
-    """True for the cost of calls none of which has one: that is not nothing."""
+    """True if none of the calls has a cost, so that their cost is unknown and not 0."""
     return not picodollars and uncosted > 0 and uncosted >= calls
 
 
 def any_usage(project_id: int | None = None) -> bool:
-    """True when there is usage at all, or any in that project."""
+    """True if the board holds any usage, or that project does."""
     query = DailyUsage.select()
     return (
         query if project_id is None else query.where(DailyUsage.project_id == project_id)
@@ -43,19 +43,19 @@ def any_usage(project_id: int | None = None) -> bool:
 
 
 def active() -> Expression:
-    """The daily rows of use: a vendor's sum may tell tokens without saying over how many calls."""
+    """The daily rows with calls or tokens: a vendor's sum may have tokens, but no calls."""
     return DailyUsage.calls + DailyUsage.prompt_tokens + DailyUsage.completion_tokens > 0
 
 
 def in_scope(query: ModelSelect, scope: Scope, of_few: bool = False) -> ModelSelect:
     """Narrow any query of daily rows to the scope's project, days and source.
 
-    With `of_few` the query names some users, whose index is the way to their rows.
+    `of_few` is for a query of a few users, which should use the index by user.
     """
     query = query.where(DailyUsage.day.between(scope.window.first, scope.window.last))
     projects = projects_of(scope)
     if projects is not None:
-        # SQLite takes the project's index wherever it may: a sum is not in it.
+        # "+ 0" keeps SQLite from using the index by project instead.
         project = DailyUsage.project_id + 0 if of_few else DailyUsage.project_id
         query = query.where(project.in_(projects))
     if scope.source != ALL:
@@ -64,15 +64,15 @@ def in_scope(query: ModelSelect, scope: Scope, of_few: bool = False) -> ModelSel
 
 
 def per_user(query: ModelSelect, scope: Scope) -> ModelSelect:
-    """Group what is in a scope by user."""
+    """Group a query of a scope's daily rows by user."""
     if not db.for_update and projects_of(scope) is None:
-        # SQLite would go through all days of each user, not just the scope's.
+        # Without this SQLite reads all days of each user, not only those of the scope.
         query = query.where(DailyUsage.user.in_(User.select(User.id)))
     return query.group_by(DailyUsage.user)
 
 
 def within_locks(query: ModelSelect, scope: Scope) -> ModelSelect:
-    """Narrow any query of daily rows to what no choice of the viewer could widen."""
+    """Narrow any query of daily rows to the most that this viewer's filters could show."""
     horizon = scope.horizon
     if not horizon.sees_all:
         query = query.where(DailyUsage.project_id.in_([one.id for one in horizon.projects]))
@@ -97,23 +97,23 @@ def stored(source: str) -> str:
     return "" if source == "unassigned" else source
 
 
-def sums(but: Collection[str] = (), as_floats: bool = False) -> list:
-    """The counters of daily rows, added up; 0 in the place of those that nobody asks for."""
+def sums(leave_out: Collection[str] = (), as_floats: bool = False) -> list:
+    """The sums of all COUNTERS as columns of a query; 0 in the place of those left out."""
     return [
-        added_up(getattr(DailyUsage, name), as_floats=as_floats).alias(name)
-        if name not in but
+        sum_of(getattr(DailyUsage, name), as_floats=as_floats).alias(name)
+        if name not in leave_out
         else SQL("0")
         for name in COUNTERS
     ]
 
 
-def added_up(
+def sum_of(
     counter: Expression | Field, where: Expression | None = None, as_floats: bool = False
 ) -> Cast:
-    """The sum of a counter, of some of the rows if asked to.
+    """The sum of a counter as an integer, over all rows or those `where` says.
 
-    PostgreSQL adds bigints up to a numeric, which takes a reader far longer than an integer.
-    Floats take it a quarter less time; a sum of them is right unless it comes to MOST_AS_FLOATS.
+    PostgreSQL sums bigints to a numeric, which is slow to read; the cast avoids that. Summing
+    floats takes a quarter less time, and is exact below MOST_AS_FLOATS.
     """
     total = fn.SUM(counter.cast("float8") if as_floats else counter)
     return (total if where is None else total.filter(where)).cast("bigint")

@@ -28,9 +28,8 @@ def look(settings: Settings, now: datetime) -> int:
     """Make the notices that are due and address them; returns how many are new."""
     about = settings.rates, settings.reporting_timezone, now
     new = 0
-    for one in list(
-        notices.found(accounts.everything(*about, as_super_admin=True), settings.unusual_day_usd)
-    ):
+    everything = accounts.everything(*about, as_super_admin=True)
+    for one in list(notices.candidates(everything, settings.unusual_day_usd)):
         with db.atomic():
             if made := notices.make(one, now):
                 new += 1
@@ -116,7 +115,7 @@ def _post(
     """Post a notice, unless a policy came to forbid it meanwhile; returns how many were posted."""
     if not notices.may_see(notice, everything):
         return 0
-    told = notices.told(notice, everything)
+    told = notices.readable(notice, everything)
     body = webhooks.body(told.sentence, settings.base_url + told.path)
     timestamp = int(now.timestamp())
     key = webhooks.signing_key(row, settings.secret_key)
@@ -136,7 +135,7 @@ def _mail(
 ) -> int:
     """Mail a person those of the notices that they may see; returns how many these are."""
     horizon = accounts.horizon(user, settings.rates, settings.reporting_timezone, now)
-    told = [notices.told(one, horizon) for one in due if notices.may_see(one, horizon, user)]
+    told = [notices.readable(one, horizon) for one in due if notices.may_see(one, horizon, user)]
     if told:
         about = settings.base_url, settings.mail_from, user.mail_to, now
         server.send(digest(told, *about))

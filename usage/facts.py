@@ -9,7 +9,7 @@ from typing import NamedTuple
 from models import UNASSIGNED, DailyUsage, db
 from usage import accounts, changes, naming, warm
 from usage.changes import NOTHING, State
-from usage.daily import added_up, any_usage, in_scope
+from usage.daily import any_usage, in_scope, sum_of
 from usage.horizon import ALL
 from usage.rows import is_active
 from usage.scope import Scope
@@ -81,7 +81,7 @@ def calls_by_source(scope: Scope, users: Collection[int] = ()) -> dict[str, int]
     """
     scope = replace(scope, source=ALL)
     if users:
-        query = DailyUsage.select(DailyUsage.source, added_up(DailyUsage.calls))
+        query = DailyUsage.select(DailyUsage.source, sum_of(DailyUsage.calls))
         query = in_scope(query, scope, of_few=True).where(DailyUsage.user.in_(users))
         return dict(query.group_by(DailyUsage.source).tuples())
     least = naming.least_users(scope)

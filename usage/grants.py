@@ -88,7 +88,7 @@ def everyone() -> list[Grant]:
     return list(Grant.select().order_by(Grant.portal, Grant.id))
 
 
-def words(grant: Grant) -> str:
+def in_words(grant: Grant) -> str:
     """What is granted, in words."""
     ids = projects_of(grant)
     rows = Project.select(Project.slug).where(Project.id.in_(ids)).order_by(Project.slug)
@@ -105,12 +105,12 @@ def live(portal: str) -> Grant | None:
     return None if "\0" in portal else _live().where(Grant.portal == portal).first()
 
 
-def still(id: int) -> Grant | None:
+def live_by_id(id: int) -> Grant | None:
     """The grant of that id, unless it was revoked."""
     return _live().where(Grant.id == id).first()
 
 
-def allows(origin: str) -> bool:
+def allows_origin(origin: str) -> bool:
     """True for an origin in which some portal may show the board."""
     if not ORIGIN.fullmatch(origin):
         return False

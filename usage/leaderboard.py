@@ -44,7 +44,7 @@ MEASURES: Mapping[str, Sequence[str]] = {
     "completion_tokens": ("completion_tokens", "calls", "tokens", "cost"),
     "cost": ("cost", "calls", "tokens"),
 }
-"""What decides an order, the first that differs."""
+"""The amounts that a column is sorted by: the first that differs decides."""
 Amounts = Callable[[Sequence[Row]], Iterable[int]]
 AMOUNTS: Mapping[str, Amounts] = {
     "calls": partial(map, itemgetter(CALLS)),
@@ -55,7 +55,7 @@ AMOUNTS: Mapping[str, Amounts] = {
 
 
 def board(scope: Scope) -> Board:
-    """The page of standings that a scope asks for, and the totals of everyone in it."""
+    """The page of standings that a scope asks for, and the totals of the whole scope."""
     with warm.store.tally(scope) as tally:
         ranking = _Ranking(tally, scope)
         found = ranking.search(scope.q) if scope.q else ranking.people
@@ -69,23 +69,24 @@ def board(scope: Scope) -> Board:
             most_tokens=ranking.most_tokens,
             least_users=0 if ranking.totals.users else naming.least_users(scope),
         )
-    # Where people are hidden, models of few of them are too.
-    told = shown.totals.uncosted_calls and not naming.least_users(scope)
-    return replace(shown, uncosted=uncosted(scope)) if told else shown
+    # Where people are hidden, models that few people use are too.
+    lists_models = shown.totals.uncosted_calls and not naming.least_users(scope)
+    return replace(shown, uncosted=uncosted(scope)) if lists_models else shown
 
 
 def standings(
-    scope: Scope, but: Collection[int] = (), first: int = 0
+    scope: Scope, leave_out: Collection[int] = (), keep_first: int = 0
 ) -> tuple[list[Standing], Totals]:
     """Everyone with an answered call, ranked in the scope's order; and the scope's totals.
 
-    Only those whom the viewer may see are listed, under the names that the viewer may know. Some
-    may be left out unless they are among so many first.
+    Only those whom the viewer may see are listed, under the names that the viewer may know. The
+    people to leave out stay if they are among the first `keep_first`.
     """
     with warm.store.tally(scope) as tally:
         ranking = _Ranking(tally, scope)
-        later = [one for one in ranking.people[first:] if one not in but]
-        return list(ranking.rows([*ranking.people[:first], *later])), ranking.totals
+        first, rest = ranking.people[:keep_first], ranking.people[keep_first:]
+        people = [*first, *(person for person in rest if person not in leave_out)]
+        return list(ranking.rows(people)), ranking.totals
 
 
 def people_of(scope: Scope) -> tuple[frozenset[int], Totals]:
@@ -96,12 +97,11 @@ def people_of(scope: Scope) -> tuple[frozenset[int], Totals]:
 
 
 def rows_of(scope: Scope, people: Iterable[int]) -> tuple[dict[int, Standing], Totals]:
-    """The ranked rows of some people, of those who have one; and the scope's totals."""
+    """The rows of those of these people who are ranked, by person; and the scope's totals."""
     with warm.store.tally(scope) as tally:
         ranking = _Ranking(tally, scope)
-        here = [one for one in people if one in tally.people]
-        ranks = {one: ranking.order.rank(one) for one in here}
-        rows = {one: ranking.standing(one, rank) for one, rank in ranks.items() if rank}
+        ranks = {person: ranking.order.rank(person) for person in people if person in tally.people}
+        rows = {person: ranking.standing(person, rank) for person, rank in ranks.items() if rank}
         return rows, ranking.totals
 
 
@@ -140,14 +140,14 @@ class _Ranking:
 
     @property
     def most_tokens(self) -> int:
-        """The most that anyone used whom the viewer sees."""
+        """The most tokens that anyone used whom the viewer sees."""
         if len(self.people) == len(self.order):
             return self.tally.aggregate.most_tokens if self.people else 0
         rows = (self.tally.people[one] for one in self.people)
         return max((row[PROMPT] + row[COMPLETION] for row in rows), default=0)
 
     def search(self, q: str) -> list[int]:
-        """Those in one of whose names the text occurs, in any case."""
+        """The people in whose names the text occurs, upper and lower case alike."""
         q = normalize("NFC", q).casefold()
         others = _others(self.tally) if self.policy == naming.NAMED else {}
         name = self.name
@@ -179,10 +179,7 @@ class _Ranking:
         return Totals(*sums, *cost, users=len(self.order), as_of=as_of)
 
     def _keys(self) -> Keys:
-        """Most first, or least first; equals by the names that the viewer may know.
-
-        A cost that is unknown is less than any.
-        """
+        """The sort keys of people in the scope's order; equals by the names the viewer may know."""
         people, name, descending = self.tally.people, self.name, not self.scope.ascending
         amounts = AMOUNTS | {"cost": _costing(self.scope)}
         measure = [amounts[one] for one in MEASURES[self.scope.column]]
@@ -198,7 +195,7 @@ class _Ranking:
 
 
 def _costing(scope: Scope) -> Amounts:
-    """What rows cost, to be compared with others: one that is unknown is less than any."""
+    """What each row costs, for sorting: an unknown cost comes after every other."""
     if scope.basis == RATES:
         cost_at_rates = scope.rates.picodollars
         return lambda rows: [cost_at_rates(row[PROMPT], row[COMPLETION]) for row in rows]
@@ -223,7 +220,7 @@ def _pseudonyms(
 
 
 def _others(tally: Tally) -> Mapping[int, str]:
-    """Per person with several names what the others say."""
+    """The merged names of each person who has some, ready to be searched."""
     folded: dict[int, str] = defaultdict(str)
     for user, person in tally.owners.items():
         folded[person] += f"\n{tally.names[user].folded}"

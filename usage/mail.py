@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from models import User
 from usage import checks, outgoing
 from usage.accounts import Refused
-from usage.notices import Told
+from usage.notices import ReadableNotice
 from usage.outgoing import Undelivered
 
 PORTS = {"smtp": 25, "smtps": 465}
@@ -31,7 +31,7 @@ def subscribe(user: User, address: str) -> None:
 
 
 def digest(
-    told: Sequence[Told], base_url: str, sender: str, to: str, now: datetime
+    told: Sequence[ReadableNotice], base_url: str, sender: str, to: str, now: datetime
 ) -> EmailMessage:
     """Notices as a mail, each with its link."""
     count = f"{len(told)} notice{'s' if len(told) > 1 else ''}"

@@ -11,7 +11,7 @@ from models import DailyUsage, Event, User
 from usage import changes, counting, doubles, naming, retention, rollups, sign_in
 from usage.accounts import MEMBER, Refused, role_of
 from usage.counting import COUNTERS, DayKey, Delta, counters_of
-from usage.daily import added_up
+from usage.daily import sum_of
 from usage.ingest import buckets, calls, one_person, turns
 from usage.ingest.calls import FIELDS, Call
 from usage.ingest.event import NOBODY, InvalidEvent, canonical_user
@@ -135,7 +135,7 @@ def confirm(name: str) -> None:
 
 def merged() -> list[Merged]:
     """All names that are merged, the latest first."""
-    other, used = User.alias(), fn.COALESCE(added_up(DailyUsage.calls), 0)
+    other, used = User.alias(), fn.COALESCE(sum_of(DailyUsage.calls), 0)
     query = (
         User.select(User.username, other.username, User.merged_at, used)
         .join(other, on=(other.id == User.merged_into))
@@ -223,7 +223,7 @@ def _usage(users: Iterable[int]) -> Usage:
     counters = (DailyUsage.calls, DailyUsage.prompt_tokens, DailyUsage.completion_tokens)
     row = (
         DailyUsage.select(
-            *(fn.COALESCE(added_up(counter), 0) for counter in counters),
+            *(fn.COALESCE(sum_of(counter), 0) for counter in counters),
             fn.MIN(DailyUsage.first_time),
             fn.MAX(DailyUsage.last_time),
             fn.COUNT(fn.NULLIF(DailyUsage.project_id, 0).distinct()),

@@ -44,7 +44,7 @@ def count(route: str, status: int, seconds: float) -> None:
     SCOPES.set(len(warm.store.kept()))
 
 
-def told(accept: str) -> tuple[bytes, str]:
+def exposition(accept: str) -> tuple[bytes, str]:
     """All that is counted, in the form that a header asks for; and the form's content type."""
     registry = CollectorRegistry()
     if os.environ.get(SHARED):

@@ -25,8 +25,8 @@ CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A notice as its reader gets it: one sentence, and the path of the scope it is about."""
+class ReadableNotice:
+    """A notice in words: one sentence, and the path of the scope that it is about."""
 
     id: int
     sentence: str
@@ -34,20 +34,20 @@ class Told:
     created_at: datetime
 
 
-def found(horizon: Horizon, floor: Decimal) -> Iterator[dict]:
-    """The notices that today's numbers deserve, whether they were made already or not.
+def candidates(horizon: Horizon, floor: Decimal) -> Iterator[dict]:
+    """The notices that today's numbers call for, whether they were made already or not.
 
-    `floor` is what an unusual day costs at least. Its costs are told as the project's budget tells
-    them, without one at the rates.
+    An unusual day costs more than `floor`, on the cost basis of the project's budget, or at the
+    rates if it has none.
     """
-    paces = budgets.seen(None, horizon)
+    paces = budgets.visible_to(None, horizon)
     bases = {pace.project.id: pace.scope.basis for pace in paces if pace.project}
     for pace in paces:
         crossed = [one for one in pace.thresholds if (pace.percent or 0) >= one]
         if crossed:
             yield _threshold(pace, max(crossed))
     for project in horizon.projects:
-        today = budgets.month(horizon, project.slug, budgets.BASES[0]).window.last
+        today = budgets.month_scope(horizon, project.slug, budgets.BASES[0]).window.last
         for day in (today - timedelta(days=1), today):
             basis = bases.get(project.id, budgets.BASES[0])
             if notice := _unusual(horizon, project, day, basis, floor):
@@ -55,7 +55,7 @@ def found(horizon: Horizon, floor: Decimal) -> Iterator[dict]:
 
 
 def make(notice: dict, now: datetime) -> Notice | None:
-    """Keep a notice; None when there is one, or one of a higher threshold, already."""
+    """Store a notice; None if it, or one of a higher threshold, was made already."""
     month, _, percent = notice["key"].rpartition(":")
     if notice["kind"] == BUDGET:
         others = Notice.select(Notice.percent).where(Notice.key.startswith(f"{month}:"))
@@ -66,15 +66,17 @@ def make(notice: dict, now: datetime) -> Notice | None:
     return Notice.get(Notice.key == notice["key"]) if new else None
 
 
-def seen(viewer: User, horizon: Horizon, page: int, per_page: int) -> tuple[list[Told], int]:
+def page_for(
+    viewer: User, horizon: Horizon, page: int, per_page: int
+) -> tuple[list[ReadableNotice], int]:
     """A page of the notices that a person may see, the newest first, and how many there are."""
     query = Notice.select().where(_readable(viewer, horizon)).order_by(Notice.id.desc())
     rows = [row for row in query.paginate(page, per_page) if may_see(row, horizon, viewer)]
-    return [told(row, horizon) for row in rows], query.count()
+    return [readable(row, horizon) for row in rows], query.count()
 
 
 def may_see(notice: Notice, horizon: Horizon, viewer: User | None = None) -> bool:
-    """True where neither role nor identity policy keeps the viewer from what a notice tells."""
+    """True if the viewer's role and the identity policy let them know what a notice tells."""
     if notice.user_id:
         own = viewer and horizon.only_self and notice.user_id in accounts.user_ids(viewer.id)
         return bool(own) or budgets.people_are_named(horizon)
@@ -85,7 +87,7 @@ def may_see(notice: Notice, horizon: Horizon, viewer: User | None = None) -> boo
     return not naming.least_users(scope) or totals_of(scope).total_tokens > 0
 
 
-def told(notice: Notice, horizon: Horizon) -> Told:
+def readable(notice: Notice, horizon: Horizon) -> ReadableNotice:
     """A notice in words, for somebody who may see it."""
     if notice.user_id:
         user = User.get_by_id(notice.user_id)
@@ -94,7 +96,7 @@ def told(notice: Notice, horizon: Horizon) -> Told:
         project = next(one for one in horizon.projects if one.id == notice.project_id)
         name, path = project.name, "/leaderboard"
     words = _sentence(notice, name)
-    return Told(notice.id, words, f"{path}?{notice.query}", notice.created_at)
+    return ReadableNotice(notice.id, words, f"{path}?{notice.query}", notice.created_at)
 
 
 def _readable(viewer: User, horizon: Horizon) -> Expression:
@@ -147,7 +149,7 @@ def _unusual(
         return None
     scope = _days(horizon, project, basis, day, day)
     cost = totals_of(scope).cost
-    # What too few people used is not told, here either.
+    # Totals are hidden where too few people took part.
     if cost is None or cost <= floor:
         return None
     return {
@@ -184,7 +186,7 @@ def _days(horizon: Horizon, project: VisibleProject, basis: str, first: date, la
 
 
 def _query(scope: Scope) -> str:
-    """The arguments of a scope with all that may be another default by the time they are read."""
+    """The arguments of a scope, including defaults that may be others when the link is opened."""
     rates = {"prompt_cost": scope.rates.prompt, "completion_cost": scope.rates.completion}
     said = {name: plain(rate) for name, rate in rates.items()}
     return urlencode(

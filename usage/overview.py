@@ -9,7 +9,7 @@ from peewee import Field, fn
 from models import UNASSIGNED as NO_PROJECT
 from models import DailyUsage, User
 from usage import naming, sums
-from usage.analysis import Part, every_day, most_first
+from usage.analysis import Part, by_activity, every_day
 from usage.answers import answers
 from usage.counts import Counts, Standing, Totals
 from usage.daily import active, cost_of, in_scope
@@ -17,14 +17,15 @@ from usage.horizon import UNASSIGNED, VisibleProject
 from usage.leaderboard import people_of, standings
 from usage.scope import ACTIVITY, Scope
 from usage.sums import Sums
-from usage.uncosted import Uncosted, listed
+from usage.uncosted import Uncosted, ranked
 from usage.window import MOST_DAYS, Window, last_days
 
 MOST_ACTIVE = 5
+BROKEN_DOWN = (DailyUsage.source, DailyUsage.provider, DailyUsage.model, DailyUsage.test_type)
 
 
 class Rest(NamedTuple):
-    """The key of several parts in one: the smallest, or those of too few people to be told."""
+    """The key of a part that sums up several: the smallest, or with `few` the withheld ones."""
 
     count: int
     few: bool = False
@@ -63,58 +64,59 @@ def overview(scope: Scope) -> Overview:
     scope = replace(scope.plain(), sort=ACTIVITY, columns=())
     past = scope.before()
     earlier, totals_before = _before(past)
-    people, totals = standings(scope, but=earlier, first=MOST_ACTIVE)
+    people, totals = standings(scope, leave_out=earlier, keep_first=MOST_ACTIVE)
     hidden = 0 if totals.users else naming.least_users(scope)
     used = {} if hidden else answers.by_day(sums.by_day, scope)
-    found = sums.whole(used.values())
+    found = sums.all_days(used.values())
     # A project may have come up since this question was asked: it is in the next answer.
     known = {NO_PROJECT, *(project.id for project in scope.horizon.projects)}
     by_project = {id: counters for id, counters in found[sums.PROJECT].items() if id in known}
     by_day = sorted(_parts({day: sums.total(rows) for day, rows in used.items()}, scope))
-    told = [part for part in _told(by_day, DailyUsage.day, scope) if not isinstance(part.key, Rest)]
+    days = _withhold_few(by_day, DailyUsage.day, scope)
+    days = [part for part in days if not isinstance(part.key, Rest)]
     named = naming.policy(scope) != naming.OWN
     compared = named and totals_before is not None
     return Overview(
         totals=totals,
         before=totals_before,
-        by_project=_told(_parts(by_project, scope), DailyUsage.project_id, scope),
+        by_project=_withhold_few(_parts(by_project, scope), DailyUsage.project_id, scope),
         **{
-            f"by_{name}": _told(_parts(found[name], scope), getattr(DailyUsage, name), scope)
-            for name in ("source", "provider", "model", "test_type")
+            f"by_{column.name}": _withhold_few(_parts(found[column.name], scope), column, scope)
+            for column in BROKEN_DOWN
         },
-        by_day=told,
-        blank=_blank(scope, {part.key for part in by_day} - {part.key for part in told}),
+        by_day=days,
+        blank=_blank(scope, {part.key for part in by_day} - {part.key for part in days}),
         most_active=people[:MOST_ACTIVE] if named else None,
         newcomers=[one for one in people if one.user_id not in earlier] if compared else None,
         quiet=_quiet(scope, past) if compared else None,
         least_users=hidden,
-        # Of models of few people nothing is told either.
+        # Models that few people use are hidden as well.
         uncosted=[] if naming.least_users(scope) else _uncosted(found[sums.SERVED], scope),
     )
 
 
-def on(scope: Scope, first: date, last: date) -> Scope:
-    """The same question about some of the days."""
+def on_days(scope: Scope, first: date, last: date) -> Scope:
+    """The same scope on some of its days."""
     window = Window(first, last, scope.window.timezone)
     return replace(scope.plain(), window=window, days=None)
 
 
-def within(scope: Scope, by: str, key: object) -> Scope | None:
-    """The same question about one entry of a breakdown, where there is an address for that."""
+def narrowed_to(scope: Scope, by: str, key: object) -> Scope | None:
+    """The scope of one entry of a breakdown; None if no address leads to that."""
     if isinstance(key, Rest) or by not in ("project", "source"):
         return None
     if by == "source":
         return replace(scope.plain(), source=key or UNASSIGNED)
     project = project_of(scope, key)
     window = Window(scope.window.first, scope.window.last, project.timezone)
-    # Where it's another day already, or not yet, the same days have to be said one by one.
+    # In a zone where today is another day, "last N days" would be other days: name both ends.
     days = scope.days if scope.days and _last(scope, project) == window else None
     asked = replace(scope.plain(), project=project, window=window, days=days)
     return asked if window.last <= asked.today + timedelta(days=1) else None
 
 
-def shortened(found: list[Part], most: int) -> list[Part]:
-    """The largest parts, and the others as one; the sum stays the same."""
+def largest(found: list[Part], most: int) -> list[Part]:
+    """The largest parts, with all others in one Rest, so that the sum stays the same."""
     if len(found) <= most:
         return found
     rest = [part.counts for part in found[most - 1 :]]
@@ -137,29 +139,29 @@ def _before(past: Scope | None) -> tuple[frozenset[int], Totals | None]:
 
 
 def _quiet(scope: Scope, past: Scope | None) -> list[Standing]:
-    return standings(past, but=people_of(scope)[0])[0] if past else []
+    return standings(past, leave_out=people_of(scope)[0])[0] if past else []
 
 
 def _parts(found: Sums, scope: Scope) -> list[Part]:
     """A breakdown, the most calls first."""
-    return most_first(
+    return by_activity(
         Part(key, Counts(*counters, *cost_of(counters, scope))) for key, counters in found.items()
     )
 
 
 def _uncosted(served: Sums, scope: Scope) -> list[Uncosted]:
-    return listed({pair: cost_of(counters, scope)[1] for pair, counters in served.items()})
+    return ranked({pair: cost_of(counters, scope)[1] for pair, counters in served.items()})
 
 
-def _told(found: list[Part], column: Field, scope: Scope) -> list[Part]:
-    """The parts of a breakdown; what too few people used becomes one part without a name."""
+def _withhold_few(found: list[Part], column: Field, scope: Scope) -> list[Part]:
+    """A breakdown in which what too few people used is put together in one Rest."""
     least = {part.key: _least(scope, column, part.key) for part in found}
     if not any(least.values()):
         return found
     people = dict(answers.to(_people, scope, column.name))
-    told = [part for part in found if people.get(part.key, 0) >= least[part.key]]
+    shown = [part for part in found if people.get(part.key, 0) >= least[part.key]]
     few = [part.counts for part in found if people.get(part.key, 0) < least[part.key]]
-    return [*told, Part(Rest(len(few), few=True), _sum(few))] if few else told
+    return [*shown, Part(Rest(len(few), few=True), _sum(few))] if few else shown
 
 
 def _sum(some: list[Counts]) -> Counts:
@@ -168,7 +170,7 @@ def _sum(some: list[Counts]) -> Counts:
 
 
 def _least(scope: Scope, column: Field, key: object) -> int:
-    """How many people there must be behind a part; a project has a policy of its own."""
+    """How many people a part needs to be shown: a project has a policy of its own."""
     if column is DailyUsage.project_id:
         own = naming.least_users(replace(scope, project=project_of(scope, key)))
         return max(own, naming.least_users(scope))
@@ -176,7 +178,7 @@ def _least(scope: Scope, column: Field, key: object) -> int:
 
 
 def _people(scope: Scope, name: str) -> tuple[tuple[object, int], ...]:
-    """How many used AI, per part of a breakdown, whatever number of names they have."""
+    """How many people used AI per entry of a column; several names of a person count once."""
     column = getattr(DailyUsage, name)
     person = fn.COUNT(fn.DISTINCT(fn.COALESCE(User.owner_id, User.id)))
     query = in_scope(DailyUsage.select(column, person).join(User), scope)

@@ -33,7 +33,7 @@ def add(deltas: dict[DayKey, Delta]) -> None:
     rows = [
         (*key, *deltas[key].counters, deltas[key].first, deltas[key].last) for key in sorted(deltas)
     ]
-    bulk.run(_added_up, ROW, rows)
+    bulk.run(_upsert, ROW, rows)
     _settle([key for key in sorted(deltas) if deltas[key].shrinks])
     shrinking = [key for key, delta in deltas.items() if delta.shrinks]
     changes.touch((key.project_id, key.day, key.user_id) for key in shrinking)
@@ -46,7 +46,7 @@ def _growth(key: DayKey, delta: Delta) -> Growth:
     return Growth(key.project_id, key.user_id, day, key.source, last, delta.counters)
 
 
-def _added_up(rows: Sequence[tuple]) -> Query:
+def _upsert(rows: Sequence[tuple]) -> Query:
     update = {name: getattr(DailyUsage, name) + getattr(EXCLUDED, name) for name in COUNTERS}
     update["first_time"] = _nearest("first_time", "<")
     update["last_time"] = _nearest("last_time", ">")

@@ -67,7 +67,7 @@ def is_active(row: Row) -> bool:
     return bool(row[CALLS] or row[PROMPT] or row[COMPLETION])
 
 
-def added(one: Row, other: Row) -> Row:
+def combined(one: Row, other: Row) -> Row:
     """The row of somebody who has two."""
     counters = [a + b for a, b in zip(one[:LAST], other[:LAST], strict=True)]
     sources = zip(one[BY_SOURCE:], other[BY_SOURCE:], strict=True)

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from typing import Self
 from unicodedata import category
 
-from usage.arguments import DEFAULT_DAYS, InvalidScope, whole, window_of
+from usage.arguments import DEFAULT_DAYS, InvalidScope, whole_number, window_of
 from usage.horizon import ALL, COLUMNS, RATES, UNASSIGNED, Horizon, VisibleProject
 from usage.pricing import BASES, InvalidRate, Rates, plain, read_rate
 from usage.window import Window, day_of
@@ -107,7 +107,7 @@ class Scope:
             source=_choice("source", said, SOURCES),
             sort=_choice("sort", said, _sorts(horizon.columns)),
             q=_search(said["q"]),
-            page=whole("page", said, 1, 1_000_000, 1),
+            page=whole_number("page", said, 1, 1_000_000, 1),
             per_page=int(_choice("per_page", said, SIZES)),
             basis=_choice("cost", said, BASES),
             live=_choice("live", said, ("", "1")) == "1",
@@ -198,16 +198,16 @@ class Scope:
         return day_of(self.horizon.now, self.window.timezone)
 
     def plain(self) -> "Scope":
-        """The same days, rates and order, from the first page and without the search."""
+        """The same scope, from the first page and without the search."""
         return replace(self, q="", page=1)
 
     def before(self) -> "Scope | None":
-        """The same question about the equal window before; None where the calendar begins."""
+        """The same scope in the equal window before; None where the calendar begins."""
         window = self.window.before()
         return replace(self.plain(), window=window, days=None) if window else None
 
-    def whole(self) -> "Scope":
-        """The same question with all of its answer on one page."""
+    def on_one_page(self) -> "Scope":
+        """The same scope with all of its rows on one page."""
         return replace(self, page=1, per_page=sys.maxsize)
 
 

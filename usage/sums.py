@@ -1,4 +1,4 @@
-"""A scope's usage added up along each dimension apart, day by day."""
+"""A scope's usage by day and by dimension, from which an overview is put together."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from usage.daily import in_scope, sums
 from usage.scope import Scope
 
 PROJECT, SOURCE, SERVED, TEST_TYPE = KEPT = ("project", "source", "served", "test_type")
-"""Dimensions; SERVED is whoever did: a pair of provider and model."""
+"""The dimensions; an entry of SERVED is a pair of provider and model."""
 COLUMNS = (
     DailyUsage.project_id,
     DailyUsage.source,
@@ -33,7 +33,7 @@ class Sum(NamedTuple):
 
 
 def by_day(scope: Scope, days: Collection[date] = ()) -> dict[date, tuple[Sum, ...]]:
-    """The sums of each day of the scope that was used, or of these days of it: in one pass."""
+    """The sums of each day of the scope with usage, or of some of its days, in one query."""
     query = in_scope(DailyUsage.select(DailyUsage.day, *COLUMNS, *sums()), scope)
     query = query.where(DailyUsage.day.in_(days)) if days else query
     found: dict[object, dict] = defaultdict(dict)
@@ -52,8 +52,8 @@ def by_day(scope: Scope, days: Collection[date] = ()) -> dict[date, tuple[Sum, .
     }
 
 
-def whole(days: Iterable[tuple[Sum, ...]]) -> Mapping[str, Sums]:
-    """All days together, by dimension; by provider and by model apart, too."""
+def all_days(days: Iterable[tuple[Sum, ...]]) -> Mapping[str, Sums]:
+    """The sums of all these days by dimension, also by provider alone and by model alone."""
     found: dict[str, dict[object, list[int]]] = {name: {} for name in (*KEPT, "provider", "model")}
     for rows in days:
         for dimension, key, counters in rows:
@@ -65,7 +65,7 @@ def whole(days: Iterable[tuple[Sum, ...]]) -> Mapping[str, Sums]:
 
 
 def total(rows: Iterable[Sum]) -> list[int]:
-    """What a day comes to, by whichever dimension."""
+    """The COUNTERS of a day."""
     columns = zip(*(row.counters for row in rows if row.dimension == SOURCE), strict=True)
     return [sum(column) for column in columns]
 

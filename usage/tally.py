@@ -12,7 +12,7 @@ from models import DailyUsage, db
 from usage import changes
 from usage.changes import NEVER, NOTHING, State
 from usage.counting import COSTS, COUNTERS
-from usage.daily import MOST_AS_FLOATS, added_up, in_scope, per_user, projects_of, stored, sums
+from usage.daily import MOST_AS_FLOATS, in_scope, per_user, projects_of, stored, sum_of, sums
 from usage.growth import NAMES, Changes, Growth
 from usage.horizon import ALL
 from usage.kept_names import Name, Names
@@ -24,9 +24,9 @@ from usage.rows import (
     SOURCES,
     Aggregate,
     Row,
-    added,
     by_user,
     columns,
+    combined,
     digest,
     digests,
     grown,
@@ -88,7 +88,7 @@ class Tally:
         owners, self.names = names.owners, names.known
         if users is None or owners is not self.owners:
             self.owners = owners
-            self._put_all(_added_up(self._rows, owners))
+            self._put_all(_by_person(self._rows, owners))
         elif users:
             self._put(self._people_of(users))
         if users is None or users:
@@ -172,7 +172,7 @@ class Tally:
         people: dict[int, Row | None] = {self.owners.get(user, user): None for user in users}
         names = [*people, *(name for name, person in self.owners.items() if person in people)]
         rows = {name: self._rows[name] for name in names if name in self._rows}
-        return people | _added_up(rows, self.owners)
+        return people | _by_person(rows, self.owners)
 
     def _put_all(self, people: dict[int, Row]) -> None:
         """These are the people, with their rows."""
@@ -226,7 +226,7 @@ class Tally:
         asked = [DailyUsage.user, *counted, fn.MAX(DailyUsage.last_time)]
         if self._scope.source == ALL:
             sources = [DailyUsage.source == one for one in SOURCES]
-            by_source = [added_up(DailyUsage.calls, one, as_floats) for one in sources]
+            by_source = [sum_of(DailyUsage.calls, one, as_floats) for one in sources]
             asked += [fn.COALESCE(one, ABSENT) for one in by_source]
         query = in_scope(DailyUsage.select(*asked), self._scope, of_few=bool(users))
         if users:
@@ -234,11 +234,11 @@ class Tally:
         return per_user(query, self._scope)
 
 
-def _added_up(rows: Mapping[int, Row], owners: Mapping[int, int]) -> dict[int, Row]:
+def _by_person(rows: Mapping[int, Row], owners: Mapping[int, int]) -> dict[int, Row]:
     """Rows by person instead of by user."""
     people: dict[int, Row] = {}
     for user, row in rows.items():
         person = owners.get(user, user)
         before = people.get(person)
-        people[person] = added(before, row) if before else row
+        people[person] = combined(before, row) if before else row
     return people

@@ -9,7 +9,7 @@ from peewee import Field
 
 from models import DailyUsage
 from usage.answers import answers
-from usage.daily import added_up, in_scope
+from usage.daily import in_scope, sum_of
 from usage.pricing import LIST, REPORTED
 from usage.scope import Scope
 
@@ -23,16 +23,16 @@ class Uncosted(NamedTuple):
 
 
 def uncosted(scope: Scope) -> list[Uncosted]:
-    """Those of everyone in a scope, on a basis that is recorded."""
+    """The models of a scope with uncosted calls; its basis is the list or reported costs."""
     calls: Counter[tuple[str, str]] = Counter()
     for found in answers.by_day(BY_BASIS[scope.basis], scope).values():
         for one in found:
             calls[one.provider, one.model] += one.calls
-    return listed(calls)
+    return ranked(calls)
 
 
-def listed(calls: Mapping[tuple[str, str], int]) -> list[Uncosted]:
-    """Those of these pairs of provider and model that have any, the most calls first."""
+def ranked(calls: Mapping[tuple[str, str], int]) -> list[Uncosted]:
+    """Pairs of provider and model with any uncosted calls, the most calls first."""
     found = [Uncosted(*pair, count) for pair, count in calls.items() if count]
     return sorted(found, key=lambda one: (-one.calls, one.model, one.provider))
 
@@ -52,10 +52,10 @@ def _by_day(
     scope: Scope, days: Collection[date], calls: Field
 ) -> Mapping[date, tuple[Uncosted, ...]]:
     columns = DailyUsage.day, DailyUsage.provider, DailyUsage.model
-    query = in_scope(DailyUsage.select(*columns, added_up(calls)), scope)
+    query = in_scope(DailyUsage.select(*columns, sum_of(calls)), scope)
     query = query.where(DailyUsage.day.in_(days)) if days else query
     found = defaultdict(tuple)
-    # Most rows have none: to group those by texts takes longest.
+    # Most rows have none, and grouping by text is slow.
     for day, *row in query.where(calls > 0).group_by(*columns).tuples():
         found[day] += (Uncosted(*row),)
     return found

@@ -9,7 +9,7 @@ from peewee import fn
 
 from models import DailyUsage, User
 from usage import naming
-from usage.daily import added_up
+from usage.daily import sum_of
 from usage.ingest.calls import slices
 from usage.ingest.event import NOBODY
 from usage.ingest.fields import OPAQUE
@@ -84,8 +84,8 @@ def search(q: str, most: int = 8) -> list[User]:
 
 def _usage(ids: Collection[int], users: int) -> dict[int, tuple[int, int, datetime]]:
     """All that was ever counted under these names of so many, of those who have any."""
-    tokens = added_up(DailyUsage.prompt_tokens + DailyUsage.completion_tokens)
-    calls, last = added_up(DailyUsage.calls), fn.MAX(DailyUsage.last_time)
+    tokens = sum_of(DailyUsage.prompt_tokens + DailyUsage.completion_tokens)
+    calls, last = sum_of(DailyUsage.calls), fn.MAX(DailyUsage.last_time)
     query = DailyUsage.select(DailyUsage.user, calls, tokens, last)
     query = query.where(naming.named_to_super_admins()).group_by(DailyUsage.user)
     if len(ids) > users * FEW:

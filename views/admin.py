@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, redirect, request, url_for
 
-from usage.arguments import InvalidScope, whole
+from usage.arguments import InvalidScope, whole_number
 from views.asked import once
 from views.guards import now, require_admin, settings
 from views.responses import respond
@@ -74,4 +74,4 @@ def told(*choices: str) -> str:
 
 def page_number() -> int:
     """Which page was asked for. Raises InvalidScope."""
-    return whole("page", {"page": asked("page")}, 1, MOST_PAGES, 1)
+    return whole_number("page", {"page": asked("page")}, 1, MOST_PAGES, 1)

@@ -104,29 +104,31 @@ def standings(scope: Scope, rows: Iterable[Standing]) -> Iterator[dict]:
     """Rows of the table with the columns that were added to it, some at a time."""
     rows = iter(rows)
     while some := list(islice(rows, AT_ONCE)):
-        more = columns.more(scope, some)
+        values = columns.added_columns(scope, some)
         for one in some:
-            yield standing(one, scope) | added(scope, one, more.get(one.user_id))
+            yield standing(one, scope) | added(scope, one, values.get(one.user_id))
 
 
-def added(scope: Scope, one: Standing, more: columns.More | None) -> dict:
-    """What the added columns say of a row; a share is of 1, unknown is null."""
-    told: dict[str, object] = {}
+def added(scope: Scope, one: Standing, values: columns.AddedColumns | None) -> dict:
+    """The added columns of a row; a share is of 1, unknown is null."""
+    row: dict[str, object] = {}
     if "movement" in scope.columns:
-        told["rank_before"] = more.before and more.before.rank
-        told["calls_before"] = (more.before.calls if more.before else 0) if more.known else None
+        row["rank_before"] = values.before and values.before.rank
+        row["calls_before"] = (
+            (values.before.calls if values.before else 0) if values.known else None
+        )
     if "trend" in scope.columns:
-        told["calls_by_day"] = list(more.trend)
+        row["calls_by_day"] = list(values.trend)
     if "cached" in scope.columns:
-        told["cached_share"] = columns.cached_share(one)
+        row["cached_share"] = columns.cached_share(one)
     if "active_days" in scope.columns:
-        told["active_days"] = more.active_days
+        row["active_days"] = values.active_days
     if "cost_per_call" in scope.columns:
         each = columns.cost_per_call(one)
-        told["cost_per_call"] = each if each is None else plain(each)
+        row["cost_per_call"] = each if each is None else plain(each)
     if "last_seen" in scope.columns:
-        told["last_seen"] = one.last_seen.isoformat().replace("+00:00", "Z")
-    return told
+        row["last_seen"] = one.last_seen.isoformat().replace("+00:00", "Z")
+    return row
 
 
 def standing(one: Standing, scope: Scope) -> dict:

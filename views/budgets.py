@@ -21,7 +21,7 @@ def index():
     return respond(
         "budgets",
         "",
-        paces=budgets.seen(viewer(), mine),
+        paces=budgets.visible_to(viewer(), mine),
         horizon=mine,
         may_set=budgets.may_set,
         thresholds=budgets.THRESHOLDS,
@@ -39,10 +39,10 @@ def change():
     match told("set", "remove"):
         case "set":
             slug, username = given("project"), given("user")
-            about = budgets.about(mine, slug, username)
+            subject = budgets.subject(mine, slug, username)
             notices = request.form.getlist("thresholds")
             basis = given("basis") or BASES[0]
-            amount = budgets.put(about, given("amount"), basis, notices, now())
+            amount = budgets.set_budget(subject, given("amount"), basis, notices, now())
             note("budget set", slug or username, f"{money(amount)} a month")
         case "remove":
             note("budget removed", budgets.remove(viewer(), mine, _id()))

@@ -45,7 +45,7 @@ PART = ("by", "value", *COUNTERS)
 def leaderboard(form: str):
     """Everyone whom the table shows, on all of its pages."""
     asked = scope()
-    shown = board(asked.whole())
+    shown = board(asked.on_one_page())
     if form == "json":
         head = _head(asked, shown.totals) | {"totals": api.totals(shown.totals, asked)}
         pieces = export.json_text(head, "standings", api.standings(asked, shown.standings))

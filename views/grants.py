@@ -30,7 +30,7 @@ def index():
     return respond(
         "grants",
         "",
-        rows=[(one, grants.words(one)) for one in grants.visible(mine)],
+        rows=[(one, grants.in_words(one)) for one in grants.visible(mine)],
         horizon=mine,
         columns=WORDS,
         identities=IDENTITIES,
@@ -46,7 +46,7 @@ def change():
     match told("create", "revoke"):
         case "create":
             made = _create()
-            note("grant created", made.portal, grants.words(made))
+            note("grant created", made.portal, grants.in_words(made))
         case "revoke":
             grants.revoke(given("portal"), horizon())
             note("grant revoked", given("portal"))

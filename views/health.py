@@ -36,7 +36,7 @@ def measured():
     """What Prometheus scrapes, with a key that reads all projects: the sums are those of all."""
     if g.key.project_id:
         raise Forbidden("Metrics are of all projects, and this key is of one.")
-    text, kind = metrics.told(request.headers.get("Accept", ""))
+    text, kind = metrics.exposition(request.headers.get("Accept", ""))
     return Response(text, content_type=kind)
 
 

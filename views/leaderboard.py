@@ -44,7 +44,7 @@ def board(endpoint: str, title: str):
             "leaderboard",
             url_for(endpoint, **asked.to_args()),
             board=shown,
-            more=columns.more(asked, shown.standings),
+            added=columns.added_columns(asked, shown.standings),
             live_tag=live_tag,
             screen=endpoint,
             title=title,

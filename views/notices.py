@@ -16,7 +16,7 @@ def index():
     """The notices one may see, newest first, and by which rules they are made."""
     page = page_number()
     within = horizon()
-    rows, found = notices.seen(viewer(), within, page, PER_PAGE)
+    rows, found = notices.page_for(viewer(), within, page, PER_PAGE)
     return respond(
         "notices",
         url_for("notices.index", page=page if page > 1 else None),

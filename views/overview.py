@@ -35,7 +35,7 @@ NUMBERS = ("users", "calls", "prompt_tokens", "completion_tokens", "cost")
 def show():
     """What everyone used together, and how that moved."""
     asked = scope()
-    paces = budgets.within(viewer(), asked, PACES)
+    paces = budgets.for_scope(viewer(), asked, PACES)
     # Other days than the scope's are told of too. Of few people not even that they change is.
     also = changes.latest(), asked.today, paces
     tag = "" if naming.least_users(asked) else fresh.tags(asked, *also)[0]
@@ -94,8 +94,8 @@ def _breakdowns(asked: Scope, found: Overview) -> list[dict]:
             "id": by,
             "title": title,
             "rows": [
-                (label(asked, by, key), counts, leaderboard_of(whole.within(asked, by, key)))
-                for key, counts in whole.shortened(getattr(found, f"by_{by}"), SHOWN)
+                (label(asked, by, key), counts, leaderboard_of(whole.narrowed_to(asked, by, key)))
+                for key, counts in whole.largest(getattr(found, f"by_{by}"), SHOWN)
             ],
         }
         for by, title in titles
@@ -105,7 +105,7 @@ def _breakdowns(asked: Scope, found: Overview) -> list[dict]:
 def _day_links(asked: Scope, days: Daily) -> dict[str, str]:
     """Per label of the chart the leaderboard of these days."""
     return {
-        column.label: leaderboard_of(whole.on(asked, column.first, column.last))
+        column.label: leaderboard_of(whole.on_days(asked, column.first, column.last))
         for column in days.columns
         if not column.blank
     }

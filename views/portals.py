@@ -91,7 +91,7 @@ def let_in(response: Response) -> Response:
     """Let the pages of portals read the answer: exactly theirs, and without credentials."""
     response.vary.add("Origin")
     origin = request.headers.get("Origin", "")
-    if origin and grants.allows(origin):
+    if origin and grants.allows_origin(origin):
         response.headers["Access-Control-Allow-Origin"] = origin
         if request.method == "OPTIONS":
             response.headers.update(CORS)
@@ -126,7 +126,7 @@ def _reader():
 def _holder(token: str) -> Permission:
     secret = guards.settings().secret_key
     claims = tokens.read(tokens.EMBED, token, secret, guards.now())
-    grant = grants.still(claims["grant"]) if claims else None
+    grant = grants.live_by_id(claims["grant"]) if claims else None
     if not grant:
         raise Unauthorized("This token is not or no longer good.")
     # Browsers name the origin of every page that asks across origins.

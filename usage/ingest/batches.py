@@ -73,7 +73,7 @@ class Batch:
         places = [self.projects.get(event.project, nowhere) for event in self.events]
         _, ids, zones = zip(*places, strict=True)
         days = days_of([event.time for event in self.events], zones)
-        return calls.told(self.events, self.calls, ids, days, self.book)
+        return calls.rows_of(self.events, self.calls, ids, days, self.book)
 
     @cached_property
     def each_once(self) -> bool:

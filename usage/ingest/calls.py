@@ -95,7 +95,7 @@ CONVERTED = [
 ]
 
 
-def told(
+def rows_of(
     events: Sequence[Event],
     calls: Sequence[Identity],
     projects: Sequence[int],
