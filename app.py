@@ -19,7 +19,7 @@ from views import (
     fresh,
     guards,
     health,
-    places,
+    id_prefix,
     proxies,
     responses,
 )
@@ -49,7 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_env.add_extension(format.Unindented)
     format.register(app)
     fresh.register(app)
-    places.register(app)
+    id_prefix.register(app)
     assets.register(app)
     guards.register(app)
     responses.register(app)

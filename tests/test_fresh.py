@@ -326,7 +326,7 @@ def test_what_changes_while_it_is_rendered_is_kept_for_nobody(app, client, make_
 
     assert names(first) == ["max", "zoe"]
     with app.app_context():
-        assert not app.extensions["shelf"].find((first.get_etag()[0], ""))
+        assert not app.extensions["rendered"].find((first.get_etag()[0], ""))
 
 
 def test_who_asks_while_it_is_rendered_is_given_the_same(app, client, make_usage, monkeypatch):
@@ -355,12 +355,12 @@ def test_who_asks_while_it_is_rendered_is_given_the_same(app, client, make_usage
 
 
 def test_only_so_many_bytes_are_kept_and_what_is_asked_for_longest():
-    shelf = fresh.Shelf()
+    answers = fresh.RenderedAnswers()
     body = b"x" * (fresh.MOST_BYTES // 4)
     with Flask(__name__).test_request_context():
         for tag in "abcd":
-            shelf.put((tag, "gzip"), Response(body))
-        shelf.find(("a", "gzip"))
-        shelf.put(("e", "gzip"), Response(body))
+            answers.put((tag, "gzip"), Response(body))
+        answers.find(("a", "gzip"))
+        answers.put(("e", "gzip"), Response(body))
 
-        assert [tag for tag in "abcde" if shelf.find((tag, "gzip"))] == ["a", "c", "d", "e"]
+        assert [tag for tag in "abcde" if answers.find((tag, "gzip"))] == ["a", "c", "d", "e"]

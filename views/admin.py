@@ -1,11 +1,11 @@
-"""The admin area: where it begins, its sections, and what its pages have in common."""
+"""The admin area: its sections, and what their pages have in common."""
 
 from collections.abc import Callable
 
 from flask import Blueprint, redirect, request, url_for
 
 from usage.arguments import InvalidScope, whole_number
-from views.asked import once
+from views.arguments import argument
 from views.guards import now, require_admin, settings
 from views.responses import respond
 
@@ -34,7 +34,7 @@ def home():
 
 
 def frame(screen: str) -> dict:
-    """What every page of a section shows around its own."""
+    """What every page of the admin area needs beside its own content."""
     return {
         "now": now(),
         "timezone": settings().reporting_timezone,
@@ -44,8 +44,8 @@ def frame(screen: str) -> dict:
 
 
 def listing(screen: str, find: Callable, **context: object):
-    """A searchable section, page by page: `find` tells the rows of one, and how many there are."""
-    q, page = asked("q"), page_number()
+    """A searchable list: `find(q, page, per_page)` returns rows, and how many there are in all."""
+    q, page = argument("q"), page_number()
     rows, found = find(q, page, PER_PAGE)
     pages = max(1, -(-found // PER_PAGE))
     shown = {"rows": rows, "found": found, "q": q, "page": page, "pages": pages}
@@ -53,25 +53,20 @@ def listing(screen: str, find: Callable, **context: object):
     return respond(screen.partition(".")[0], canonical, **shown, **context, **frame(screen))
 
 
-def asked(name: str) -> str:
-    """An argument of the address."""
-    return once(name).strip()
-
-
-def given(name: str) -> str:
-    """A field of the form."""
+def form_field(name: str) -> str:
+    """A field of the form, "" if it is missing."""
     return request.form.get(name, "").strip()
 
 
-def told(*choices: str) -> str:
-    """Which of these the form's button does. Raises InvalidScope."""
-    done = request.form.get("do", "")
-    if done not in choices:
+def chosen_action(*choices: str) -> str:
+    """Which of these actions the form's button asks for. Raises InvalidScope."""
+    action = request.form.get("do", "")
+    if action not in choices:
         *others, last = choices
         raise InvalidScope("do", f"must be {', '.join(others)}{' or ' * bool(others)}{last}")
-    return done
+    return action
 
 
 def page_number() -> int:
     """Which page was asked for. Raises InvalidScope."""
-    return whole_number("page", {"page": asked("page")}, 1, MOST_PAGES, 1)
+    return whole_number("page", {"page": argument("page")}, 1, MOST_PAGES, 1)

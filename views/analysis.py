@@ -6,7 +6,7 @@ from usage.analysis import Analysis, Part, analysis
 from usage.charts import donut, grouped_bars
 from usage.scope import Scope
 from usage.timeline import daily
-from views.asked import scope
+from views.arguments import requested_scope
 from views.format import source
 from views.guards import at_one_moment, require_board, require_session
 from views.leaderboard import board, surroundings
@@ -28,23 +28,23 @@ def index():
 @at_one_moment
 def show(username: str):
     """One person's usage in the scope."""
-    asked = scope()
-    person = analysis(asked, username)
+    scope = requested_scope()
+    person = analysis(scope, username)
     username = person.standing.username
     # Who sees only themselves sees no sum of others either.
-    users = person.names if asked.horizon.only_self else ()
+    users = person.names if scope.horizon.only_self else ()
     return respond(
         "analysis",
-        url_for("analysis.show", username=username, **asked.to_args()),
+        url_for("analysis.show", username=username, **scope.to_args()),
         person=person,
-        charts=charts(asked, person),
+        charts=charts(scope, person),
         screen="analysis.show",
         username=username,
-        **surroundings(asked, users),
+        **surroundings(scope, users),
     )
 
 
-def charts(asked: Scope, person: Analysis) -> dict:
+def charts(scope: Scope, person: Analysis) -> dict:
     """The drawings of a person's breakdowns, by what they are divided by."""
     tokens = person.standing
     split = [("Prompt", tokens.prompt_tokens), ("Completion", tokens.completion_tokens)]
@@ -56,7 +56,7 @@ def charts(asked: Scope, person: Analysis) -> dict:
         "provider": grouped_bars(_tokens(person.by_provider)),
         "tokens": donut(split, ["prompt", "completion"]),
         "test_type": grouped_bars(_tokens(person.by_test_type)),
-        "days": daily(person.days(asked.window), asked.today),
+        "days": daily(person.days(scope.window), scope.today),
     }
 
 

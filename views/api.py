@@ -16,7 +16,7 @@ from usage.leaderboard import board
 from usage.pricing import LIST, RATES, plain
 from usage.scope import Scope
 from views import fresh
-from views.asked import strict_scope
+from views.arguments import strict_scope
 from views.guards import at_one_moment, require_key
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -28,27 +28,27 @@ AT_ONCE = 200
 @at_one_moment
 def leaderboard():
     """One page of standings and the totals of the scope."""
-    asked = strict_scope()
-    tag, _ = fresh.tags(asked)
-    if fresh.is_known(tag):
-        return fresh.unchanged(tag)
-    shown = board(asked)
-    answer = head(asked, shown.totals) | {
-        "totals": totals(shown.totals, asked),
-        "standings": list(standings(asked, shown.standings)),
-        "page": asked.page,
-        "per_page": asked.per_page,
+    scope = strict_scope()
+    tag, _ = fresh.etags(scope)
+    if fresh.client_has(tag):
+        return fresh.not_modified(tag)
+    shown = board(scope)
+    answer = head(scope, shown.totals) | {
+        "totals": totals(shown.totals, scope),
+        "standings": list(standings(scope, shown.standings)),
+        "page": scope.page,
+        "per_page": scope.per_page,
         "pages": shown.pages,
     }
-    return fresh.marked(make_response(answer), tag)
+    return fresh.with_etag(make_response(answer), tag)
 
 
 @bp.get("/users/<username:username>")
 @require_key("read")
 def user(username: str):
     """One person's standing and breakdowns."""
-    asked = strict_scope()
-    return person(asked, analysis(asked, username))
+    scope = strict_scope()
+    return person(scope, analysis(scope, username))
 
 
 def person(scope: Scope, person: Analysis) -> dict:

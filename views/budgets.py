@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, request, url_for
 
 from usage import budgets
 from usage.pricing import BASES
-from views.admin import given, told
+from views.admin import chosen_action, form_field
 from views.format import money
 from views.guards import horizon, note, now, require_session, viewer
 from views.responses import respond
@@ -36,13 +36,13 @@ def index():
 def change():
     """Set the budget of a project or a person, or remove one."""
     mine = horizon()
-    match told("set", "remove"):
+    match chosen_action("set", "remove"):
         case "set":
-            slug, username = given("project"), given("user")
+            slug, username = form_field("project"), form_field("user")
             subject = budgets.subject(mine, slug, username)
             notices = request.form.getlist("thresholds")
-            basis = given("basis") or BASES[0]
-            amount = budgets.set_budget(subject, given("amount"), basis, notices, now())
+            basis = form_field("basis") or BASES[0]
+            amount = budgets.set_budget(subject, form_field("amount"), basis, notices, now())
             note("budget set", slug or username, f"{money(amount)} a month")
         case "remove":
             note("budget removed", budgets.remove(viewer(), mine, _id()))
@@ -50,5 +50,5 @@ def change():
 
 
 def _id() -> int:
-    said = given("id")[:9]
+    said = form_field("id")[:9]
     return int(said) if said.isascii() and said.isdigit() else 0

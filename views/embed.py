@@ -12,9 +12,9 @@ from usage.accounts import Refused
 from usage.analysis import analysis
 from usage.horizon import NotVisible
 from usage.scope import InvalidScope, Scope
-from views import places, portals
+from views import id_prefix, portals
 from views.analysis import charts
-from views.asked import strict_scope
+from views.arguments import strict_scope
 from views.guards import horizon, now, require_key, settings, viewer
 from views.leaderboard import surroundings
 from views.portals import require_portal
@@ -33,27 +33,27 @@ PLACES = {"leaderboard.show": "embed.board", "analysis.show": "embed.person"}
 @require_portal
 def board():
     """The ranked table with the filters that are granted."""
-    asked = _scope()
-    if asked.horizon.only_self:
+    scope = _scope()
+    if scope.horizon.only_self:
         raise NotVisible("There is no such page.")
-    shown = leaderboard.board(asked)
-    return _shown("leaderboard.show", asked, board=shown, searchable=True)
+    shown = leaderboard.board(scope)
+    return _shown("leaderboard.show", scope, board=shown, searchable=True)
 
 
 @bp.get("/embed/users/<username:username>")
 @require_portal
 def person(username: str):
     """One person's usage, where details are granted."""
-    asked = _scope()
+    scope = _scope()
     if target() == "region" and trigger().partition("-")[0] not in RATES:
         # Of other days or another source the table may not have that page.
-        asked = replace(asked, page=1)
-    found = analysis(asked, username)
+        scope = replace(scope, page=1)
+    found = analysis(scope, username)
     username = found.standing.username
-    users = found.names if asked.horizon.only_self else ()
-    drawn = charts(asked, found)
+    users = found.names if scope.horizon.only_self else ()
+    drawn = charts(scope, found)
     context = {"person": found, "charts": drawn, "username": username, "users": users}
-    return _shown("analysis.show", asked, **context)
+    return _shown("analysis.show", scope, **context)
 
 
 @bp.get("/embed/frame")
@@ -74,18 +74,18 @@ def frame():
 @require_key("embed")
 def make_token():
     """A token for one of a portal's readers, good for five minutes."""
-    asked = _token_request()
-    grant = grants.live(asked["grant"])
+    wanted = _token_request()
+    grant = grants.live(wanted["grant"])
     if not grant or not grants.may_use(viewer(), grant):
         raise Forbidden("This key can't use a grant of that name.")
-    origin = asked["origin"] or grant.origins.split()[0]
+    origin = wanted["origin"] or grant.origins.split()[0]
     if origin not in grant.origins.split():
         raise InvalidScope("origin", "is not one of the grant's")
     try:
-        grants.narrowed(grant, asked["subject"], asked["lock"], horizon())
+        grants.narrowed(grant, wanted["subject"], wanted["lock"], horizon())
     except Refused as error:
         raise Forbidden(str(error)) from None
-    claims = asked | {"grant": grant.id, "origin": origin}
+    claims = wanted | {"grant": grant.id, "origin": origin}
     token = tokens.sign(tokens.EMBED, claims, settings().secret_key, now())
     return {"token": token, "expires_in": int(tokens.LIFETIME.total_seconds()), "origin": origin}
 
@@ -96,35 +96,35 @@ def _across_origins(response: Response):
 
 
 def _scope() -> Scope:
-    if "board" in request.args and not places.is_known():
+    if "board" in request.args and not id_prefix.is_known():
         raise InvalidScope("board", "must be a letter and at most 15 more or digits")
     if request.args.get("styles", LINKED) != LINKED:
         raise InvalidScope("styles", f"must be {LINKED}, or be left out")
     return strict_scope("board", "styles", within=portals.horizon())
 
 
-def _shown(screen: str, asked: Scope, **context: object) -> str:
+def _shown(screen: str, scope: Scope, **context: object) -> str:
     """All of the board where it is new, else what a link or a filter of it replaces."""
-    part = {WHOLE_VIEW: "view", "region": "update"}.get(target() if places.is_known() else "")
-    place = places.place()
+    part = {WHOLE_VIEW: "view", "region": "update"}.get(target() if id_prefix.is_known() else "")
+    prefix = id_prefix.prefix()
     users = context.pop("users", ())
     return render_template(
         "embed/_board.html",
         part=part or "whole",
-        place=place,
+        prefix=prefix,
         linked="styles" in request.args,
         screen=screen,
         trigger=trigger(),
         brought=brought_filters(),
-        url_for=_addresses(screen, asked, place),
-        **surroundings(asked, users),
+        url_for=_addresses(screen, scope, prefix),
+        **surroundings(scope, users),
         **context,
     )
 
 
-def _addresses(screen: str, asked: Scope, place: str) -> Callable[..., str]:
+def _addresses(screen: str, scope: Scope, prefix: str) -> Callable[..., str]:
     """How templates address things inside a portal: its board keeps its place and its page."""
-    kept = {"q": asked.q or None, "page": asked.page if asked.page > 1 else None}
+    kept = {"q": scope.q or None, "page": scope.page if scope.page > 1 else None}
 
     def address(endpoint: str, **args: str) -> str:
         inside = PLACES.get(endpoint)
@@ -132,7 +132,7 @@ def _addresses(screen: str, asked: Scope, place: str) -> Callable[..., str]:
             return url_for(endpoint, **args)
         # A portal's history is its own: the way back to the same page of the table is a link.
         way_back = kept if screen != endpoint and inside == "embed.person" else {}
-        return url_for(inside, board=place, **args, **way_back)
+        return url_for(inside, board=prefix, **args, **way_back)
 
     return address
 
@@ -144,13 +144,13 @@ def _token_request() -> dict:
     for name in body:
         if name not in ASKED:
             raise InvalidScope(name[:100], f"is not known; use {', '.join(ASKED)}")
-    asked = {name: body.get(name, "") for name in ASKED} | {"lock": body.get("lock", {})}
-    for name, value in asked.items():
+    wanted = {name: body.get(name, "") for name in ASKED} | {"lock": body.get("lock", {})}
+    for name, value in wanted.items():
         if not (isinstance(value, dict) if name == "lock" else _is_text(value)):
             raise InvalidScope(name, "must be an object" if name == "lock" else "must be a text")
-    if not asked["grant"]:
+    if not wanted["grant"]:
         raise InvalidScope("grant", "is needed: the name of the portal's grant")
-    return asked
+    return wanted
 
 
 def _is_text(value: object) -> bool:

@@ -18,7 +18,7 @@ from usage.leaderboard import board
 from usage.overview import Overview
 from usage.scope import Scope
 from views import api
-from views.asked import scope
+from views.arguments import requested_scope
 from views.format import address
 from views.guards import note, or_key, require_board, require_session
 
@@ -44,95 +44,95 @@ PART = ("by", "value", *COUNTERS)
 @or_key(require_board)
 def leaderboard(form: str):
     """Everyone whom the table shows, on all of its pages."""
-    asked = scope()
-    shown = board(asked.on_one_page())
+    scope = requested_scope()
+    shown = board(scope.on_one_page())
     if form == "json":
-        head = _head(asked, shown.totals) | {"totals": api.totals(shown.totals, asked)}
-        pieces = export.json_text(head, "standings", api.standings(asked, shown.standings))
+        head = _head(scope, shown.totals) | {"totals": api.totals(shown.totals, scope)}
+        pieces = export.json_text(head, "standings", api.standings(scope, shown.standings))
     else:
         header = STANDING + tuple(
-            name for column in asked.columns for name in ADDED.get(column, ())
+            name for column in scope.columns for name in ADDED.get(column, ())
         )
-        pieces = _table(form, header, _standings(asked, shown.standings), asked, shown.totals)
-    if asked.columns:
+        pieces = _table(form, header, _standings(scope, shown.standings), scope, shown.totals)
+    if scope.columns:
         # What they say of people is asked for while the file is on its way.
         pieces = stream_with_context(pieces)
     answer = Response(pieces, mimetype=TYPES[form])
-    return _file(answer, "leaderboard", asked)
+    return _file(answer, "leaderboard", scope)
 
 
 @bp.get(f"/users.{FORM}/<username:username>")
 @or_key(require_session)
 def user(form: str, username: str):
     """One person's totals and breakdowns."""
-    asked = scope()
-    person = analysis(asked, username)
+    scope = requested_scope()
+    person = analysis(scope, username)
     if form == "json":
-        answer = jsonify(api.person(asked, person) | _head(asked, person.totals))
+        answer = jsonify(api.person(scope, person) | _head(scope, person.totals))
     else:
-        pieces = _table(form, ("username", *PART), _parts(person), asked, person.totals)
+        pieces = _table(form, ("username", *PART), _parts(person), scope, person.totals)
         answer = Response(pieces, mimetype=TYPES[form])
-    return _file(answer, person.standing.username, asked)
+    return _file(answer, person.standing.username, scope)
 
 
 @bp.get(f"/overview.{FORM}")
 @or_key(require_board)
 def overview(form: str):
     """The scope as a whole: totals, those before, every breakdown in full, and people."""
-    asked = scope()
-    found = whole.overview(asked)
+    scope = requested_scope()
+    found = whole.overview(scope)
     if form == "json":
-        answer = jsonify(_head(asked, found.totals) | _overview(asked, found))
+        answer = jsonify(_head(scope, found.totals) | _overview(scope, found))
     else:
-        pieces = _table(form, PART, _overview_rows(asked, found), asked, found.totals)
+        pieces = _table(form, PART, _overview_rows(scope, found), scope, found.totals)
         answer = Response(pieces, mimetype=TYPES[form])
-    return _file(answer, "overview", asked)
+    return _file(answer, "overview", scope)
 
 
-def _overview(asked: Scope, found: Overview) -> dict:
-    window = asked.window.before()
+def _overview(scope: Scope, found: Overview) -> dict:
+    window = scope.window.before()
     past = found.before and {
         "from": window.first.isoformat(),
         "to": window.last.isoformat(),
-        "totals": api.totals(found.before, asked),
+        "totals": api.totals(found.before, scope),
     }
     people = {name: getattr(found, name) for name in PEOPLE}
     return {
-        "totals": api.totals(found.totals, asked),
+        "totals": api.totals(found.totals, scope),
         "before": past,
         **{
-            f"by_{by}": api.parts(by, _named(asked, found, by), asked) for by in ("project", *LISTS)
+            f"by_{by}": api.parts(by, _named(scope, found, by), scope) for by in ("project", *LISTS)
         },
         **{
-            name: some and [api.standing(one, asked) for one in some]
+            name: some and [api.standing(one, scope) for one in some]
             for name, some in people.items()
         },
     }
 
 
-def _overview_rows(asked: Scope, found: Overview) -> Iterator[dict]:
+def _overview_rows(scope: Scope, found: Overview) -> Iterator[dict]:
     yield {"by": "total"} | _counters(found.totals)
     if found.before:
         yield {"by": "total before"} | _counters(found.before)
     for by in ("project", *LISTS):
-        for key, counts in _named(asked, found, by):
+        for key, counts in _named(scope, found, by):
             yield {"by": by, "value": key or UNASSIGNED} | _counters(counts)
     for name in PEOPLE:
         for one in getattr(found, name) or ():
             yield {"by": name.replace("_", " "), "value": one.username} | _counters(one)
 
 
-def _named(asked: Scope, found: Overview, by: str) -> list[Part]:
+def _named(scope: Scope, found: Overview, by: str) -> list[Part]:
     """A breakdown under the words of addresses: a project is its slug, "" is unassigned."""
     listed = getattr(found, f"by_{by}")
-    words = [_word(asked, by, part.key) for part in listed]
+    words = [_word(scope, by, part.key) for part in listed]
     return [Part(word, part.counts) for word, part in zip(words, listed, strict=True)]
 
 
-def _word(asked: Scope, by: str, key: object) -> object:
+def _word(scope: Scope, by: str, key: object) -> object:
     if isinstance(key, whole.Rest):
         return "too few people"
-    return key and whole.project_of(asked, key).slug if by == "project" else key
+    return key and whole.project_of(scope, key).slug if by == "project" else key
 
 
 def _parts(person: Analysis) -> Iterator[dict]:
@@ -144,9 +144,9 @@ def _parts(person: Analysis) -> Iterator[dict]:
             yield who | {"by": name, "value": key or UNASSIGNED} | _counters(counts)
 
 
-def _standings(asked: Scope, rows: Iterable[Standing]) -> Iterator[dict]:
+def _standings(scope: Scope, rows: Iterable[Standing]) -> Iterator[dict]:
     """As the API tells them, with every counter; days in one cell are parted by spaces."""
-    for one, told in zip(rows, api.standings(asked, rows), strict=True):
+    for one, told in zip(rows, api.standings(scope, rows), strict=True):
         days = " ".join(map(str, told.get("calls_by_day", ())))
         yield told | _counters(one) | {"calls_by_day": days}
 
@@ -156,7 +156,7 @@ def _counters(values: Counts) -> dict:
 
 
 def _table(
-    form: str, header: Sequence[str], rows: Iterable[Mapping], asked: Scope, totals: Totals
+    form: str, header: Sequence[str], rows: Iterable[Mapping], scope: Scope, totals: Totals
 ) -> Iterator[str]:
     """Lines of a table; in a file each says its scope, so that files can be joined and sorted.
 
@@ -164,23 +164,23 @@ def _table(
     """
     if form == "tsv":
         return export.csv_text(header, rows, tabs=True)
-    head = _head(asked, totals)
+    head = _head(scope, totals)
     rates = {f"{name}_rate": rate for name, rate in head["rates"].items()}
-    stamp = head["scope"] | {"basis": asked.basis} | rates
+    stamp = head["scope"] | {"basis": scope.basis} | rates
     return export.csv_text((*header, *stamp), ({**row, **stamp} for row in rows))
 
 
-def _head(asked: Scope, totals: Totals) -> dict:
-    head = api.head(asked, totals)
-    return head | {"scope": head["scope"] | {"q": asked.q, "sort": asked.sort}}
+def _head(scope: Scope, totals: Totals) -> dict:
+    head = api.head(scope, totals)
+    return head | {"scope": head["scope"] | {"q": scope.q, "sort": scope.sort}}
 
 
-def _file(answer: Response, what: str, asked: Scope) -> Response:
+def _file(answer: Response, what: str, scope: Scope) -> Response:
     """The answer as a download, kept in the audit."""
     form = request.view_args["form"]
-    note("export", f"{what}.{form}", address("", asked.args()))
-    project = asked.project.slug if asked.project else "all"
-    name = f"{what}-{project}-{asked.window.first}-to-{asked.window.last}"
+    note("export", f"{what}.{form}", address("", scope.args()))
+    project = scope.project.slug if scope.project else "all"
+    name = f"{what}-{project}-{scope.window.first}-to-{scope.window.last}"
     name = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII)
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
     return answer

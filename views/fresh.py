@@ -1,6 +1,6 @@
-"""Conditional answers: a tag of all that decides an answer, and 304 for whoever has that one.
+"""Conditional requests: ETags, 304 for a browser that has the answer, and rendered answers kept.
 
-Whoever asks for it without having it gets the very one that was rendered before.
+An ETag hashes everything that decides an answer, so that 304 needs neither numbers nor templates.
 """
 
 import hashlib
@@ -22,25 +22,25 @@ POLLED = "polled"
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 8 * 1024 * 1024
 Label = tuple[str, str]
-"""An answer's tag, and how who asks lets it be compressed."""
+"""An answer's ETag, and the Accept-Encoding of the request."""
 
 
-class Shelf:
-    """Rendered answers, up to MOST_BYTES in all; what nobody asks for goes first."""
+class RenderedAnswers:
+    """Rendered answers, up to MOST_BYTES in all; the least recently used go first."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._answers: OrderedDict[Label, tuple[bytes, list]] = OrderedDict()
         self._bytes = 0
-        self._turns: WeakValueDictionary[Label, Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[Label, Lock] = WeakValueDictionary()
 
-    def turn(self, label: Label) -> Lock:
-        """What lets one at a time make the answer of that label: whoever comes next finds it."""
+    def lock_for(self, label: Label) -> Lock:
+        """Held while an answer is rendered, so that nobody renders the same one meanwhile."""
         with self._lock:
-            return self._turns.setdefault(label, Lock())
+            return self._locks.setdefault(label, Lock())
 
     def find(self, label: Label) -> Response | None:
-        """The answer of that label, as a new one."""
+        """A copy of the kept answer, or None."""
         with self._lock:
             if label not in self._answers:
                 return None
@@ -49,7 +49,7 @@ class Shelf:
         return Response(body, headers=headers)
 
     def put(self, label: Label, response: Response) -> None:
-        """Keep an answer as it is."""
+        """Keep an answer."""
         body, headers = response.get_data(), list(response.headers)
         with self._lock:
             before, _ = self._answers.pop(label, (b"", []))
@@ -61,93 +61,93 @@ class Shelf:
 
 
 def register(app: Flask) -> None:
-    """Tell releases apart: what looked like that before may look otherwise after an update."""
-    told = hashlib.sha256()
+    """Hash the code and templates: after an update the same numbers may look different."""
+    release = hashlib.sha256()
     for file in sorted(ROOT.glob("templates/**/*.html")) + sorted(ROOT.glob("[uv]*/**/*.py")):
-        told.update(file.read_bytes())
-    app.extensions["release"] = told.hexdigest()
-    app.extensions["shelf"] = Shelf()
-    app.before_request(_leave_out_unwelcome_codings)
+        release.update(file.read_bytes())
+    app.extensions["release"] = release.hexdigest()
+    app.extensions["rendered"] = RenderedAnswers()
+    app.before_request(_drop_refused_encodings)
 
 
-def _leave_out_unwelcome_codings() -> None:
-    # Flask-Compress packs an answer with the only coding that is named, though it be with q=0.
+def _drop_refused_encodings() -> None:
+    # Flask-Compress uses an encoding that is the only one named, even if it is refused by q=0.
     if "q=0" in request.headers.get("Accept-Encoding", "").replace(" ", ""):
-        welcome = [f"{name};q={q}" for name, q in request.accept_encodings if q > 0]
-        request.environ["HTTP_ACCEPT_ENCODING"] = ", ".join(welcome)
+        accepted = [f"{name};q={q}" for name, q in request.accept_encodings if q > 0]
+        request.environ["HTTP_ACCEPT_ENCODING"] = ", ".join(accepted)
 
 
-def tags(asked: Scope, *also: object) -> tuple[str, str]:
-    """What decides the answer to this request for a scope, hashed; and to the next live one.
+def etags(scope: Scope, *also: object) -> tuple[str, str]:
+    """The ETags of the answer to this request, and of the answer to a live table's next one.
 
-    For this viewer alone; `also` is whatever else the answer tells. Taken before the numbers are
-    read: if they change in between, the tags are the older ones.
+    They hold for this viewer alone; `also` is what else the answer depends on. Take them before
+    the numbers are read: if these change in between, the tags are the older ones.
     """
-    content = facts.content(asked)
-    # Of few people not even that somebody was at work is told.
+    content = facts.content(scope)
+    # Where few people are hidden, a tag must not even show that something changed.
     latest = changes.latest() if content.numbers else None
-    now = asked.horizon.now
-    told = (
-        # Nobody shall try out what numbers would give such a tag.
+    now = scope.horizon.now
+    basis = (
+        # Secret, so that nobody can find numbers by trying which of them give a tag.
         current_app.extensions["settings"].secret_key,
         current_app.extensions["release"],
         request.script_root + request.path,
         (type(g.viewer).__name__, g.viewer.id, g.get("role"), bool(g.get("session"))),
-        # Its text is without the moment that it is asked in, and the projects.
-        asked,
-        asked.horizon.projects.digest,
-        prices.version() if asked.basis == LIST else None,
-        # Which models have no cost may change though nobody's numbers do.
-        latest if asked.basis != BASES[0] else None,
-        # Another board, restored from a backup, may call its people by other numbers.
+        # Its repr leaves out the moment and the projects, which have a digest.
+        scope,
+        scope.horizon.projects.digest,
+        prices.version() if scope.basis == LIST else None,
+        # The list of models without a cost may change although nobody's numbers do.
+        latest if scope.basis != BASES[0] else None,
+        # In a board restored from a backup the same ids may be other people.
         changes.latest().epoch,
         content,
-        # Before there is any event, a board tells how to send one that happens now.
+        # An empty board shows an example event with the present time.
         ago(content.newest, now) if content.newest else f"{now:%F %R}",
-        # Added columns tell of other days too, and how long ago each person was there.
-        asked.columns and (latest, f"{now:%F %R}"),
+        # Added columns depend on other days too, and on how long ago each person was active.
+        scope.columns and (latest, f"{now:%F %R}"),
         also,
     )
-    same = hashlib.sha256(repr(told).encode(errors="surrogatepass"))
+    same = hashlib.sha256(repr(basis).encode(errors="surrogatepass"))
     forms = [POLLED if is_polled() else negotiated(), POLLED]
     return tuple(_with(same, form).hexdigest()[:32] for form in forms)
 
 
-def is_known(tag: str) -> bool:
-    """True when whoever asks has that answer already, however it was compressed."""
+def client_has(tag: str) -> bool:
+    """True if the browser has that answer already, compressed or not."""
     had = request.if_none_match
     return had.star_tag or tag in {one.partition(":")[0] for one in had.as_set(include_weak=True)}
 
 
-def unchanged(tag: str) -> Response:
-    """The answer to whoever has it already."""
-    return marked(make_response("", 304), tag)
+def not_modified(tag: str) -> Response:
+    """304, for a browser that has that answer."""
+    return with_etag(make_response("", 304), tag)
 
 
-def rendered(tag: str, asked: Scope, render: Callable[[], Response]) -> Response:
-    """The answer of that tag as it was rendered before, else as it is now.
+def rendered_once(tag: str, scope: Scope, render: Callable[[], Response]) -> Response:
+    """The kept answer of that tag, else a new one, which is kept.
 
-    What was read after a change goes to its asker alone: its tag is an older one.
+    One that was rendered while numbers changed is not kept: it is newer than its tag.
     """
-    shelf: Shelf = current_app.extensions["shelf"]
+    answers: RenderedAnswers = current_app.extensions["rendered"]
     label = tag, request.headers.get("Accept-Encoding", "")
-    with shelf.turn(label):
-        if known := shelf.find(label):
+    with answers.lock_for(label):
+        if known := answers.find(label):
             return known
-        # To compress it for each who asks would take a quarter of the time of each answer.
-        response = current_app.extensions["compress"].after_request(marked(render(), tag))
-        if tags(asked)[0] == tag:
-            shelf.put(label, response)
+        # Compressed once: that takes a quarter of the time of an answer.
+        response = current_app.extensions["compress"].after_request(with_etag(render(), tag))
+        if etags(scope)[0] == tag:
+            answers.put(label, response)
     return response
 
 
-def marked(response: Response, tag: str) -> Response:
-    """An answer with its tag."""
+def with_etag(response: Response, tag: str) -> Response:
+    """An answer with its ETag."""
     response.set_etag(tag)
     return response
 
 
 def _with(same, form: str):
-    told = same.copy()
-    told.update(form.encode())
-    return told
+    hashed = same.copy()
+    hashed.update(form.encode())
+    return hashed

@@ -5,7 +5,7 @@ from flask import Blueprint, redirect, request, url_for
 from usage import accounts, grants
 from usage.horizon import COLUMNS
 from usage.scope import SOURCES, InvalidScope
-from views.admin import frame, given, told
+from views.admin import chosen_action, form_field, frame
 from views.guards import horizon, note, now, require_board, settings, viewer
 from views.responses import respond
 
@@ -43,13 +43,13 @@ def index():
 @require_board
 def change():
     """Make a grant, or revoke one and every token of it."""
-    match told("create", "revoke"):
+    match chosen_action("create", "revoke"):
         case "create":
             made = _create()
             note("grant created", made.portal, grants.in_words(made))
         case "revoke":
-            grants.revoke(given("portal"), horizon())
-            note("grant revoked", given("portal"))
+            grants.revoke(form_field("portal"), horizon())
+            note("grant revoked", form_field("portal"))
     return redirect(url_for("grants.index"), 303)
 
 
@@ -60,12 +60,12 @@ def _create():
     if unknown := [slug for slug in asked if slug not in ids]:
         raise InvalidScope("projects", f'has no "{unknown[0][:100]}"')
     return grants.create(
-        given("portal"),
-        given("origins").split(),
+        form_field("portal"),
+        form_field("origins").split(),
         [ids[slug] for slug in asked],
-        {name: value for name in ("source", "days") if (value := given(name))},
+        {name: value for name in ("source", "days") if (value := form_field(name))},
         request.form.getlist("columns"),
-        given("identity"),
+        form_field("identity"),
         "details" in request.form,
         mine,
         viewer().username,

@@ -3,7 +3,8 @@
 from flask import Blueprint, redirect, request, url_for
 
 from usage import accounts, merging, unmapped
-from views.admin import asked, frame, listing, told
+from views.admin import chosen_action, frame, listing
+from views.arguments import argument
 from views.guards import note, now, require_admin
 from views.responses import respond
 
@@ -15,7 +16,7 @@ bp = Blueprint("identities", __name__, url_prefix="/admin/identities")
 def index():
     """Unmapped names with their usage, and the names that were mapped."""
     merged = merging.merged()
-    done = next((one for one in merged if one.name == asked("done")), None)
+    done = next((one for one in merged if one.name == argument("done")), None)
     return listing("identities.index", unmapped.identities, merged=merged, done=done)
 
 
@@ -23,7 +24,7 @@ def index():
 @require_admin
 def choose(name: str):
     """Whose name that is: people to choose from, and what would change with one of them."""
-    q, into = asked("q"), asked("into")
+    q, into = argument("q"), argument("into")
     found = unmapped.search(q) if q else []
     return respond(
         "identities/choice",
@@ -41,7 +42,7 @@ def choose(name: str):
 def decide(name: str):
     """Merge the name into a person, part it again, or call it a person of its own."""
     into = request.form.get("into", "").strip()
-    match told("merge", "part", "confirm", "create"):
+    match chosen_action("merge", "part", "confirm", "create"):
         case "merge":
             merging.merge(name, into, now())
             note("identity merged", name, f"into {into}")

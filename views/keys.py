@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, request, url_for
 
 from usage import keys, projects
 from usage.ingest.event import SOURCES
-from views.admin import frame, given, told
+from views.admin import chosen_action, form_field, frame
 from views.guards import note, now, require_admin
 from views.responses import respond
 
@@ -22,11 +22,11 @@ def index():
 @require_admin
 def change():
     """Make a key, which the page after it shows once, or revoke one."""
-    name = given("name")
-    match told("create", "revoke"):
+    name = form_field("name")
+    match chosen_action("create", "revoke"):
         case "create":
             scopes = request.form.getlist("scopes")
-            bound = given("project"), given("user"), given("source")
+            bound = form_field("project"), form_field("user"), form_field("source")
             token = keys.create(name, scopes, now(), *bound)
             detail = " ".join(sorted(set(scopes)))
             note("key created", name, f"{detail}, project {bound[0]}" if bound[0] else detail)

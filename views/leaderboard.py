@@ -8,7 +8,7 @@ from usage import columns, facts, leaderboard, prices
 from usage.pricing import LIST
 from usage.scope import Scope
 from views import fresh
-from views.asked import scope
+from views.arguments import requested_scope
 from views.front import front_page
 from views.guards import at_one_moment, require_board, require_session, settings, viewer
 from views.responses import respond
@@ -33,34 +33,34 @@ def show():
 @at_one_moment
 def board(endpoint: str, title: str):
     """The ranked table under one of its two addresses."""
-    asked = scope()
-    tag, live_tag = fresh.tags(asked)
-    if fresh.is_known(tag):
-        return fresh.unchanged(tag)
+    scope = requested_scope()
+    tag, live_tag = fresh.etags(scope)
+    if fresh.client_has(tag):
+        return fresh.not_modified(tag)
 
     def render() -> Response:
-        shown = leaderboard.board(asked)
+        shown = leaderboard.board(scope)
         return respond(
             "leaderboard",
-            url_for(endpoint, **asked.to_args()),
+            url_for(endpoint, **scope.to_args()),
             board=shown,
-            added=columns.added_columns(asked, shown.standings),
+            added=columns.added_columns(scope, shown.standings),
             live_tag=live_tag,
             screen=endpoint,
             title=title,
             searchable=True,
             base_url=settings().base_url,
-            **surroundings(asked),
+            **surroundings(scope),
         )
 
-    return fresh.rendered(tag, asked, render)
+    return fresh.rendered_once(tag, scope, render)
 
 
-def surroundings(asked: Scope, users: Collection[int] = ()) -> dict:
+def surroundings(scope: Scope, users: Collection[int] = ()) -> dict:
     """What header, scope line and Filters panel show on every screen, of some users or of all."""
     return {
-        "scope": asked,
-        "sources": facts.calls_by_source(asked, users),
-        "price_list": prices.listed() if asked.basis == LIST else None,
+        "scope": scope,
+        "sources": facts.calls_by_source(scope, users),
+        "price_list": prices.listed() if scope.basis == LIST else None,
         **facts.facts()._asdict(),
     }

@@ -3,7 +3,7 @@
 from flask import Blueprint, redirect, url_for
 
 from usage import mail, notices
-from views.admin import PER_PAGE, given, page_number, told
+from views.admin import PER_PAGE, chosen_action, form_field, page_number
 from views.guards import horizon, note, now, require_session, settings, viewer
 from views.responses import respond
 
@@ -40,7 +40,7 @@ def index():
 @require_session
 def subscribe():
     """Have the notices one may see mailed to an address, or to none any more."""
-    told("mail")
-    mail.subscribe(viewer(), given("mail_to"))
-    note("notices by mail", viewer().username, "on" if given("mail_to") else "off")
+    chosen_action("mail")
+    mail.subscribe(viewer(), form_field("mail_to"))
+    note("notices by mail", viewer().username, "on" if form_field("mail_to") else "off")
     return redirect(url_for("notices.index"), 303)

@@ -11,7 +11,7 @@ from usage.overview import Overview, Rest
 from usage.scope import Scope
 from usage.timeline import Daily, daily
 from views import fresh
-from views.asked import scope
+from views.arguments import requested_scope
 from views.format import address, source
 from views.guards import at_one_moment, require_board, viewer
 from views.leaderboard import surroundings
@@ -34,43 +34,43 @@ NUMBERS = ("users", "calls", "prompt_tokens", "completion_tokens", "cost")
 @at_one_moment
 def show():
     """What everyone used together, and how that moved."""
-    asked = scope()
-    paces = budgets.for_scope(viewer(), asked, PACES)
+    scope = requested_scope()
+    paces = budgets.for_scope(viewer(), scope, PACES)
     # Other days than the scope's are told of too. Of few people not even that they change is.
-    also = changes.latest(), asked.today, paces
-    tag = "" if naming.least_users(asked) else fresh.tags(asked, *also)[0]
-    if tag and fresh.is_known(tag):
-        return fresh.unchanged(tag)
-    found = whole.overview(asked)
-    days = daily(found.days(asked.window), asked.today, found.blank)
+    also = changes.latest(), scope.today, paces
+    tag = "" if naming.least_users(scope) else fresh.etags(scope, *also)[0]
+    if tag and fresh.client_has(tag):
+        return fresh.not_modified(tag)
+    found = whole.overview(scope)
+    days = daily(found.days(scope.window), scope.today, found.blank)
     response = respond(
         "overview",
-        url_for("overview.show", **asked.to_args()),
+        url_for("overview.show", **scope.to_args()),
         overview=found,
         changes=_changes(found),
         least_calls=LEAST_CALLS,
-        before=asked.before(),
-        breakdowns=_breakdowns(asked, found),
+        before=scope.before(),
+        breakdowns=_breakdowns(scope, found),
         days=days,
-        day_links=_day_links(asked, days),
+        day_links=_day_links(scope, days),
         paces=paces,
         screen="overview.show",
-        **surroundings(asked),
+        **surroundings(scope),
     )
-    return fresh.marked(response, tag) if tag else response
+    return fresh.with_etag(response, tag) if tag else response
 
 
-def leaderboard_of(asked: Scope | None) -> str:
+def leaderboard_of(scope: Scope | None) -> str:
     """The address of the leaderboard in that scope."""
-    return address(url_for("leaderboard.show"), asked.to_args()) if asked else ""
+    return address(url_for("leaderboard.show"), scope.to_args()) if scope else ""
 
 
-def label(asked: Scope, by: str, key: object) -> str:
+def label(scope: Scope, by: str, key: object) -> str:
     """What an entry of a breakdown is called."""
     if isinstance(key, Rest):
         return f"{key.count:,} of few people" if key.few else f"{key.count:,} more"
     if by == "project":
-        return whole.project_of(asked, key).name
+        return whole.project_of(scope, key).name
     return source(key) if by == "source" else key or "Unassigned"
 
 
@@ -86,15 +86,15 @@ def _changes(found: Overview) -> dict[str, Difference]:
     return moved | {"users": replace(moved["users"], percent=None)}
 
 
-def _breakdowns(asked: Scope, found: Overview) -> list[dict]:
+def _breakdowns(scope: Scope, found: Overview) -> list[dict]:
     """Per breakdown its title, and rows of label, counts and the leaderboard's address."""
-    titles = TITLES if asked.horizon.sees_all and not asked.project else TITLES[1:]
+    titles = TITLES if scope.horizon.sees_all and not scope.project else TITLES[1:]
     return [
         {
             "id": by,
             "title": title,
             "rows": [
-                (label(asked, by, key), counts, leaderboard_of(whole.narrowed_to(asked, by, key)))
+                (label(scope, by, key), counts, leaderboard_of(whole.narrowed_to(scope, by, key)))
                 for key, counts in whole.largest(getattr(found, f"by_{by}"), SHOWN)
             ],
         }
@@ -102,10 +102,10 @@ def _breakdowns(asked: Scope, found: Overview) -> list[dict]:
     ]
 
 
-def _day_links(asked: Scope, days: Daily) -> dict[str, str]:
+def _day_links(scope: Scope, days: Daily) -> dict[str, str]:
     """Per label of the chart the leaderboard of these days."""
     return {
-        column.label: leaderboard_of(whole.on_days(asked, column.first, column.last))
+        column.label: leaderboard_of(whole.on_days(scope, column.first, column.last))
         for column in days.columns
         if not column.blank
     }

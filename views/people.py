@@ -5,7 +5,7 @@ from flask import Blueprint, redirect, request, url_for
 from usage import accounts, directory, projects, sign_in
 from usage.accounts import PROJECT_ADMIN, Refused
 from usage.horizon import NotVisible
-from views.admin import frame, given, listing, told
+from views.admin import chosen_action, form_field, frame, listing
 from views.guards import note, now, require_admin, session, settings
 from views.responses import respond
 
@@ -24,8 +24,8 @@ def index():
 @require_admin
 def invite():
     """Make a person; the page after it shows, once, the link to set their password with."""
-    profile = {name: given(name) for name in ("display_name", "email")}
-    user = directory.invite(given("username"), *_role(), now(), **profile)
+    profile = {name: form_field(name) for name in ("display_name", "email")}
+    user = directory.invite(form_field("username"), *_role(), now(), **profile)
     note("user created", user.username, _role_words())
     return _one(user.username, _link(user))
 
@@ -42,7 +42,7 @@ def show(name: str):
 def change(name: str):
     """Give a role, disable, enable, make a link, or end sessions."""
     user = _person(name)
-    match told("role", "disable", "enable", "link", "session"):
+    match chosen_action("role", "disable", "enable", "link", "session"):
         case "role":
             accounts.set_role(name, *_role())
             note("role changed", name, _role_words())
@@ -57,8 +57,8 @@ def change(name: str):
             note("password link made", name)
             return _one(name, link)
         case "session":
-            _end(user, given("session"))
-            note("session revoked", name, "all" if given("session") == "all" else "")
+            _end(user, form_field("session"))
+            note("session revoked", name, "all" if form_field("session") == "all" else "")
     return redirect(url_for("people.show", name=name), 303)
 
 
@@ -92,7 +92,7 @@ def _link(user) -> str:
 
 
 def _role() -> tuple[str, list[str]]:
-    role = given("role")
+    role = form_field("role")
     # The boxes of other roles stay ticked when scripts don't hide them.
     return role, request.form.getlist("projects") if role == PROJECT_ADMIN else []
 

@@ -6,7 +6,8 @@ from usage import prices
 from usage.pricing import LIST
 from usage.scope import Scope
 from usage.uncosted import uncosted
-from views.admin import asked, given, listing, told
+from views.admin import chosen_action, form_field, listing
+from views.arguments import argument
 from views.guards import horizon, note, require_admin
 
 bp = Blueprint("prices", __name__, url_prefix="/admin/prices")
@@ -21,7 +22,7 @@ def index():
         prices.page,
         listed=prices.listed(),
         missing=uncosted(Scope.from_args({"cost": LIST}, horizon())),
-        given={name: asked(name) for name in ("provider", "model")},
+        given={name: argument(name) for name in ("provider", "model")},
         conditions=prices.conditions,
     )
 
@@ -30,12 +31,12 @@ def index():
 @require_admin
 def change():
     """Set a price of the board's own, or take one back; what is recorded keeps its cost."""
-    name = given("provider"), given("model")
-    when = prices.read_day(given("start")), prices.read_above(given("above"))
+    name = form_field("provider"), form_field("model")
+    when = prices.read_day(form_field("start")), prices.read_above(form_field("above"))
     called = " ".join(filter(None, name))
-    match told("set", "remove"):
+    match chosen_action("set", "remove"):
         case "set":
-            rates = {rate: given(rate) for rate in prices.RATES}
+            rates = {rate: form_field(rate) for rate in prices.RATES}
             note("price set", called, prices.set_price(*name, rates, *when))
         case "remove":
             prices.remove(*name, *when)

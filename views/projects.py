@@ -5,7 +5,7 @@ from flask import Blueprint, redirect, request, url_for
 from usage import directory, naming, projects, rezoning
 from usage.accounts import Refused
 from usage.horizon import NotVisible
-from views.admin import frame, given, told
+from views.admin import chosen_action, form_field, frame
 from views.guards import note, now, require_admin, settings
 from views.responses import respond, wants_fragment
 
@@ -36,8 +36,8 @@ def index():
 @require_admin
 def create():
     """Make a project ahead of its first usage."""
-    zone = given("timezone") or settings().reporting_timezone
-    made = projects.create(given("name"), zone, now())
+    zone = form_field("timezone") or settings().reporting_timezone
+    made = projects.create(form_field("name"), zone, now())
     note("project created", made.slug, made.timezone)
     return redirect(url_for("projects.show", slug=made.slug), 303)
 
@@ -54,16 +54,16 @@ def show(slug: str):
 def change(slug: str):
     """Set the zone, the default rates, or how people are named."""
     project = _project(slug)
-    match told("zone", "rates", "identity"):
+    match chosen_action("zone", "rates", "identity"):
         case "zone":
-            if rezoning.begin(project, given("timezone")):
-                note("zone changed", slug, f"{project.timezone} to {given('timezone')}")
+            if rezoning.begin(project, form_field("timezone")):
+                note("zone changed", slug, f"{project.timezone} to {form_field('timezone')}")
         case "rates":
-            rates = given("prompt_cost"), given("completion_cost")
+            rates = form_field("prompt_cost"), form_field("completion_cost")
             projects.set_rates(project, *rates)
             note("project changed", slug, "rates: " + " and ".join(r or "default" for r in rates))
         case "identity":
-            policy = given("identity"), _least_users(), "binds_all" in request.form
+            policy = form_field("identity"), _least_users(), "binds_all" in request.form
             projects.set_identity(project, *policy)
             note("identity policy changed", slug, projects.policy_words(*policy))
     return redirect(url_for("projects.show", slug=slug), 303)
@@ -99,7 +99,7 @@ def _project(slug: str):
 
 
 def _least_users() -> int:
-    said = given("least_users") or "0"
+    said = form_field("least_users") or "0"
     if not (said.isascii() and said.isdigit()) or len(said) > 9:
         raise Refused("The least number of people must be a whole number from 2 to 1000.")
     return int(said)

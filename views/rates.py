@@ -6,7 +6,7 @@ from usage import projects
 from usage.accounts import Refused
 from usage.horizon import NotVisible
 from usage.scope import Scope
-from views.admin import given
+from views.admin import form_field
 from views.guards import horizon, note, require_board
 
 bp = Blueprint("rates", __name__)
@@ -18,7 +18,7 @@ def save(slug: str):
     """Make two rates the defaults of a project of one's own."""
     if slug not in {project.slug for project in horizon().projects}:
         raise NotVisible("There is no such project.")
-    rates = given("prompt_cost"), given("completion_cost")
+    rates = form_field("prompt_cost"), form_field("completion_cost")
     if not all(rates):
         raise Refused("Both rates are needed.")
     projects.set_rates(projects.find(slug), *rates)

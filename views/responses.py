@@ -11,7 +11,7 @@ from usage.accounts import Refused
 from usage.horizon import NotVisible
 from usage.ingest import otlp_messages
 from usage.scope import InvalidScope
-from views import filters, places
+from views import filters, id_prefix
 
 htmx = HTMX()
 NEGOTIATED_ON = (
@@ -144,9 +144,9 @@ def refuse(status: int, message: str, field: str | None = None, title: str = "")
     if _is_for_programs():
         return make_response({"error": {"field": field, "message": message}}, status)
     if request.path.startswith(EMBEDS):
-        context = {"message": message, "field": field, "place": places.place()}
-        page = render_template("embed/_refusal.html", known=places.is_known(), **context)
-        return make_response(page, status, {"HX-Reswap": "none"} if places.is_known() else {})
+        context = {"message": message, "field": field, "prefix": id_prefix.prefix()}
+        page = render_template("embed/_refusal.html", known=id_prefix.is_known(), **context)
+        return make_response(page, status, {"HX-Reswap": "none"} if id_prefix.is_known() else {})
     context = {"message": message, "field": field, "title": title, "fragment": wants_fragment()}
     context |= {"screen": ""} if "viewer" in g else {}
     if not wants_fragment():
@@ -202,7 +202,7 @@ def _id(told: str | None) -> str:
     # htmx 2 sends an id, htmx 4 a tag and perhaps an id after it: input#q.
     tag, separator, id = (told or "").partition("#")
     id = unquote(id) if separator else tag
-    return places.inside(id)
+    return id_prefix.without_prefix(id)
 
 
 def _later(message: str) -> Response:

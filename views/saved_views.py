@@ -4,8 +4,8 @@ from flask import Blueprint, redirect, request, url_for
 
 from usage import saved_views
 from usage.scope import Scope
-from views.admin import asked, given, told
-from views.asked import scope
+from views.admin import chosen_action, form_field
+from views.arguments import argument, requested_scope
 from views.front import address_of
 from views.guards import horizon, note, now, require_session, viewer
 from views.responses import respond
@@ -24,9 +24,9 @@ def index():
         views=mine,
         addresses={view.id: address_of(view) for view in mine if view.scope},
         may_change=saved_views.may_change,
-        shown=scope() if asked("screen") else None,
-        at=asked("screen"),
-        username=asked("username"),
+        shown=requested_scope() if argument("screen") else None,
+        at=argument("screen"),
+        username=argument("username"),
         screen="saved_views.index",
     )
 
@@ -36,9 +36,9 @@ def index():
 def save():
     """Keep a scope under a name, and go there."""
     kept = Scope.from_args(request.form, horizon())
-    shared, screen = "shared" in request.form, given("screen")
+    shared, screen = "shared" in request.form, form_field("screen")
     person = request.form.get("username", "")
-    made = saved_views.save(viewer(), kept, screen, person, given("name"), shared, now())
+    made = saved_views.save(viewer(), kept, screen, person, form_field("name"), shared, now())
     if shared:
         note("view shared", made.name, f"project {kept.project.slug}")
     view = saved_views.find(viewer(), horizon(), made.id)
@@ -52,9 +52,9 @@ def save():
 def change(id: int):
     """Rename or delete a view, or start with it or with the usual page."""
     view = saved_views.find(viewer(), horizon(), id)
-    match told("rename", "delete", "start", "usual"):
+    match chosen_action("rename", "delete", "start", "usual"):
         case "rename":
-            name = saved_views.rename(viewer(), view, given("name"))
+            name = saved_views.rename(viewer(), view, form_field("name"))
             _note(view, "view renamed", f"to {name}")
         case "delete":
             saved_views.delete(viewer(), view)

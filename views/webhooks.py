@@ -3,7 +3,7 @@
 from flask import Blueprint, redirect, url_for
 
 from usage import projects, webhooks
-from views.admin import frame, given, told
+from views.admin import chosen_action, form_field, frame
 from views.guards import note, now, require_admin, settings
 from views.responses import respond
 
@@ -21,15 +21,15 @@ def index():
 @require_admin
 def change():
     """Add a webhook, whose secret the page after it shows once, or remove one."""
-    match told("add", "remove"):
+    match chosen_action("add", "remove"):
         case "add":
-            url, project = given("url"), given("project")
+            url, project = form_field("url"), form_field("project")
             about = settings().webhook_hosts, settings().secret_key, now()
             secret = webhooks.add(url, project, *about)
             note("webhook added", webhooks.host(url), f"project {project}" if project else "")
             return _page(secret)
         case "remove":
-            said = given("id")[:9]
+            said = form_field("id")[:9]
             number = int(said) if said.isascii() and said.isdigit() else 0
             note("webhook removed", webhooks.remove(number))
     return redirect(url_for("webhooks.index"), 303)
