@@ -12,14 +12,15 @@ from models import db
 from usage import audit, keys, retention, rollups, samples
 from usage.cli_grants import grant
 from usage.cli_growth import copy_to, distribute
-from usage.cli_import import import_files, now, plainly, slug_of
+from usage.cli_import import import_files
 from usage.cli_notices import send_digest, send_notices
 from usage.cli_people import show_audit, user
 from usage.cli_prices import price, seed_if_empty
-from usage.cli_projects import project
+from usage.cli_projects import project, slug_of
 from usage.cli_prune import prune
 from usage.daily import any_usage
 from usage.settings import Settings
+from usage.terminal import now, plain_errors
 
 
 def register(group: click.Group, settings: Settings, scripts: Path) -> None:
@@ -38,7 +39,7 @@ def register(group: click.Group, settings: Settings, scripts: Path) -> None:
 
 @click.command()
 @click.pass_obj
-@plainly
+@plain_errors
 def migrate(scripts: Path) -> None:
     """Bring the database's tables up to date, and give a new board its price list."""
     done = migrations.run(db, str(scripts))
@@ -49,7 +50,7 @@ def migrate(scripts: Path) -> None:
 @click.command("demo")
 @click.option("--remove", is_flag=True, help="Take the sample data off the board again.")
 @click.pass_obj
-@plainly
+@plain_errors
 def load_demo(settings: Settings, remove: bool) -> None:
     """Load sample data into an empty board: 25 people, 5 projects, 120 days."""
     if remove:
@@ -74,22 +75,22 @@ def key() -> None:
 @click.option("--user", default="", help="Whose usage it is where an event does not say.")
 @click.option("--source", default="", help="ui, cli, ide or api, where an event does not say.")
 @click.pass_obj
-@plainly
+@plain_errors
 def create_key(
     settings: Settings, name: str, scopes: tuple[str, ...], project: str, user: str, source: str
 ) -> None:
     """Make a key; it is printed once, alone on the last line."""
     with db.atomic():
-        slug, told = slug_of(settings, project)
+        slug, message = slug_of(settings, project)
         token = keys.create(name, scopes, now(), slug, user, source)
         bound = f", project {slug}" if slug else ""
         audit.note("key created", now(), "", name, " ".join(sorted(set(scopes))) + bound)
-    click.echo(f"{told}Keep this key: it is not shown again.", err=True)
+    click.echo(f"{message}Keep this key: it is not shown again.", err=True)
     click.echo(token)
 
 
 @key.command("list")
-@plainly
+@plain_errors
 def list_keys() -> None:
     """Show all keys."""
     for one in keys.everyone():
@@ -102,7 +103,7 @@ def list_keys() -> None:
 
 @key.command("revoke")
 @click.argument("name")
-@plainly
+@plain_errors
 def revoke_key(name: str) -> None:
     """Make a key useless from now on."""
     with db.atomic():
@@ -112,7 +113,7 @@ def revoke_key(name: str) -> None:
 
 
 @click.command()
-@plainly
+@plain_errors
 def rebuild() -> None:
     """Make the daily roll-up anew from the events."""
     made = rollups.rebuild()
@@ -121,7 +122,7 @@ def rebuild() -> None:
 
 
 @click.command()
-@plainly
+@plain_errors
 def verify() -> None:
     """Recount the daily roll-up from the events; exits with 1 on a difference."""
     differing = rollups.verify()
@@ -140,7 +141,7 @@ def _tell_of_closed_days(fate: str) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@plainly
+@plain_errors
 def backup(file: Path) -> None:
     """Copy the SQLite database to a file while it is in use."""
     if not isinstance(db.obj, SqliteDatabase):

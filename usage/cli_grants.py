@@ -5,11 +5,11 @@ import click
 from models import db
 from usage import accounts, audit, grants
 from usage.accounts import Refused
-from usage.cli_import import now, plainly
 from usage.horizon import COLUMNS, Horizon
 from usage.projects import everyone
 from usage.scope import InvalidScope
 from usage.settings import Settings
+from usage.terminal import now, plain_errors
 
 
 @click.group()
@@ -26,7 +26,7 @@ def grant() -> None:
 @click.option("--identity", type=click.Choice(grants.IDENTITIES), default=grants.IDENTITIES[0])
 @click.option("--details/--no-details", default=True, help="A page for each person.")
 @click.pass_obj
-@plainly
+@plain_errors
 def create_grant(
     settings: Settings,
     portal: str,
@@ -54,7 +54,7 @@ def create_grant(
 
 
 @grant.command("list")
-@plainly
+@plain_errors
 def list_grants() -> None:
     """Show all grants."""
     for one in grants.everyone():
@@ -65,7 +65,7 @@ def list_grants() -> None:
 @grant.command("revoke")
 @click.argument("portal")
 @click.pass_obj
-@plainly
+@plain_errors
 def revoke_grant(settings: Settings, portal: str) -> None:
     """End what a portal may show, and every token it has, from now on."""
     with db.atomic():

@@ -1,25 +1,23 @@
 """flask copy-to and distribute: when a board outgrows one file, and one server."""
 
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 from playhouse import migrations
-from rich.console import Console
-from rich.progress import Progress, TextColumn
+from rich.progress import TextColumn
 
 from models import connect
 from usage import audit, checks, copying, distribution
 from usage.accounts import Refused
-from usage.cli_import import now, plainly
 from usage.settings import Settings
+from usage.terminal import now, plain_errors, progress_bar
 
 
 @click.command("copy-to")
 @click.argument("url")
 @click.pass_obj
-@plainly
+@plain_errors
 def copy_to(needs: tuple[Settings, Path], url: str) -> None:
     """Copy the board into an empty PostgreSQL database, which is migrated if it has no tables.
 
@@ -39,11 +37,10 @@ def copy_to(needs: tuple[Settings, Path], url: str) -> None:
             migrations.run(target, str(scripts))
         copying.check(target, origin)
         audit.note("board copied", now(), "", _without_password(url))
-        columns = TextColumn("Copying {task.description}: {task.completed:,} rows")
-        quiet = not sys.stderr.isatty()
-        with Progress(columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
+        rows = TextColumn("{task.description}: {task.completed:,} rows")
+        with progress_bar("Copying", rows) as bar:
             tasks = {one.name: bar.add_task(one.name, total=None) for one in copying.LAYOUTS}
-            counts = copying.copy(target, origin, lambda name, some: bar.advance(tasks[name], some))
+            counts = copying.copy(target, origin, lambda name, rows: bar.advance(tasks[name], rows))
     finally:
         target.close_all()
     for name, count in counts.items():
@@ -52,7 +49,7 @@ def copy_to(needs: tuple[Settings, Path], url: str) -> None:
 
 
 @click.command()
-@plainly
+@plain_errors
 def distribute() -> None:
     """Spread the tables over the nodes of Citus; safe to repeat, with the servers stopped."""
     done = [_told(name) for name in distribution.distribute()]

@@ -3,13 +3,13 @@
 import click
 
 from usage import deliveries
-from usage.cli_import import now, plainly
 from usage.settings import Settings
+from usage.terminal import now, plain_errors
 
 
 @click.command("notices")
 @click.pass_obj
-@plainly
+@plain_errors
 def send_notices(settings: Settings) -> None:
     """Look for notices, and post those that are due to the webhooks."""
     new = deliveries.look(settings, now())
@@ -19,7 +19,7 @@ def send_notices(settings: Settings) -> None:
 
 @click.command("digest")
 @click.pass_obj
-@plainly
+@plain_errors
 def send_digest(settings: Settings) -> None:
     """Look for notices, post those that are due, and mail people those they asked for."""
     if not settings.smtp_url:

@@ -5,8 +5,8 @@ import click
 from models import User, db
 from usage import accounts, audit, directory, merging, sign_in
 from usage.accounts import PROJECT_ADMIN
-from usage.cli_import import now, plainly, visible
 from usage.settings import Settings
+from usage.terminal import now, plain_errors, printable
 
 ROLES = click.Choice(("super-admin", "project-admin", "member"))
 PROJECTS = click.option("--project", "projects", multiple=True, help="One that they run, by slug.")
@@ -24,7 +24,7 @@ def user() -> None:
 @click.option("--role", type=ROLES, help="What they may see.")
 @PROJECTS
 @click.pass_obj
-@plainly
+@plain_errors
 def create_user(
     settings: Settings,
     username: str,
@@ -48,7 +48,7 @@ def create_user(
 @click.argument("username")
 @click.argument("role", type=ROLES)
 @PROJECTS
-@plainly
+@plain_errors
 def give_role(username: str, role: str, projects: tuple[str, ...]) -> None:
     """Make somebody super admin, project admin of some projects, or member."""
     with db.atomic():
@@ -59,7 +59,7 @@ def give_role(username: str, role: str, projects: tuple[str, ...]) -> None:
 
 @user.command("disable")
 @click.argument("username")
-@plainly
+@plain_errors
 def disable_user(username: str) -> None:
     """End a person's access; their usage stays on the board."""
     with db.atomic():
@@ -70,7 +70,7 @@ def disable_user(username: str) -> None:
 
 @user.command("enable")
 @click.argument("username")
-@plainly
+@plain_errors
 def enable_user(username: str) -> None:
     """Give a disabled person access again."""
     with db.atomic():
@@ -83,7 +83,7 @@ def enable_user(username: str) -> None:
 @click.argument("name")
 @click.argument("into", required=False)
 @click.option("--undo", is_flag=True, help="Part a merged name from its person again.")
-@plainly
+@plain_errors
 def merge_user(name: str, into: str | None, undo: bool) -> None:
     """Count the usage of NAME as that of the person INTO, from now on and so far."""
     if undo == bool(into):
@@ -104,7 +104,7 @@ def merge_user(name: str, into: str | None, undo: bool) -> None:
 @user.command("link")
 @click.argument("username", default="admin")
 @click.pass_obj
-@plainly
+@plain_errors
 def sign_in_link(settings: Settings, username: str) -> None:
     """Print a link that signs a super admin in once, within the hour."""
     new = not User.select().where(User.username == username).exists()
@@ -118,7 +118,7 @@ def sign_in_link(settings: Settings, username: str) -> None:
 
 @click.command("audit")
 @click.option("--last", type=click.IntRange(1, 10_000), default=20, show_default=True)
-@plainly
+@plain_errors
 def show_audit(last: int) -> None:
     """Show the last entries of the audit, newest first: when, who, from where, what."""
     for one in audit.entries(per_page=last)[0]:
@@ -126,7 +126,7 @@ def show_audit(last: int) -> None:
         what = " ".join(text for text in (one.action, one.subject) if text)
         more = f" ({one.detail})" if one.detail else ""
         place = f" from {one.address}" if one.address else ""
-        click.echo(visible(f"{one.time:%Y-%m-%d %H:%M:%SZ} {who}{place}: {what}{more}"))
+        click.echo(printable(f"{one.time:%Y-%m-%d %H:%M:%SZ} {who}{place}: {what}{more}"))
 
 
 def _stored(role: str) -> str:

@@ -1,17 +1,14 @@
 """flask prices: the price list that list costs are told by, and history priced again when asked."""
 
-import sys
 from datetime import date, datetime
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from models import Price, db
 from usage import audit, price_seed, prices, repricing
 from usage.accounts import Refused
-from usage.cli_import import now, plainly
 from usage.price_book import ALWAYS
+from usage.terminal import now, plain_errors, progress_bar
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -36,7 +33,7 @@ def _sync() -> tuple[str, int]:
 
 
 @price.command("sync")
-@plainly
+@plain_errors
 def sync() -> None:
     """Take the prices of the installed genai-prices; own prices stay, and history as it is."""
     source, new = _sync()
@@ -53,7 +50,7 @@ def sync() -> None:
 @click.option("--reasoning", default="", help="As completion tokens if not given.")
 @click.option("--from", "start", type=DAY, help="The first day (UTC) it holds; ever if not given.")
 @click.option("--above", default=0, help="Only for prompts of more tokens than this.")
-@plainly
+@plain_errors
 def set_price(provider: str, model: str, start: datetime | None, above: int, **rates: str) -> None:
     """Set a price of your own, in USD per 1M tokens; it wins over the list's.
 
@@ -71,7 +68,7 @@ def set_price(provider: str, model: str, start: datetime | None, above: int, **r
 @click.argument("model")
 @click.option("--from", "start", type=DAY, help="As it was set.")
 @click.option("--above", default=0, help="As it was set.")
-@plainly
+@plain_errors
 def remove_price(provider: str, model: str, start: datetime | None, above: int) -> None:
     """Take a price of your own back; the list's holds again for later usage."""
     with db.atomic():
@@ -82,7 +79,7 @@ def remove_price(provider: str, model: str, start: datetime | None, above: int) 
 
 @price.command("list")
 @click.argument("words", nargs=-1)
-@plainly
+@plain_errors
 def list_prices(words: tuple[str, ...]) -> None:
     """Show prices, own ones first; only those whose names hold all the words."""
     for one in prices.page(" ".join(words), per_page=100_000)[0]:
@@ -93,7 +90,7 @@ def list_prices(words: tuple[str, ...]) -> None:
 @price.command("recompute")
 @click.option("--from", "first", type=DAY, required=True, help="The first day.")
 @click.option("--to", "last", type=DAY, required=True, help="The last day.")
-@plainly
+@plain_errors
 def recompute(first: datetime, last: datetime) -> None:
     """Price past calls again at the list of now: the list cost of these days changes.
 
@@ -103,10 +100,8 @@ def recompute(first: datetime, last: datetime) -> None:
         raise Refused("The first day must not be after the last.")
     days = f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
     audit.note("list costs recomputed", now(), "", days)
-    columns = ("Pricing calls", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    quiet = not sys.stderr.isatty()
-    came_to = 0, 0, 0
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
+    came_to = (0, 0, 0)
+    with progress_bar("Pricing calls") as bar:
         task = bar.add_task("", total=None)
         for came_to in repricing.recompute(first.date(), last.date()):
             bar.update(task, completed=came_to[0], total=came_to[1])

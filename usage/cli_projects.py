@@ -1,15 +1,11 @@
 """flask project: projects, their zones, default rates, and how people are named in them."""
 
-import sys
-
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from models import db
 from usage import audit, projects, rezoning
-from usage.cli_import import now, plainly
 from usage.settings import Settings
+from usage.terminal import now, plain_errors, progress_bar
 
 
 @click.group()
@@ -21,7 +17,7 @@ def project() -> None:
 @click.argument("name")
 @click.option("--timezone", default="", help="The zone of its days; REPORTING_TIMEZONE if empty.")
 @click.pass_obj
-@plainly
+@plain_errors
 def create_project(settings: Settings, name: str, timezone: str) -> None:
     """Make a project ahead of its first usage, with a zone of its own."""
     with db.atomic():
@@ -31,7 +27,7 @@ def create_project(settings: Settings, name: str, timezone: str) -> None:
 
 
 @project.command("list")
-@plainly
+@plain_errors
 def list_projects() -> None:
     """Show all projects."""
     for one in projects.everyone():
@@ -41,7 +37,7 @@ def list_projects() -> None:
 @project.command("zone")
 @click.argument("slug")
 @click.argument("timezone", metavar="ZONE")
-@plainly
+@plain_errors
 def change_zone(slug: str, timezone: str) -> None:
     """Count a project's days in another zone, those of its earlier usage as well.
 
@@ -51,9 +47,7 @@ def change_zone(slug: str, timezone: str) -> None:
     with db.atomic():
         if rezoning.begin(found, timezone):
             audit.note("zone changed", now(), "", slug, f"{found.timezone} to {timezone}")
-    columns = ("Telling the days", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    quiet = not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
+    with progress_bar("Telling the days") as bar:
         task = bar.add_task("", total=None)
         while projects.find(slug).rezone_after is not None:
             done, people = rezoning.advance(found)
@@ -65,7 +59,7 @@ def change_zone(slug: str, timezone: str) -> None:
 @click.argument("slug")
 @click.argument("prompt")
 @click.argument("completion")
-@plainly
+@plain_errors
 def set_rates(slug: str, prompt: str, completion: str) -> None:
     """Give a project default rates in USD per 1M tokens; "" is the board's default."""
     with db.atomic():
@@ -80,7 +74,7 @@ def set_rates(slug: str, prompt: str, completion: str) -> None:
 @click.argument("policy")
 @click.option("--least", default=0, help='How many people there must be, for "hidden".')
 @click.option("--binds-super-admins", "binds_all", is_flag=True, help="Hold for them as well.")
-@plainly
+@plain_errors
 def set_identity(slug: str, policy: str, least: int, binds_all: bool) -> None:
     """Say how people are named in a project: named, own, pseudonyms or hidden."""
     with db.atomic():
@@ -88,3 +82,12 @@ def set_identity(slug: str, policy: str, least: int, binds_all: bool) -> None:
         words = projects.policy_words(policy, least, binds_all)
         audit.note("identity policy changed", now(), "", slug, words)
     click.echo(f'People in "{slug}": {words}.')
+
+
+def slug_of(settings: Settings, project: str, dry_run: bool = False) -> tuple[str, str]:
+    """The slug of a project named on the command line, and what to say when it was made for it."""
+    if not project or dry_run:
+        return project and projects.would_be(project), ""
+    found, made = projects.ensure(project, settings.reporting_timezone, now())
+    message = f'Made the project "{found.slug}", days in {found.timezone}.\n' if made else ""
+    return found.slug, message

@@ -1,17 +1,14 @@
 """flask prune: drop the events of days long gone while the board is in use."""
 
-import sys
 import time
 from datetime import date, datetime
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from models import db
 from usage import audit, pruning
-from usage.cli_import import now, plainly
 from usage.retention import kept_from
+from usage.terminal import now, plain_errors, progress_bar
 
 # Between two slices whoever waits to store usage has a turn.
 PAUSE = 0.05
@@ -27,7 +24,7 @@ PAUSE = 0.05
     help="The first day whose events are kept.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be dropped, and keep everything.")
-@plainly
+@plain_errors
 def prune(day: datetime, dry_run: bool) -> None:
     """Drop the events of the days before DATE, and keep their numbers.
 
@@ -47,14 +44,13 @@ def prune(day: datetime, dry_run: bool) -> None:
 
 
 def _drop(before: date) -> int:
-    columns = ("Dropping events", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    quiet = not sys.stderr.isatty()
     dropped = 0
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
-        task = bar.add_task("", total=None if quiet else pruning.count(before))
-        for some in pruning.drop():
-            dropped += some
-            bar.advance(task, some)
+    with progress_bar("Dropping events") as bar:
+        # Nobody waits for a count of millions that is not shown.
+        task = bar.add_task("", total=None if bar.disable else pruning.count(before))
+        for count in pruning.drop():
+            dropped += count
+            bar.advance(task, count)
             time.sleep(PAUSE)
     return dropped
 
