@@ -34,11 +34,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["settings"] = settings
     app.json.sort_keys = False
     app.config.update(COMPRESS_ALGORITHM=["br", "gzip"], COMPRESS_MIN_SIZE=400)
-    # Beyond these it takes twice as long for one byte in a hundred.
+    # Higher levels take twice as long and save one byte in a hundred.
     app.config.update(COMPRESS_BR_LEVEL=5, COMPRESS_LEVEL=7)
-    # Whoever has an answer already is told so before it is made.
+    # Views answer 304 themselves, before anything is rendered: see views/fresh.py.
     app.config.update(COMPRESS_EVALUATE_CONDITIONAL_REQUEST=False)
-    # A form is small; what takes more, usage and uploads, says how much.
+    # Enough for any form; views that take usage or uploads raise it.
     app.config["MAX_CONTENT_LENGTH"] = 256 * 1024
     app.extensions["compress"] = Compress(app)
     _use_database(app, settings)
@@ -69,7 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _use_database(app: Flask, settings: Settings) -> None:
-    """One pooled connection a request: taken before it, given back after it."""
+    """Connect to the database of the settings; a request gives its connection back at its end."""
     url = settings.database_url
     if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
         file = ROOT / url.removeprefix("sqlite:///")

@@ -13,17 +13,17 @@ import gunicorn.http.body
 from usage.settings import Settings
 
 PIECE = 64 * 1024
-# So many new objects are looked through at once; Python's 700 are those of ten events.
+# New objects between two garbage collections: Python's default of 700 is ten events' worth.
 GARBAGE = 20_000
-# A body that was refused unread is heard out, so much of it and for so many seconds.
+# How many bytes of a refused body are still read, and for how many seconds.
 MOST_UNREAD, PATIENCE = 128 * 1024 * 1024, 5
 
-# What the processes count stands in files there, so that any of them can add it up.
+# Each process keeps its Prometheus counters in files of this folder; any of them can add them up.
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 made = "" if os.environ.get(SHARED) else mkdtemp(prefix="tallyboard-")
 os.environ[SHARED] = made or os.environ[SHARED]
 
-# Where they are, it wants to know when it is imported.
+# It reads the variable when it is imported.
 from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
 
 settings = Settings.from_env()
@@ -32,39 +32,39 @@ bind = f"{settings.host}:{settings.port}"
 workers = settings.web_workers
 threads = settings.web_threads
 worker_class = "gthread"
-# Slow clients and long exports are the threads' business, not a reason to end a worker.
+# Slow clients and long exports occupy a thread, and are no reason to kill a worker.
 timeout = 120
 keepalive = 15
-# Whoever stores a batch comes back from each statement to a thread that reads the next one. With
-# Python's 5 ms that waits twice as long as SQLite takes, and everyone else waits for it.
+# After each statement the storing thread waits for its turn behind a thread that parses the next
+# batch. With Python's 5 ms it would wait twice as long as SQLite works, and all others behind it.
 sys.setswitchinterval(0.001)
-# Each request a worker shows that it is alive by touching a file there: no disk shall delay it.
+# Workers touch a file here with each request to show that they are alive: keep it off the disk.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 control_socket_disable = True
-# X_Forwarded_User is not X-Forwarded-User, whoever sends it.
+# A client could send X_Forwarded_User, which WSGI can't tell from X-Forwarded-User.
 header_map = "drop"
 forwarder_headers = ""
 
 
 def post_worker_init(worker):
-    """What was made by now stays: to look through it for garbage again and again takes time.
+    """Compile the templates, and leave all objects made so far out of garbage collections.
 
-    Nor does a batch leave any: of its many objects nearly all are gone when the last one is.
+    Collections are rare from then on: a batch has many objects, but hardly any in cycles.
     """
-    make_templates(worker.wsgi.jinja_env)
+    compile_templates(worker.wsgi.jinja_env)
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
 
 
-def make_templates(environment):
-    """Compile them all: the first who asks for a page would wait half a second for its own."""
+def compile_templates(environment):
+    """Compile all templates, so that the first request doesn't wait half a second for them."""
     for name in environment.list_templates():
         environment.get_template(name)
 
 
 class Body(gunicorn.http.body.Body):
-    """Takes as much at once as there is: a KiB at a time is half the time of a large batch."""
+    """Reads as much at once as there is: 1 KiB at a time would take half the time of a batch."""
 
     def read(self, size=None):
         size = self.getsize(size)
@@ -79,9 +79,9 @@ class Body(gunicorn.http.body.Body):
 
 
 def pre_request(worker, req):
-    """Take bodies in large pieces, and let senders look for another worker when this one is busy.
+    """Read bodies in large pieces, and close a sender's connection while this worker is busy.
 
-    A connection that stays open stays with its worker, however idle the others are.
+    A connection that is kept alive stays with its worker, even if the other workers are idle.
     """
     req.body, req.unreader.mxchunk = Body(req.body.reader), PIECE
     busy = worker.nr_conns - len(worker.keepalived_conns) - len(worker.pending_conns)
@@ -90,7 +90,7 @@ def pre_request(worker, req):
 
 
 def post_request(worker, req, environ, resp):
-    """Hear out a body that was refused unread: many senders read no answer before they sent all."""
+    """Read the rest of a refused body: many senders read no answer before they have sent all."""
     if req.method in ("GET", "HEAD"):
         return
     sock, ends, left = req.unreader.sock, monotonic() + PATIENCE, MOST_UNREAD
@@ -102,18 +102,18 @@ def post_request(worker, req, environ, resp):
                 break
             left -= len(piece)
     except OSError:
-        # Whoever has gone, or says nothing more, needs no answer either.
+        # The sender has gone, or sends no more.
         pass
     finally:
         sock.settimeout(None)
 
 
 def child_exit(server, worker):
-    """A process that ended keeps no scopes warm any more."""
+    """Drop the gauges of a process that ended."""
     mark_process_dead(worker.pid)
 
 
 def on_exit(server):
-    """The next start counts from nothing."""
+    """Remove the counters: the next start counts from 0."""
     if made and not server.reexec_pid:
         shutil.rmtree(made, ignore_errors=True)

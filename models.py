@@ -35,7 +35,7 @@ def connect(url: str, connections: int = 32) -> Database:
             timeout=10,
             prefer_psycopg3=True,
             connect_timeout=5,
-            # As on SQLite: whoever waits for a lock is told to come back, and holds no thread.
+            # As on SQLite: a request that waits too long for a lock is answered with 503.
             options="-c lock_timeout=5000",
         )
     return PooledCySqliteDatabase(
@@ -49,7 +49,7 @@ def connect(url: str, connections: int = 32) -> Database:
             ("foreign_keys", 1),
             ("mmap_size", 0),
             ("cache_size", -16_000),
-            # The server moves what is in the log to the file by itself: see usage/ingest/turns.py.
+            # Large, because the server checkpoints by itself: see usage/ingest/turns.py.
             ("wal_autocheckpoint", 40_000),
         ),
         lock_type="immediate",
@@ -57,7 +57,7 @@ def connect(url: str, connections: int = 32) -> Database:
 
 
 class _PostgreSQL(PooledPostgresqlDatabase):
-    """Takes a connection as open whose server has said nothing unasked: to ask is a round trip."""
+    """Takes a connection for open unless its server has sent something: to ask is a round trip."""
 
     def _is_closed(self, conn):
         if not conn.closed and wait([conn], timeout=0):
@@ -82,11 +82,11 @@ class Table(Model):
 
 
 class User(Table):
-    """Whoever a sender named: a person, or another name of one.
+    """A username that a sender or an admin named: a person, or another name of one.
 
-    A name that was merged into another keeps its own events and daily rows, so that it can be
-    parted again. `merged_into` is that other name, `owner_id` the person at the end of the chain;
-    both are None for a name of its own. `confirmed` once an admin called it a person.
+    A name merged into another keeps its own events and daily rows, so that the merge can be undone.
+    `merged_into` is the other name, `owner_id` the person at the end of such a chain; both are None
+    for a person. `confirmed` is set once an admin has called the name a person.
     """
 
     id = BigAutoField()
@@ -110,11 +110,11 @@ class User(Table):
 
 
 class Project(Table):
-    """What the work was for, the zone its days are counted in, and how people are named in it.
+    """What the work was for, the zone of its days, its default rates and its identity policy.
 
-    `identity` is one of usage.naming's policies, `least_users` what "hidden" needs to show anyone;
-    with `binds_all` it holds for super admins as well. Empty rates are the board's defaults.
-    While `rezone_after` is a number, events of users above it are still on their former days.
+    `identity` is one of usage.naming's policies; "hidden" shows nobody unless there are at least
+    `least_users`; with `binds_all` it holds for super admins as well. Empty rates are the board's
+    defaults. While `rezone_after` is set, events of users with higher ids are on former days.
     """
 
     id = BigAutoField()
@@ -147,7 +147,7 @@ class ProjectAdmin(Table):
 
 
 class Pseudonym(Table):
-    """The number that stands for a person in a project; project -1 is all of them together."""
+    """The number that stands for a person in a project; project -1 is all projects together."""
 
     project_id = BigIntegerField()
     user_id = BigIntegerField()
@@ -163,8 +163,8 @@ class Event(Table):
     """One call, kept once per user and id. "" and project 0 mean unassigned.
 
     A bucket is a vendor's sum over some calls; it isn't counted while single calls of the same
-    user, model and day are known. cost_nanodollars is what the sender said, list_nanodollars what
-    the list said when it was recorded; None is unknown.
+    user, model and day are known. cost_nanodollars is the cost that the sender reported,
+    list_nanodollars the cost by the price list when the call was recorded; None is unknown.
     """
 
     user = ForeignKeyField(User, index=False)
@@ -191,13 +191,13 @@ class Event(Table):
 
     class Meta:
         table_name = "events"
-        # By id first: whose call it is may be said by another sender only.
+        # By id first: a call is looked up by its id before it is known whose it is.
         primary_key = CompositeKey("event_id", "user")
         indexes = ((("user", "day"), False),)
 
 
 class CallId(Table):
-    """Another id under which a stored call may come again: a request, a span."""
+    """Another id under which a stored call may arrive again, like that of a request or a span."""
 
     call_id = TextField()
     user_id = BigIntegerField()
@@ -210,9 +210,9 @@ class CallId(Table):
 
 
 class TraceName(Table):
-    """Whom the spans around calls name, while the rest of their trace may still come.
+    """People named by the spans around calls, kept for as long as the trace may still go on.
 
-    One row for each person of a trace, and for each of its calls that came without a person.
+    One row for each person named in a trace, and one for each of its calls that named nobody.
     """
 
     trace_id = TextField()
@@ -226,7 +226,7 @@ class TraceName(Table):
 
 
 class DailyUsage(Table):
-    """The roll-up that pages read: one row per day and combination of what events say."""
+    """The roll-up that pages read: one row per day and combination of the other dimensions."""
 
     project_id = BigIntegerField()
     day = DateField()
@@ -259,9 +259,9 @@ class DailyUsage(Table):
 
 
 class BoardState(Table):
-    """One row: the newest version of the numbers, and the epoch it belongs to. See usage.changes.
+    """One row: the version of the numbers, and its epoch. See usage.changes.
 
-    A board has one epoch until so much changes at once that everything has to be read anew.
+    The epoch changes when so much changes at once that everything has to be read again.
     """
 
     id = BigIntegerField(primary_key=True)
@@ -273,7 +273,7 @@ class BoardState(Table):
 
 
 class Change(Table):
-    """Whose numbers or names changed with a version: JSON, users by project."""
+    """The change log: whose numbers or names changed with a version, as JSON. See usage.growth."""
 
     version = BigIntegerField(primary_key=True)
     touched = TextField()
@@ -283,10 +283,10 @@ class Change(Table):
 
 
 class Retention(Table):
-    """Since when every event is kept: the one row there is once events were dropped.
+    """The first day whose events are all kept; one row, once events were pruned.
 
-    Days before `kept_from` are closed, and so is the newest moment among their events: what may
-    have been counted then is never counted again. Their daily rows are all that is left of them.
+    Days before `kept_from` are closed, as are moments up to `newest_dropped`: what may have been
+    counted there is never counted again. Only the daily rows of closed days are left.
     """
 
     id = BigIntegerField(primary_key=True)
@@ -298,11 +298,11 @@ class Retention(Table):
 
 
 class Price(Table):
-    """What a model's tokens cost from a day of UTC on, where a prompt has more tokens than `above`.
+    """What a model's tokens cost from a UTC day on, for prompts of more than `above` tokens.
 
-    Rates are USD per 1M tokens, "" where there is none of its own. `rule` tells which names stand
-    for the model: see usage.price_book. What the board's own people set wins over what is seeded,
-    of which the first in order of `place` that fits is meant.
+    Rates are USD per 1M tokens, "" for none of its own. `rule` says which names mean the model:
+    see usage.price_book. A board's `own` prices win over seeded ones; among these the first
+    match in order of `place` holds.
     """
 
     provider = TextField()
@@ -324,9 +324,9 @@ class Price(Table):
 
 
 class PriceProvider(Table):
-    """Which names stand for a provider, which models it is known by, whose models it sells too.
+    """Rules for a provider: its names, its models, the providers whose models it resells.
 
-    The first in order of `place` that fits is meant.
+    The first match in order of `place` holds.
     """
 
     provider = TextField(primary_key=True)
@@ -340,7 +340,7 @@ class PriceProvider(Table):
 
 
 class PriceList(Table):
-    """Where the seeded prices are from and since when; the version is new with every change."""
+    """Where the seeded prices came from, and when; every change of a price changes `version`."""
 
     id = BigIntegerField(primary_key=True)
     version = BigIntegerField()
@@ -392,7 +392,7 @@ class Arrival(Table):
 
 
 class Reason(Table):
-    """Why records or bodies of a key and format were not taken, and the latest of them."""
+    """A reason why records or bodies of a key and format were refused, with the latest example."""
 
     key_id = BigIntegerField()
     format = TextField()
@@ -446,10 +446,10 @@ class Attempt(Table):
 
 
 class SavedView(Table):
-    """A scope under a name: a person's own, and shared with a project's board when it has one.
+    """A scope under a name: one person's, or with a project_id shared with whoever sees its board.
 
-    `screen` is one of usage.saved_views.SCREENS, of that `username` where it is about a person;
-    `query` are the arguments of the scope.
+    `screen` is one of usage.saved_views.SCREENS, `username` the person if it is about one, and
+    `query` the arguments of the scope.
     """
 
     id = BigAutoField()
@@ -469,8 +469,8 @@ class SavedView(Table):
 class Budget(Table):
     """What a project may cost a calendar month, in USD, or a person in all projects together.
 
-    The other of `project_id` and `user_id` is 0. `basis` is what costs are told by; `thresholds`
-    are percents by spaces.
+    The other of `project_id` and `user_id` is 0. `basis` is the cost basis; `thresholds` are
+    percents, separated by spaces.
     """
 
     id = BigAutoField()
@@ -489,8 +489,8 @@ class Budget(Table):
 class Grant(Table):
     """What a portal may show in its own pages: of which projects, how much, and on which sites.
 
-    Lists are texts with spaces between. `locked` holds arguments as an address would; `identity`
-    is how people are named at the most. Which projects: GrantProject, or all of them.
+    Lists are separated by spaces. `locked` holds arguments as in a URL; `identity` is the most
+    open policy by which people are named. Its projects are GrantProject rows, or all.
     """
 
     id = BigAutoField()
@@ -523,8 +523,8 @@ class GrantProject(Table):
 class Notice(Table):
     """What deserves attention, once per `key`: a budget's threshold, or a project's unusual day.
 
-    `value` is what was spent on these days in USD, `against` the budget's amount or the usual
-    day; `percent` is the threshold, 0 for a day. `query` are the arguments of the scope.
+    `value` is what these days cost in USD, `against` the budget's amount or the usual day's cost;
+    `percent` is the threshold, 0 for a day. `query` holds the arguments of the scope.
     """
 
     id = BigAutoField()
@@ -558,7 +558,7 @@ class Webhook(Table):
 
 
 class Delivery(Table):
-    """A notice on its way: to "webhook:" or "mail:" and an id; the next attempt is not before."""
+    """A notice on its way to a target, "webhook:ID" or "mail:ID"; not tried before `next_time`."""
 
     notice_id = BigIntegerField()
     target = TextField(index=True)
@@ -592,9 +592,9 @@ Grant.add_index(
     Grant.index(Grant.portal, name="live_grants", unique=True, where=Grant.revoked_at.is_null())
 )
 
-# The few buckets among millions of events are looked for with every batch.
+# Every batch asks for buckets, of which there are few among millions of events.
 Event.add_index(Event.index(Event.user, name="event_buckets", where=Event.bucket))
 
 TABLES = tuple(Table.__subclasses__())
-# What grows with usage; on Citus these lie apart by user_id, all others on every node.
+# What grows with usage: Citus distributes these by user_id, and copies the others to all nodes.
 GROWING = (Event, CallId, DailyUsage)

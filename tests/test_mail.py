@@ -163,7 +163,7 @@ def test_a_server_that_hangs_is_waited_for_once(world, server, monkeypatch):
     monkeypatch.setattr(outgoing, "SECONDS", 0.3)
     server.answers["HANG"] = True
     calls = []
-    called = mail._called
+    called = mail._connected
     monkeypatch.setattr(mail, "_called", lambda parts: calls.append(1) or called(parts))
 
     arrived, problems = run(server)

@@ -115,7 +115,7 @@ def test_not_even_a_refused_body_is_heard_out_for_ever(conf):
 
 
 def test_nobody_waits_for_templates_to_be_compiled(conf, app):
-    conf["make_templates"](app.jinja_env)
+    conf["compile_templates"](app.jinja_env)
 
     made = {name for _loader, name in app.jinja_env.cache}
     assert made == {*app.jinja_env.list_templates()}

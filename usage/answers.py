@@ -1,4 +1,4 @@
-"""Answers kept in this process while nothing changes in their scope; the least used go first."""
+"""Rows read for a scope, kept in this process until something in the scope changes."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -13,9 +13,9 @@ from usage.daily import projects_of
 from usage.scope import Scope
 
 MOST_ROWS = 20_000
-# What an answer takes even where there is nothing to tell.
+# What an answer without rows weighs.
 LEAST_ROWS = 20
-# More days than that are read as fast with all of their window.
+# If more days than that changed, reading all days is as fast.
 MOST_DAYS = 10
 
 ByDay = Callable[..., Mapping[date, tuple]]
@@ -23,7 +23,7 @@ ByDay = Callable[..., Mapping[date, tuple]]
 
 
 class _Answer:
-    """Rows, and the state of the board that they are true of."""
+    """Rows, and the state of the board that they were read in."""
 
     def __init__(self) -> None:
         self.lock = Lock()
@@ -36,14 +36,14 @@ class _Answer:
 
 
 Mend = Callable[[_Answer, State], None]
-"""What brings an answer up to a state of the board."""
+"""A function that brings an answer up to date with a state of the board."""
 
 
 class Answers:
-    """What was read of some scopes, up to `most_rows` rows in all.
+    """Answers to questions about scopes, up to `most_rows` rows; the least recently used go first.
 
-    Rates, cost basis and policies are none of their business: an answer holds what daily rows say,
-    whoever asks, and a viewer is shown what is made of it.
+    They hold what the daily rows say, whoever asks: rates, cost basis and identity policy are
+    applied to them afterwards.
     """
 
     def __init__(self, most_rows: int = MOST_ROWS):
@@ -52,9 +52,9 @@ class Answers:
         self._lock = Lock()
 
     def to(self, question: Callable[..., tuple], scope: Scope, *about: str) -> tuple:
-        """The rows that answer a question about a scope's project, days and source, as of now."""
+        """The rows that answer a question about a scope's project, days and source, up to date."""
         if db.in_transaction():
-            # What this transaction did isn't true for others, and may never be.
+            # This transaction may have changed rows that nobody else sees yet.
             return question(scope, *about)
 
         def anew(answer: _Answer, now: State) -> None:
@@ -64,7 +64,7 @@ class Answers:
             return answer.rows
 
     def by_day(self, question: ByDay, scope: Scope) -> Mapping[date, tuple]:
-        """The same per day of the scope; later only days on which anything changed are read."""
+        """The same by day of the scope; later only the days that changed are read again."""
         if db.in_transaction():
             return question(scope)
 
@@ -112,7 +112,7 @@ def _mend(answer: _Answer, question: ByDay, scope: Scope, now: State) -> None:
     if days is None or len(days) > MOST_DAYS:
         answer.by_day = question(scope)
     else:
-        # Whoever was answered before keeps what they have.
+        # A new mapping: whoever got the former one may still be reading it.
         here = {day for day in days if scope.window.first <= day <= scope.window.last}
         kept = {day: rows for day, rows in answer.by_day.items() if day not in here}
         answer.by_day = kept | question(scope, here) if here else kept
@@ -120,7 +120,7 @@ def _mend(answer: _Answer, question: ByDay, scope: Scope, now: State) -> None:
 
 
 def _changed(scope: Scope, known: State, now: State) -> bool:
-    """True unless it's known that nobody in the scope has other numbers or names since."""
+    """False only if nobody's numbers or names in the scope changed between these states."""
     changed = changes.since(known, now)
     if not changed:
         return changed is None
@@ -129,4 +129,4 @@ def _changed(scope: Scope, known: State, now: State) -> bool:
 
 
 answers = Answers()
-"""This process's own."""
+"""The answers of this process."""

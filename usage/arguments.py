@@ -1,4 +1,4 @@
-"""Reading the arguments of a question: days and whole numbers, refused by name where malformed."""
+"""Parsing of single URL arguments, days and whole numbers; a malformed one is refused by name."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class InvalidScope(ValueError):
-    """An argument that means nothing: its name, and a sentence for a person."""
+    """A malformed argument: its name, and a sentence for a person."""
 
     def __init__(self, field: str, message: str):
         super().__init__(f"{field}: {message}")
@@ -31,7 +31,7 @@ def whole_number(name: str, said: Mapping[str, str], least: int, most: int, defa
 
 
 def window_of(said: Mapping[str, str], now: datetime, timezone: str) -> tuple[int | None, Window]:
-    """The days to count, and how many they are when they are the last ones."""
+    """The number N of "last N days", None for a date range; and the window of days."""
     # A number of days typed while a date range is active replaces the range.
     if said["days"] or not (said["from"] or said["to"]):
         days = whole_number("days", said, 1, MOST_DAYS, DEFAULT_DAYS)

@@ -1,4 +1,4 @@
-"""What has arrived, by key, format and day: so that silence and loss are visible."""
+"""What has arrived by key, format and day, so that silent senders and refusals are noticed."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -65,18 +65,19 @@ def note(
     reasons: Iterable[tuple[str, str]],
     now: datetime,
 ) -> None:
-    """Add what arrived to its day; `reasons` are pairs of why and where. Belongs last in a
-    transaction: whoever sends with the same key at the same time waits here for its end.
+    """Add what arrived to its day; `reasons` are pairs of reason and example.
+
+    Call it last in a transaction: others who send with the same key wait for its end from here on.
     """
     day = now.astimezone(UTC).date()
     row = (key_id, format, day, *(counts.get(name, 0) for name in COUNTERS), now)
     bulk.run(_upsert, ROW, [row])
-    told: dict[str, tuple[int, str]] = {}
+    counted: dict[str, tuple[int, str]] = {}
     for reason, example in reasons:
         clean = _shown(reason)
-        told[clean] = told.get(clean, (0, ""))[0] + 1, _shown(example)
-    if told:
-        _note_reasons(key_id, format, told, now)
+        counted[clean] = counted.get(clean, (0, ""))[0] + 1, _shown(example)
+    if counted:
+        _note_reasons(key_id, format, counted, now)
 
 
 def _upsert(rows: Sequence[tuple]) -> Query:
@@ -86,13 +87,13 @@ def _upsert(rows: Sequence[tuple]) -> Query:
 
 
 def note_unreadable(key_id: int, format: str, message: str, now: datetime) -> None:
-    """Add a body that held no records at all; what is refused is not refused again for this."""
+    """Add a body that held no records. Errors are ignored: the sender is refused anyway."""
     with suppress(DatabaseError), db.atomic():
         note(key_id, format, {"unreadable": 1}, [(message, "")], now)
 
 
 def senders(now: datetime) -> list[Sender]:
-    """Everyone who sent something in the last 30 days, latest first, then silent live keys."""
+    """Keys and formats of the last 30 days, the latest first, then live keys that sent nothing."""
     first = first_day(now)
     keys = {key.id: key for key in Key.select(Key.id, Key.name, Key.scopes, Key.revoked_at)}
     found: dict[tuple[int, str], Sender] = {}
@@ -128,13 +129,13 @@ def _add(sender: Sender, row: Arrival, first: date) -> None:
 
 
 def _note_reasons(
-    key_id: int, format: str, told: dict[str, tuple[int, str]], now: datetime
+    key_id: int, format: str, counted: dict[str, tuple[int, str]], now: datetime
 ) -> None:
     mine = (Reason.key_id == key_id) & (Reason.format == format)
     known = {reason for (reason,) in Reason.select(Reason.reason).where(mine).tuples()}
     rows: dict[str, dict] = {}
-    for reason, (count, example) in sorted(told.items()):
-        # Whoever makes up ever new mistakes shall not fill the page with them.
+    for reason, (count, example) in sorted(counted.items()):
+        # A sender with ever new mistakes must not fill the page.
         name = reason if reason in known or len(known) < MOST_REASONS else OTHER
         known.add(name)
         row = rows.setdefault(name, {"refused": 0})
@@ -155,5 +156,5 @@ def _later(mine: object, other: object) -> Case:
 
 
 def _shown(text: str) -> str:
-    """Text from outside as a table can hold it and a page show it."""
+    """Text from outside without unprintable characters, and not too long for a table."""
     return "".join(char for char in text if char.isprintable())[:LONGEST]

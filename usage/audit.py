@@ -29,4 +29,5 @@ def entries(q: str = "", page: int = 1, per_page: int = PER_PAGE) -> tuple[list[
 
 
 def _shown(text: str) -> str:
+    """Text from outside without unprintable characters, and not too long for a table."""
     return "".join(char for char in text if char.isprintable())[:LONGEST]

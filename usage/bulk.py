@@ -1,4 +1,4 @@
-"""Many rows in one statement, written once for each kind instead of value by value."""
+"""Statements for many rows, whose SQL is written once and kept."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
@@ -12,17 +12,16 @@ from models import db
 ROWS_AT_ONCE = 500
 
 Values = tuple
-"""The values of some rows, one after the other."""
+"""The values of some rows, one row after another: the parameters of one statement."""
 Make = Callable[[Sequence[tuple]], Query]
-"""A module's function that makes the query for such rows; their values are all its parameters."""
+"""A function of a module that makes a query of rows; it has no other parameters than these."""
 
 
 def run(make: Make, fields: Sequence[Field], rows: Iterable[tuple]) -> Iterator[tuple]:
-    """Run a query for all rows, some at a time, before this returns; what it found or returned.
+    """Run a query for all rows, some at a time; returns the rows that it selects or returns.
 
-    A row has ids where a field is another table's row. Peewee writes the statement for one row
-    and it is kept: to build each value into a tree of its own costs six times what the database
-    takes to store it.
+    All of it is done before this returns. Foreign keys are given as ids. Peewee writes the SQL for
+    one row, which is kept: it would need six times as long as the database, value by value.
     """
     found: list[tuple] = []
     for cursor in _executed(make, len(fields), values(fields, rows)):
@@ -30,13 +29,13 @@ def run(make: Make, fields: Sequence[Field], rows: Iterable[tuple]) -> Iterator[
     return map(tuple, found)
 
 
-def count(make: Make, fields: Sequence[Field], some: Iterable[Values]) -> int:
-    """Run a query for values, as run() does for rows; how many rows it made or changed."""
-    return sum(map(db.rows_affected, _executed(make, len(fields), some)))
+def count(make: Make, fields: Sequence[Field], batches: Iterable[Values]) -> int:
+    """Run a query for batches from values(); returns how many rows it inserted or changed."""
+    return sum(map(db.rows_affected, _executed(make, len(fields), batches)))
 
 
 def values(fields: Sequence[Field], rows: Iterable[tuple]) -> Iterator[Values]:
-    """What the rows are to the database: so many at a time as one statement takes."""
+    """The rows as the database stores them, in batches of one statement each."""
     special = [(place, field.db_value) for place, field in enumerate(fields) if _is_special(field)]
     rows = list(rows)
     for start in range(0, len(rows), ROWS_AT_ONCE):
@@ -46,9 +45,9 @@ def values(fields: Sequence[Field], rows: Iterable[tuple]) -> Iterator[Values]:
         yield tuple(chain.from_iterable(zip(*columns, strict=True)))
 
 
-def _executed(make: Make, width: int, some: Iterable[Values]) -> Iterator[Any]:
-    for one in some:
-        yield db.execute_sql(_text(make, type(db.obj), width, len(one) // width), one)
+def _executed(make: Make, width: int, batches: Iterable[Values]) -> Iterator[Any]:
+    for batch in batches:
+        yield db.execute_sql(_text(make, type(db.obj), width, len(batch) // width), batch)
 
 
 def _is_special(field: Field) -> bool:
@@ -64,7 +63,7 @@ def _text(make: Make, kind: type, width: int, rows: int) -> str:
 
 @cache
 def _parts(make: Make, _kind: type, width: int) -> tuple[str, str, str]:
-    """A statement before, for and after one row; parameters elsewhere would have to be repeated."""
+    """The SQL before, for and after one row. Raises ValueError for parameters anywhere else."""
     text, values = make([(None,) * width]).sql()
     one = ", ".join([db.param] * width)
     one = one if width == 1 else f"({one})"

@@ -1,4 +1,4 @@
-"""The change log: whose numbers changed with which commit, so that kept ones can be mended."""
+"""The change log: whose numbers changed with which commit, so that kept rows can follow."""
 
 import json
 import secrets
@@ -15,7 +15,7 @@ from models import BoardState, Change, db
 from usage import bulk, prepared
 from usage.growth import DAYS, GROWTH, NAMES, Changes, Growth
 
-# An older state than that has to be read anew, as does a project where more people changed at once.
+# How many versions the log keeps, and how many people and rows one of them may name.
 KEPT, MOST_PEOPLE, MOST_GROWTH = 5000, 1000, 200
 PRUNED_EVERY = 100
 ONLY, STATE = 1, (BoardState.id, BoardState.epoch, BoardState.version)
@@ -24,9 +24,9 @@ NEVER = 0
 
 
 class State(NamedTuple):
-    """How far the board has come. Each commit that changes numbers or names raises the version.
+    """A state of the board: each commit that changes numbers or names raises the version.
 
-    With another epoch nothing that was known before holds; none is that of NEVER.
+    A new epoch means that everything may have changed; no board has the epoch NEVER.
     """
 
     epoch: int
@@ -38,11 +38,11 @@ NOTHING = State(NEVER, 0)
 
 
 class _Open(threading.local):
-    """What the transaction of this thread has touched so far, None outside of one; what it saw."""
+    """What this thread's noted() transaction changed so far, and the state one_look() saw."""
 
     touched: dict[int, set[int]] | None = None
     growth: list[Growth]
-    # Pairs of project and user of whom other numbers change than growth tells.
+    # Pairs of project and user with other changes than growth.
     otherwise: set[tuple[int, int]]
     everything = False
     looking = False
@@ -54,10 +54,10 @@ _open = _Open()
 
 @contextmanager
 def noted() -> Iterator[None]:
-    """A transaction at whose end the log tells what it touched.
+    """A transaction whose changes are written to the log at its end.
 
-    At its end, because the lock on the version that makes commits come in order is then held
-    shortly, and nobody who holds it waits for another.
+    Only then, because the lock on the version, which puts commits in order, is held for a short
+    time then, and nobody who holds it waits for another lock.
     """
     if _open.touched is not None:
         with db.atomic():
@@ -75,7 +75,7 @@ def noted() -> Iterator[None]:
 
 
 def touch(keys: Iterable[tuple[int, date, int]]) -> None:
-    """Tell that numbers of these projects, days and users change in this transaction."""
+    """Note that numbers of these projects, days and users change in this transaction."""
     touched = _touched()
     for project, day, user in keys:
         touched[project].add(user)
@@ -84,7 +84,7 @@ def touch(keys: Iterable[tuple[int, date, int]]) -> None:
 
 
 def grow(rows: Iterable[Growth]) -> None:
-    """Tell what numbers gain in this transaction: whoever knew them needs to read none again."""
+    """Note by how much numbers grow in this transaction: kept rows follow without a query."""
     touched = _touched()
     for row in rows:
         touched[row.project].add(row.user)
@@ -93,18 +93,18 @@ def grow(rows: Iterable[Growth]) -> None:
 
 
 def touch_names(users: Iterable[int]) -> None:
-    """Tell that these users get other names, or another person to belong to."""
+    """Note that these users get other names, or belong to another person."""
     _touched()[NAMES].update(users)
 
 
 def touch_everything() -> None:
-    """Tell that nothing of what was known holds any longer."""
+    """Note that everything may have changed: a new epoch begins."""
     _touched()
     _open.everything = True
 
 
 def state() -> State:
-    """How far the board has come, as this connection sees it."""
+    """The state of the board, as this connection sees it."""
     row = db.execute_sql("SELECT epoch, version FROM board_state").fetchone()
     return State(*row) if row else NOTHING
 
@@ -125,7 +125,7 @@ def one_look(seen: State | None = None) -> Iterator[None]:
 
 
 def latest() -> State:
-    """How far the board has come: now, or inside one_look() when that began."""
+    """The state of the board: read now, or inside one_look() only once."""
     if not _open.looking:
         return state()
     _open.looked = _open.looked or state()
@@ -133,20 +133,20 @@ def latest() -> State:
 
 
 def since(known: State, now: State) -> Mapping[int, set[int] | None] | None:
-    """The users who changed by project, where None stands for everyone; None: who can tell."""
+    """The users who changed by project, None for all of it; None if the log does not tell."""
     changed = changes_since(known, now)
     return changed and changed.users
 
 
 def days_since(known: State, now: State) -> set[date] | None:
-    """The days on which numbers of anybody changed; None: who can tell."""
+    """The days on which anybody's numbers changed; None if the log does not tell."""
     changed = changes_since(known, now)
     days = changed and changed.days
     return None if days is None else set(map(date.fromordinal, days))
 
 
 def changes_since(known: State, now: State) -> Changes | None:
-    """What changed between two states of the board; None: who can tell."""
+    """What changed between two states of the board; None if the log does not tell."""
     if NEVER in (known.epoch, now.epoch) or known.epoch != now.epoch:
         return None
     changed = Changes()

@@ -1,4 +1,4 @@
-"""Copy the whole board into a PostgreSQL database, row by row, until nothing differs."""
+"""Copies the whole board into a PostgreSQL database, table by table, until no row differs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ from usage.accounts import Refused
 
 ROWS_AT_ONCE = 1000
 MARK = "copy_of"
+"""A table in the target that marks a copy as unfinished, and says of which board it is."""
 Row = tuple
 Progress = Callable[[str, int], None]
 
@@ -22,7 +23,7 @@ def _key_names(meta: object) -> Sequence[str]:
 
 
 def _converter(field: object) -> Callable:
-    """What makes a value the same, whichever database it was read from."""
+    """A function that makes values of a field equal, whichever database they were read from."""
     if isinstance(field, BooleanField):
         return lambda value: value if value is None else bool(value)
     if isinstance(field, DateField):
@@ -31,13 +32,13 @@ def _converter(field: object) -> Callable:
 
 
 def _stored(database: Database, value: object) -> object:
-    """A key's value as that database compares it."""
+    """A value of a key as that database compares it."""
     return value.isoformat() if isinstance(value, date) and not database.for_update else value
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A table as a copy needs it: its columns with the key first, and what their values become."""
+    """A table as copying needs it: its columns, the key first, and converters of their values."""
 
     name: str
     columns: tuple[str, ...]
@@ -100,7 +101,7 @@ USED = (User, Project, Key, Event, DailyUsage)
 
 
 def check(target: Database, origin: str) -> None:
-    """Raises Refused unless the target may become a copy of this board, or is one half made."""
+    """Raises Refused unless the target is empty, or an unfinished copy of this board."""
     if not target.for_update:
         raise Refused("A board is copied into PostgreSQL; for a SQLite file, use backup.")
     known = {table: {c.name for c in target.get_columns(table)} for table in target.get_tables()}
@@ -114,7 +115,7 @@ def check(target: Database, origin: str) -> None:
         (other,) = target.execute_sql(f"SELECT origin FROM {MARK}").fetchone()
         if other != origin:
             raise Refused(f"The target is a copy, half made, of another board: {other}.")
-    # Others may hold what the migrations themselves put there.
+    # Only these: migrations put rows into other tables.
     elif used := next((one for one in map(Layout.of, USED) if _count(target, one)), None):
         raise Refused(f"The target holds a board already (there are rows in {used.name}).")
 
@@ -142,7 +143,7 @@ def copy(target: Database, origin: str, progress: Progress) -> dict[str, int]:
 
 
 def _mend(target: Database, progress: Progress) -> int:
-    """Compare all rows and mend what differs; returns how much it was."""
+    """Compare all rows and copy what differs; returns how many rows that were."""
     return sum(_mend_table(target, layout, progress) for layout in LAYOUTS) + sum(
         _drop_surplus(target, layout) for layout in reversed(LAYOUTS)
     )
@@ -162,7 +163,7 @@ def _mend_table(target: Database, layout: Layout, progress: Progress) -> int:
 
 
 def _drop_surplus(target: Database, layout: Layout) -> int:
-    """Delete what this board does not have any longer."""
+    """Delete rows that this board does not have any longer; returns how many."""
     if _count(target, layout) == _count(db, layout):
         return 0
     dropped = 0
@@ -185,7 +186,7 @@ def _insert(target: Database, layout: Layout, rows: Sequence[Row]) -> None:
 
 
 def _update(target: Database, layout: Layout, rows: Sequence[Row]) -> None:
-    """In place: other rows may stand for this one."""
+    """Update in place, because other rows may refer to these."""
     keys, rest = layout.columns[: layout.keys], layout.columns[layout.keys :]
     values = ", ".join(f"{column} = %s" for column in rest)
     where = " AND ".join(f"{column} = %s" for column in keys)
@@ -218,7 +219,7 @@ def _set_sequence(target: Database, layout: Layout) -> None:
 
 @contextmanager
 def _kept_still() -> Iterator[None]:
-    """This board with its writers kept out: they are told to come back."""
+    """Keep writers off this board meanwhile; they are answered with 503."""
     with db.atomic():
         if db.for_update:
             names = ", ".join(layout.name for layout in LAYOUTS)

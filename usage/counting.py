@@ -1,4 +1,4 @@
-"""What events add to their daily rows: which row, and by how much. [pure]"""
+"""Which daily row an event counts in, and by how much. [pure]"""
 
 import operator
 from collections import defaultdict
@@ -53,13 +53,13 @@ class Delta:
     shrinks: bool = False
 
     def count(self, counters: Iterable[int], time: datetime, sign: int = 1) -> None:
-        """Take one event in, or with sign -1 out again."""
+        """Add one event, or with sign -1 take it out again."""
         if sign < 0:
             counters, self.shrinks = [-value for value in counters], True
         self.grow(counters, time, time)
 
     def grow(self, counters: Iterable[int], first: datetime, last: datetime) -> None:
-        """Take events in that come to these counters, from the first to the last."""
+        """Add events that come to these counters, the first and last of them at these times."""
         self.counters = list(map(operator.add, self.counters, counters))
         self.first = min(self.first or first, first)
         self.last = max(self.last or last, last)
@@ -74,7 +74,7 @@ def counters_of(event: object) -> tuple[int, ...]:
 def _together(
     failed: bool, known: bool, calls: Sequence[int], *numbers: Sequence[int | None]
 ) -> tuple[int, ...]:
-    """What stored events of one kind come to, told in columns."""
+    """The counters of stored events of one kind, given as columns."""
     if failed:
         return (0, sum(calls), *NOTHING)
     *tokens, listed, costs, _ = numbers
@@ -86,10 +86,10 @@ def _together(
 
 
 def _without(costs: Sequence[int | None], calls: Sequence[int]) -> int:
-    """How many calls have no cost."""
+    """How many of these calls have no cost."""
     if None not in costs:
         return 0
-    # A vendor's sum may leave out over how many calls it is; it is something without a price still.
+    # A vendor's sum may not say over how many calls it is; it counts as one without a cost.
     return sum(many or 1 for cost, many in zip(costs, calls, strict=True) if cost is None)
 
 
@@ -114,7 +114,7 @@ def recount(deltas: dict[DayKey, Delta], old: object, new: object) -> None:
     """Note that a counted event became another."""
     key = DayKey.of(new)
     if (DayKey.of(old), old.time) == (key, new.time):
-        # No moment is given up, so its day's ends stay.
+        # The time is the same, so first and last time of the daily row stay.
         more = zip(counters_of(new), counters_of(old), strict=True)
         deltas[key].count([now - before for now, before in more], new.time)
     else:

@@ -18,7 +18,7 @@ MAIL = "mail:"
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a run came to: notices that arrived, and a sentence for each target that failed."""
+    """The result of a run: how many notices arrived, and a sentence for each target that failed."""
 
     arrived: int
     problems: tuple[str, ...]
@@ -43,7 +43,7 @@ def post(settings: Settings, now: datetime) -> Sent:
     """Post what is due to the webhooks; one that fails is left alone for the rest of the run."""
     everything = accounts.everything(settings.rates, settings.reporting_timezone, now)
     arrived, problems = 0, {}
-    # All rows at once: SQLite lets nobody write who is in the middle of reading older ones.
+    # Read at once: SQLite refuses a write in the middle of reading an older snapshot.
     for row in list(Webhook.select().order_by(Webhook.id)):
         for delivery, notice in due(webhooks.target(row), now):
             if not claim(delivery, now):
@@ -97,22 +97,22 @@ def claim(delivery: Delivery, now: datetime) -> bool:
     return bool(Delivery.update(taken).where(mine).execute())
 
 
-def settle(those: Iterable[Delivery], now: datetime) -> None:
-    """They arrived, or nobody may be told of them any more."""
-    for delivery in those:
+def settle(deliveries: Iterable[Delivery], now: datetime) -> None:
+    """Mark deliveries as done: they arrived, or must not be sent any more."""
+    for delivery in deliveries:
         Delivery.update(done_at=now, problem="").where(_is(delivery)).execute()
 
 
-def fail(those: Iterable[Delivery], problem: str) -> None:
-    """They did not arrive, for a reason; the next attempt is set already."""
-    for delivery in those:
+def fail(deliveries: Iterable[Delivery], problem: str) -> None:
+    """Note why deliveries failed; claim() has set their next attempt already."""
+    for delivery in deliveries:
         Delivery.update(problem=problem).where(_is(delivery)).execute()
 
 
 def _post(
     row: Webhook, notice: Notice, everything: Horizon, settings: Settings, now: datetime
 ) -> int:
-    """Post a notice, unless a policy came to forbid it meanwhile; returns how many were posted."""
+    """Post a notice, unless a policy forbids it by now; returns how many were posted."""
     if not notices.may_see(notice, everything):
         return 0
     told = notices.readable(notice, everything)

@@ -18,7 +18,7 @@ NOT_SEEN = ("C", "Z")
 
 
 def csv_safe(text: str) -> str:
-    """The text as a cell that is taken for text: an apostrophe stands before what looks like a sum.
+    """The text as a cell that no spreadsheet takes for a formula: an apostrophe is put before it.
 
     Where the list separator is ";", a spreadsheet cuts cells there: each piece is made safe.
     """

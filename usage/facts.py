@@ -1,4 +1,4 @@
-"""What there is to choose from in the filters, and what tells that a screen is still the same."""
+"""What filters and ETags need: which usage there is, calls by source, digests of a scope."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -25,7 +25,7 @@ class Facts(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What the numbers, names and choices of a scope are: as long as it's the same, so are they."""
+    """A digest of a scope: as long as it stays equal, so do its numbers, names and filters."""
 
     numbers: tuple[int, ...]
     by_source: Mapping[str, int]
@@ -34,7 +34,7 @@ class Content(NamedTuple):
 
 
 class _Kept:
-    """The facts of a state of the board."""
+    """The facts, and the state of the board that they are of."""
 
     def __init__(self) -> None:
         self.lock = Lock()
@@ -46,13 +46,13 @@ _kept = _Kept()
 
 
 def facts() -> Facts:
-    """What there is on the board, as of now."""
+    """The facts about the board, up to date."""
     if db.in_transaction():
         return _asked()
     with _kept.lock:
         now = changes.latest()
         changed = changes.since(_kept.state, now)
-        # Usage moves, but only with a new epoch all of it goes.
+        # Once there is usage, only a new epoch can mean that there is none any more.
         if changed is None or UNASSIGNED in changed or not _kept.facts.any_usage:
             _kept.facts = _asked()
         _kept.state = now
@@ -60,14 +60,14 @@ def facts() -> Facts:
 
 
 def content(scope: Scope) -> Content:
-    """What a screen with the standings of a scope would be made of now."""
+    """The digest of a scope as it is now."""
     least = naming.least_users(scope)
-    # Of one source only, they stand in another tally.
+    # The tally of a single source doesn't have the calls of the others.
     others = calls_by_source(scope) if scope.source != ALL else None
     with warm.store.tally(scope) as tally:
         by_source = _by_source(tally, least) if others is None else others
         if least and naming.too_few(scope, sum(map(is_active, tally.people.values()))):
-            # Not even that something changed is told of so few.
+            # Not even a change of the digest may tell that these few were active.
             return Content((), by_source, facts(), None)
         numbers = tally.digest(warm.store.names.content)
         newest = DailyUsage.last_time.python_value(tally.aggregate.newest)
@@ -77,7 +77,7 @@ def content(scope: Scope) -> Content:
 def calls_by_source(scope: Scope, users: Collection[int] = ()) -> dict[str, int]:
     """Answered calls per source in the scope's project and days, of some users or of everyone.
 
-    "" is unassigned. What too few people used is not told where such usage is hidden.
+    "" is unassigned. Sources that too few people used are left out where these are hidden.
     """
     scope = replace(scope, source=ALL)
     if users:

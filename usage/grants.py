@@ -16,9 +16,9 @@ from usage.scope import InvalidScope, Scope
 LOCKABLE = ("project", "source", *DATES, *RATES)
 IDENTITIES = (naming.NAMED, naming.PSEUDONYMS, naming.OWN)
 MOST_TEXT = 100
-# All of them stand in one header.
+# All origins go into one header.
 MOST_ORIGINS, MOST_ORIGIN = 20, 270
-# A page of details tells all of them.
+# A person's page shows all of these.
 DETAILED = ("calls", *TOKENS)
 ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?/?")
 PORTS = {"http": "80", "https": "443"}
@@ -74,7 +74,7 @@ def revoke(portal: str, horizon: Horizon) -> None:
 
 
 def visible(horizon: Horizon) -> list[Grant]:
-    """The grants that whoever has that horizon could have made, by name."""
+    """The grants that a viewer with that horizon could have made, by portal."""
     mine = {project.id for project in horizon.projects}
     return [
         one
@@ -89,7 +89,7 @@ def everyone() -> list[Grant]:
 
 
 def in_words(grant: Grant) -> str:
-    """What is granted, in words."""
+    """What a grant permits, in words."""
     ids = projects_of(grant)
     rows = Project.select(Project.slug).where(Project.id.in_(ids)).order_by(Project.slug)
     slugs = ", ".join(slug for (slug,) in rows.tuples()) or "no project"
@@ -111,7 +111,7 @@ def live_by_id(id: int) -> Grant | None:
 
 
 def allows_origin(origin: str) -> bool:
-    """True for an origin in which some portal may show the board."""
+    """True if some portal may show the board on that origin."""
     if not ORIGIN.fullmatch(origin):
         return False
     found = _live(Grant.origins).where(Grant.origins.contains(origin)).tuples()
@@ -125,7 +125,7 @@ def projects_of(grant: Grant) -> tuple[int, ...]:
 
 
 def may_use(key: Key, grant: Grant) -> bool:
-    """True when a key may make tokens of a grant: one of a project, of that project alone."""
+    """True if a key may make tokens of a grant; a key of one project only for that project."""
     return not key.project_id or projects_of(grant) == (key.project_id,)
 
 
@@ -146,9 +146,9 @@ def permission(grant: Grant) -> Permission:
 
 
 def narrowed(grant: Grant, subject: str, lock: Mapping[str, str], horizon: Horizon) -> Permission:
-    """What a grant permits one of the portal's readers, with more of it locked.
+    """What a grant permits one of the portal's readers, with more arguments locked.
 
-    Raises InvalidScope for a lock that means nothing, and Refused for one that would widen.
+    Raises InvalidScope for a malformed lock, and Refused for one that would permit more.
     """
     whole = permission(grant)
     lock = _checked(lock, whole, horizon)
@@ -160,7 +160,7 @@ def narrowed(grant: Grant, subject: str, lock: Mapping[str, str], horizon: Horiz
 
 
 def _checked(lock: Mapping[str, str], whole: Permission, horizon: Horizon) -> dict[str, str]:
-    """The lock without what is blank, when it means something and narrows the whole."""
+    """A lock without blank arguments, checked to be well-formed and to permit no more."""
     for name, value in lock.items():
         if name not in LOCKABLE:
             raise InvalidScope(name[:MOST_TEXT], f"can't be locked; use {', '.join(LOCKABLE)}")
@@ -185,7 +185,7 @@ def _checked(lock: Mapping[str, str], whole: Permission, horizon: Horizon) -> di
 
 
 def _within_project(permitted: Permission) -> Permission:
-    """Narrow the projects to the locked one, so that nobody of another can be found."""
+    """Narrow the projects to the locked one, so that people of others can't be found."""
     slug = permitted.locked.get("project")
     if not slug:
         return permitted

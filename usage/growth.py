@@ -1,4 +1,4 @@
-"""What the change log tells: who changed, on which days, and of those who used more how much."""
+"""What an entry of the change log holds: who changed, on which days, and by how much they grew."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 NAMES = -1
-"""Stands in place of a project where names, not numbers, changed."""
+"""Key of an entry, in place of a project, for users whose names changed."""
 DAYS = -2
-"""And where days stand in place of users: those on which numbers changed, by their ordinals."""
+"""Key for the days on which numbers changed, as ordinals."""
 GROWTH = -3
-"""And where each line is a Growth."""
+"""Key for the Growth rows."""
 
 
 class Growth(NamedTuple):
@@ -26,10 +26,10 @@ class Growth(NamedTuple):
 
 @dataclass(slots=True)
 class Changes:
-    """What changed: users by project, the days, and of some users how.
+    """What changed: users by project, days, and of some users by how much.
 
-    None stands for everyone, or for any day. `growth` has pairs of project and user of whom no
-    number changed but those told there.
+    None stands for all users of a project, or for any day. `growth` holds those pairs of project
+    and user for whom it is all that changed.
     """
 
     users: dict[int, set[int] | None] = field(default_factory=dict)
@@ -37,12 +37,12 @@ class Changes:
     growth: dict[tuple[int, int], list[Growth]] = field(default_factory=dict)
 
     def add(self, told: Mapping[str, list | None]) -> None:
-        """Take in what the next version of the log tells."""
+        """Add the log's entry of the next version."""
         numbers = {int(name): said for name, said in told.items()}
         growth: dict[tuple[int, int], list[Growth]] = defaultdict(list)
         for row in map(Growth._make, numbers.pop(GROWTH, ())):
             growth[row.project, row.user].append(row)
-        # An older release told no days.
+        # Entries of older releases have no days.
         days = numbers.pop(DAYS, [] if numbers.keys() == {NAMES} else None)
         self.days = _both(self.days, days)
         for project, users in numbers.items():

@@ -11,7 +11,7 @@ from usage.pricing import Rates
 ALL = "all"
 UNASSIGNED = "unassigned"
 COLUMNS = ("calls", "prompt_tokens", "completion_tokens", "cost")
-"""What a viewer may see of a row, and sort by."""
+"""The columns of a row that a viewer may be shown, and sort by."""
 DATES = ("days", "from", "to")
 RATES = ("prompt_cost", "completion_cost", "cost")
 TOKENS = ("prompt_tokens", "completion_tokens")
@@ -46,21 +46,21 @@ class VisibleProject:
 
 
 class Projects(tuple[VisibleProject, ...]):
-    """Some projects; what they come to together is worked out once: there may be hundreds."""
+    """A tuple of projects, with what is derived from all of them worked out once."""
 
     @cached_property
     def digest(self) -> str:
-        """What tells them from others, and from what they were before."""
+        """A hash of all their fields."""
         return sha256(repr(tuple(self)).encode(errors="surrogatepass")).hexdigest()
 
     @cached_property
     def ways(self) -> tuple[VisibleProject, ...]:
-        """One of each way in which people are named in them."""
+        """One project for each different identity policy among them."""
         return tuple({(p.identity, p.least_users, p.binds_all): p for p in self}.values())
 
     @cached_property
     def bound(self) -> "Projects":
-        """The same projects, with their ways for super admins as well."""
+        """The same projects, with policies that bind super admins as well."""
         return Projects(replace(one, binds_all=True) for one in self)
 
 
@@ -68,9 +68,9 @@ class Projects(tuple[VisibleProject, ...]):
 class Permission:
     """What a portal may show one of its readers: its grant, narrowed to what its token locks.
 
-    `projects` are ids, and say nothing where it is all of them; `locked` overrules the arguments
-    of the same names; `identity` is how people are named at the most. `person` is the reader's
-    own user id, 0 for nobody in particular.
+    `projects` are ids, ignored with all_projects; `locked` overrules arguments of the same names;
+    `identity` is the most open policy by which people are named. `person` is the reader's own
+    user id, 0 for nobody in particular.
     """
 
     portal: str
@@ -88,10 +88,10 @@ class Permission:
 class Horizon:
     """What a viewer may see, and the defaults their questions start from.
 
-    `person` is the viewer's own user id, 0 for a program; who sees only_self sees nobody else's
-    row, in any of the projects they used. `columns`, `details`, `identity` and `locked` narrow
-    what a portal shows: see Permission. All but `now`, the moment of the question, and the
-    projects, which have a digest, is in its text: see views.fresh.
+    `person` is the viewer's own user id, 0 for a program; with only_self nobody else's row is
+    shown, in any of the projects they used. `columns`, `details`, `identity` and `locked` narrow
+    what a portal shows: see Permission. ETags hash its repr, which leaves out `now` and the
+    projects: see views.fresh.
     """
 
     projects: Projects = field(repr=False)
@@ -109,27 +109,27 @@ class Horizon:
 
     @cached_property
     def fixed(self) -> frozenset[str]:
-        """Arguments that are not the viewer's to change: those locked, and with one date all."""
+        """Arguments that the viewer can't change: the locked ones; with one date all of them."""
         dates = DATES if any(name in self.locked for name in DATES) else ()
         return frozenset((*self.locked, *dates))
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """Which filters the viewer may choose from."""
+        """The filters that the viewer may choose from."""
         return tuple(name for name in ("project", "source", "dates") if self.offers(name))
 
     def offers(self, choice: str) -> bool:
-        """True when the project, source, dates or rates of a question are the viewer's choice."""
+        """True if the viewer may choose the "project", "source", "dates" or "rates" themselves."""
         names = {"dates": DATES, "rates": RATES}.get(choice, (choice,))
         if self.fixed.intersection(names):
             return False
         if choice == "project":
             return self.sees_all or (self.embedded and len(self.projects) > 1)
-        # Costs at rates of one's own would tell the tokens.
+        # With rates of their own choice a viewer could work hidden tokens out from the cost.
         return choice != "rates" or {"cost", *TOKENS} <= set(self.columns)
 
     def project(self, slug: str) -> VisibleProject | None:
-        """The project of that slug; None stands for all of them. Raises NotVisible."""
+        """The project of that slug, None for all of them together. Raises NotVisible."""
         everything = self.sees_all or self.only_self
         if everything and slug in ("", ALL):
             return None

@@ -1,4 +1,4 @@
-"""What everyone is called, kept in memory and mended where the change log says so."""
+"""The names of all users, kept in memory and updated by the change log."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
@@ -16,9 +16,9 @@ WHO = (User.username, User.display_name, User.email)
 
 
 class Name(NamedTuple):
-    """A user as the board calls them; `folded` holds all of it for a search in any case.
+    """The names of a user; `folded` holds all three, casefolded, for searches.
 
-    `digest` tells names apart, alike in every process.
+    `digest` is a hash of them that is the same in every process.
     """
 
     username: str
@@ -29,7 +29,7 @@ class Name(NamedTuple):
 
 
 def named(username: str, display_name: str = "", email: str = "") -> Name:
-    """A name, ready to be searched."""
+    """A Name with its text for searches."""
     said = (display_name, username, email)
     return Name(username, display_name, email, "\n".join(said).casefold())
 
@@ -39,22 +39,22 @@ class Names:
 
     def __init__(self) -> None:
         self.known: dict[int, Name] = {}
-        """By user. Grows and is mended, until another takes its place when all is read anew."""
+        """By user. Updated in place; replaced when everything is read again."""
         self.owners: Mapping[int, int] = {}
-        """To whom merged names belong. Replaced, never changed: whoever holds it may compare."""
+        """The person of each merged name. Replaced on a change, so that `is` tells one."""
         self.content = NOTHING
-        """When a name last changed."""
+        """The state of the board in which a name last changed."""
         self._state = NOTHING
         self._lock = Lock()
 
     def refresh(self, now: State) -> None:
-        """Learn what names changed until then; within the snapshot that `now` was read in."""
+        """Read the names that changed up to `now`; within the snapshot that it was read in."""
         with self._lock:
             if self._state.epoch == now.epoch and self._state.version >= now.version:
                 return
             changed = changes.since(self._state, now)
             users = changed.get(NAMES, set()) if changed is not None else None
-            # What fails half-way has to be done anew.
+            # If this fails half-way, everything is read again.
             self._state = NOTHING
             if users is None:
                 self._learn({}, {}, [User.select()])
@@ -65,7 +65,7 @@ class Names:
             self._state = now
 
     def learn(self, users: Iterable[int]) -> None:
-        """Learn the names of users who are new since, and of the people they belong to."""
+        """Read the names of users that are not known yet, and of the people they belong to."""
         with self._lock:
             while missing := [user for user in users if user not in self.known]:
                 self._learn(self.known, self.owners, _some(missing))

@@ -21,7 +21,7 @@ PORTS = {"smtp": 25, "smtps": 465}
 def subscribe(user: User, address: str) -> None:
     """Mail a person the notices that they may see from now on; "" ends it. Raises Refused.
 
-    It's an address of their own choice: those that came with usage may be anybody's.
+    Only to an address that they entered: one that came with usage may be anybody's.
     """
     try:
         checks.mail(address)
@@ -40,7 +40,7 @@ def digest(
     message["From"], message["To"] = sender, to
     message["Date"] = format_datetime(now)
     message["Message-ID"] = make_msgid(domain=sender.partition("@")[2])
-    # Nobody's absence shall answer it.
+    # So that no out-of-office reply is sent.
     message["Auto-Submitted"] = "auto-generated"
     parts = [f"{one.sentence}\n{base_url}{one.path}" for one in told]
     end = f"You asked for these mails, and can end them, at {base_url}/notices"
@@ -49,7 +49,7 @@ def digest(
 
 
 class MailServer:
-    """The server of SMTP_URL; it's called when the first mail is sent, and once at the most."""
+    """The server of SMTP_URL, connected to when the first mail is sent, once at most."""
 
     def __init__(self, url: str):
         self.parts = urlsplit(url)
@@ -68,7 +68,7 @@ class MailServer:
         if self.dead:
             raise Undelivered(self.dead)
         try:
-            self.smtp = self.smtp or _called(self.parts)
+            self.smtp = self.smtp or _connected(self.parts)
             self.smtp.send_message(message)
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError):
             raise Undelivered("The mail server refused the mail.") from None
@@ -77,8 +77,8 @@ class MailServer:
             raise Undelivered(self.dead) from None
 
 
-def _called(parts: SplitResult) -> smtplib.SMTP:
-    """A conversation with the server, in private where it can be, as whom the address names."""
+def _connected(parts: SplitResult) -> smtplib.SMTP:
+    """A connection to the server, with TLS if offered, signed in if the URL has a username."""
     context, port = ssl.create_default_context(), parts.port or PORTS[parts.scheme]
     where = {"host": parts.hostname, "port": port, "timeout": outgoing.SECONDS}
     if parts.scheme == "smtps":
@@ -100,7 +100,7 @@ def _called(parts: SplitResult) -> smtplib.SMTP:
 
 
 class NoPrivacy(smtplib.SMTPException):
-    """A server that a password would have to be told in the clear."""
+    """A server without TLS, which would get the password in clear text."""
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Names that senders used, merged into the people they stand for, and parted again."""
+"""Merges the usernames that senders used into the people they stand for, and parts them again."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -44,9 +44,9 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a merge would come to: calls known under both names are set aside under one.
+    """What a merge would come to: of calls known under both names one copy is set aside.
 
-    The moments, projects and days of `after` are those of both, whatever is set aside.
+    Times, projects and days of `after` are those of both names, whatever is set aside.
     """
 
     name: Side
@@ -92,7 +92,7 @@ def preview(name: str, into: str) -> Preview:
 def merge(name: str, into: str, now: datetime) -> None:
     """Count all usage of a name, past and future, as that of a person. Raises Refused."""
     for last in (False, False, True):
-        # Nobody who wants to store has to wait while a long history is compared.
+        # Long histories are compared without a lock, twice at most, then once more with it.
         one, person = _pair(name, into)
         seen = None if last else doubles.compare(person.id, _names(one), _names(person))
         with changes.noted():
@@ -129,7 +129,7 @@ def part(name: str) -> None:
 
 
 def confirm(name: str) -> None:
-    """Say that a name is a person, so that nobody is asked who it is. Raises Refused."""
+    """Confirm that a name is a person, which takes it off the unmapped. Raises Refused."""
     User.update(confirmed=True).where(User.id == _user(name).id).execute()
 
 
@@ -196,7 +196,7 @@ def _subtree(one: User, names: dict[int, User]) -> set[int]:
 
 
 def _apart(people: People) -> Iterable[list[Call]]:
-    """What changes its counting when these names belong to people as given: step by step."""
+    """The calls that count differently if these names belong to these people, in three steps."""
     aside = Event.select(*FIELDS).where(Event.user.in_(list(people)), ~Event.counted, ~Event.bucket)
     again = [Call._make(row) for row in aside.tuples()]
     yield again

@@ -1,4 +1,4 @@
-"""What whoever watches over the server wants counted: requests of its processes, usage, queues."""
+"""Prometheus metrics: requests of the server's processes, arrivals and deliveries."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from models import Arrival, Delivery
 from usage import warm
 from usage.deliveries import MOST_ATTEMPTS
 
-# Where several processes count, each in files of its own that any of them adds up.
+# The folder where each process keeps its counters, if there are several.
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 OUTCOMES = {
     "accepted": "accepted",
@@ -38,14 +38,14 @@ SCOPES = Gauge(
 
 
 def count(route: str, status: int, seconds: float) -> None:
-    """Count an answer; by its route, for addresses hold names of people."""
+    """Count an answer, by its route: URLs hold names of people."""
     REQUESTS.labels(route, status).inc()
     SECONDS.labels(route).observe(seconds)
     SCOPES.set(len(warm.store.kept()))
 
 
 def exposition(accept: str) -> tuple[bytes, str]:
-    """All that is counted, in the form that a header asks for; and the form's content type."""
+    """All metrics in the format that the Accept header asks for, and its content type."""
     registry = CollectorRegistry()
     if os.environ.get(SHARED):
         MultiProcessCollector(registry)
@@ -57,7 +57,7 @@ def exposition(accept: str) -> tuple[bytes, str]:
 
 
 class _Board:
-    """What is counted in the database, whichever process did it, and since the board began."""
+    """Metrics read from the database: they cover all processes, since the board began."""
 
     def describe(self) -> list[Metric]:
         return []

@@ -1,4 +1,4 @@
-"""Who is called what in a scope: the identity policy of its projects, in every answer."""
+"""The identity policies of projects: how people are named, in every page and format."""
 
 import secrets
 from collections.abc import Iterable
@@ -15,54 +15,54 @@ NAMED, HIDDEN, PSEUDONYMS, OWN = POLICIES = ("named", "hidden", "pseudonyms", "o
 CONTRIBUTOR = "contributor-"
 ALL_PROJECTS = -1
 ROWS_AT_ONCE = 500
-# So many more numbers than people that a high one doesn't tell who came late.
+# Drawn from so many more numbers than people that a high one doesn't tell who came late.
 SPARE = 10_000
 
 
 def policy(scope: Scope) -> str:
-    """How people are named to whoever asks for this scope."""
+    """The identity policy that holds for a scope and its viewer."""
     if scope.horizon.only_self:
         return OWN
     if scope.project and scope.project.id:
         return _identity(scope.project, scope)
-    # Nobody knows whose project the usage without one is: it is as open as the most open one.
+    # Usage without a project could be of any: it is as open as the most open project.
     ways = scope.horizon.projects.ways
     named = [_identity(one, scope) for one in ways] or [scope.horizon.identity]
     opened, closed = (choose(named, key=POLICIES.index) for choose in (min, max))
     if scope.project or closed == NAMED:
         return opened
-    # Where some are named, sums over all projects would tell who the others are.
+    # If people were named in some projects, sums over all would tell who the pseudonyms are.
     return PSEUDONYMS if opened == closed == PSEUDONYMS else OWN
 
 
 def least_users(scope: Scope) -> int:
-    """How many people there must be for anyone to be shown; 0 where nothing is hidden."""
+    """How many people a scope needs for anyone to be shown; 0 if nothing is hidden."""
     here = (scope.project,) if scope.project and scope.project.id else scope.horizon.projects.ways
-    # A rank among few people tells a member about the others, and so do few pseudonyms.
+    # A rank among few people tells a member about the others, as do few pseudonyms.
     closed = scope.horizon.only_self or scope.horizon.identity != NAMED
     hidden = closed or policy(scope) == HIDDEN
     return max((one.least_users for one in here if one.identity == HIDDEN), default=0) * hidden
 
 
 def too_few(scope: Scope, people: int) -> bool:
-    """True where nobody is shown because there are too few people."""
+    """True if nobody is shown because there are too few people."""
     return people < least_users(scope)
 
 
 def named_to_super_admins() -> Expression:
-    """Which daily rows even super admins may see under people's names."""
+    """The condition for daily rows that super admins may see under people's names."""
     return DailyUsage.project_id.not_in(_bound())
 
 
 def unnamed_projects() -> set[int]:
-    """The projects in which not even super admins may see people's names."""
+    """The ids of the projects in which not even super admins may see people's names."""
     return {id for (id,) in _bound().tuples()}
 
 
 def numbers(scope: Scope, people: Iterable[int]) -> dict[int, int]:
-    """The number that stands for each person in the scope's project, theirs from then on.
+    """The pseudonymous number of each person in the scope's project; a new one is drawn and kept.
 
-    Numbers are drawn, not counted: neither order nor age tells who is who.
+    Numbers are drawn at random, so that neither order nor age tells who is who.
     """
     key = _key(scope)
     query = Pseudonym.select(Pseudonym.user_id, Pseudonym.number)
@@ -78,7 +78,7 @@ def numbers(scope: Scope, people: Iterable[int]) -> dict[int, int]:
         with db.atomic():
             for start in range(0, len(rows), ROWS_AT_ONCE):
                 some = rows[start : start + ROWS_AT_ONCE]
-                # Someone else may draw at the same time: what is taken by then is drawn again.
+                # Another process may have drawn a number meanwhile: then it is drawn again.
                 Pseudonym.insert_many(some, fields=fields).on_conflict_ignore().execute()
         known = dict(query.tuples())
         missing = sorted(set(missing) - known.keys())
@@ -86,22 +86,22 @@ def numbers(scope: Scope, people: Iterable[int]) -> dict[int, int]:
 
 
 def username(number: int) -> str:
-    """The name in addresses of whoever has that number."""
+    """The username, as in URLs, that stands for a number."""
     return f"{CONTRIBUTOR}{number}"
 
 
 def display_name(number: int) -> str:
-    """The name that people read of whoever has that number."""
+    """The display name that stands for a number."""
     return f"Contributor {number}"
 
 
 def pseudonym(number: int) -> Name:
-    """The name of whoever has that number."""
+    """The Name that stands for a number."""
     return named(username(number), display_name(number))
 
 
 def whose(scope: Scope, name: str) -> int | None:
-    """The person whom that pseudonym stands for in the scope's project."""
+    """The id of the person behind a pseudonym in the scope's project, None for nobody."""
     number = name.removeprefix(CONTRIBUTOR)
     if number == name or not (number.isascii() and number.isdigit() and len(number) < 10):
         return None
@@ -110,7 +110,7 @@ def whose(scope: Scope, name: str) -> int | None:
 
 
 def _identity(project: VisibleProject, scope: Scope) -> str:
-    """How a project names people to the viewer: super admins may be free of that, keys never."""
+    """The policy of a project for the viewer: super admins may be exempt from it, keys never."""
     free = scope.horizon.sees_all and scope.horizon.person and not project.binds_all
     identity = NAMED if free else project.identity
     return max(identity, scope.horizon.identity, key=POLICIES.index)
@@ -121,5 +121,5 @@ def _bound() -> ModelSelect:
 
 
 def _key(scope: Scope) -> int:
-    # All projects together have numbers of their own: they shall not lead into a single one.
+    # All projects together have numbers of their own, so that these tell nothing about one.
     return scope.project.id if scope.project else ALL_PROJECTS

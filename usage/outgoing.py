@@ -1,4 +1,4 @@
-"""Requests to addresses that people typed: bounded in time, and kept off private machines."""
+"""Requests to addresses that people typed: limited in time, and only to public addresses."""
 
 import socket
 import ssl
@@ -15,7 +15,7 @@ LONGEST = 2000
 SECONDS = 10
 """How long a whole request may take, however slowly the other side answers."""
 GLOBAL = IPv6Network("2000::/3")
-"""All that is routed; what stands for addresses of IPv4 or of one site lies elsewhere."""
+"""The IPv6 addresses routed on the internet; others are local or embed IPv4 addresses."""
 
 
 class PrivateAddress(OSError):
@@ -23,13 +23,13 @@ class PrivateAddress(OSError):
 
 
 class Undelivered(Exception):
-    """What went wrong on the way, as a sentence that holds no secret of the address."""
+    """A request that failed; its sentence holds no secret part of the address."""
 
 
 def check(url: str, hosts: Collection[str]) -> SplitResult:
-    """The parts of an address that may be posted to, as far as it alone tells. Raises Refused.
+    """Check an address before it is resolved, and return its parts. Raises Refused.
 
-    `hosts` are those that may be private and without TLS.
+    `hosts` are those that may be private, and reached without TLS.
     """
     try:
         parts = urlsplit(url)
@@ -68,7 +68,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], hosts: Collection[st
 
 
 class _Request:
-    """One request to the very address that was looked at, which another answer can't change."""
+    """One request, connected to the very IP address that was checked."""
 
     def __init__(self, parts: SplitResult, hosts: Collection[str]):
         self.parts, self.allowed, self.late = parts, parts.hostname in hosts, False
@@ -78,7 +78,7 @@ class _Request:
         self.context = ssl.create_default_context() if secure else None
 
     def send(self, body: bytes, headers: Mapping[str, str]) -> int:
-        """The status that the other side answers with."""
+        """Send it; returns the status of the answer."""
         address = _resolve(self.parts.hostname, self.port, self.allowed)
         link = self.connection.sock = socket.create_connection(address, SECONDS)
         if self.context:
@@ -94,14 +94,14 @@ class _Request:
         return self.connection.getresponse().status
 
     def cut(self) -> None:
-        """The time is over: whoever waits for the other side stops waiting."""
+        """End the connection because the time is over."""
         self.late = True
         if link := self.connection.sock:
             with suppress(OSError):
                 link.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         if link := self.connection.sock:
             link.close()
 

@@ -1,4 +1,4 @@
-"""The price list as it is asked: which names mean a model, and what a call of it costs."""
+"""The price list in memory: finds the price of a model by its name, and what a call costs."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from usage.pricing import ListRates
 
 ALWAYS = date(2000, 1, 1)
-"""From when on a price is good that tells no start; no event is older."""
+"""The start of a price without one; no event is older."""
 MOST_NAMES = 20_000
 COMPACT_DATE = re.compile(r"-(20\d\d)(\d\d)(\d\d)(?=-|:|$)")
 Rule = Sequence
@@ -58,7 +58,7 @@ class Book:
     def __init__(self, lines: Iterable[Line] = (), providers: Iterable[Provider] = ()):
         self._providers = list(providers)
         self._lines: dict[tuple[bool, str], list[Line]] = {}
-        # Of own names the one that says most is meant; seeded ones stand in the order that counts.
+        # The longest matching own name wins; seeded prices are in their order of precedence.
         for line in sorted(lines, key=_exactness):
             self._lines.setdefault((line.own, line.provider), []).append(line)
         self._found: dict[tuple[str, str], list[Line]] = {}
@@ -75,7 +75,7 @@ class Book:
         )
 
     def line(self, usage: Usage) -> Line | None:
-        """The price that holds for a call: own before seeded, the latest, the steepest."""
+        """The price that holds for a call: own ones first, then the latest, the highest step."""
         name = usage.provider, usage.model
         lines = self._found.get(name)
         if lines is None:
@@ -84,7 +84,7 @@ class Book:
             lines = self._found[name] = self.lines(*name)
         if not lines:
             return None
-        # A vendor's sum is over many calls, none of which was as long as all of them together.
+        # A vendor's sum is over many calls: take the mean length of their prompts.
         longest = usage.prompt_tokens // usage.calls if usage.calls else 0
         day = usage.time.astimezone(UTC).date()
         for line in lines:
@@ -109,7 +109,7 @@ class Book:
         return sorted([*own, *seeded], key=order, reverse=True)
 
     def _first(self, own: bool, providers: Iterable[str], model: str) -> list[Line]:
-        """The lines of the first model that goes by that name, or by it with its date spelt out."""
+        """The lines of the first model that matches the name, also with dashes in its date."""
         spelt = COMPACT_DATE.sub(r"-\1-\2-\3", model)
         for provider in providers:
             here = self._lines.get((own, provider), [])
@@ -135,7 +135,7 @@ def _exactness(line: Line) -> tuple[int, bool]:
 
 
 def matches(rule: Rule, name: str) -> bool:
-    """True when a rule means this name, which is in lower case."""
+    """True if a rule matches this name, which is in lower case."""
     kind, value = rule
     match kind:
         case "equals":

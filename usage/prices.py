@@ -1,4 +1,4 @@
-"""The price list: kept in the process until somebody changes it; set, taken back, and looked up."""
+"""The price list: read, seeded, and changed by admins; kept in memory until it changes."""
 
 import json
 import secrets

@@ -8,7 +8,7 @@ from operator import mul
 from typing import NamedTuple, Self
 
 BASES = RATES, LIST, REPORTED = ("rates", "list", "reported")
-"""What a cost is told by: the two inputs, the price list, or whoever sent the usage."""
+"""The cost bases: the two cost inputs, the price list, or what senders reported."""
 MOST_DOLLARS = 10**5
 """No call costs more, so that what a whole request of them comes to fits the tables' 64 bits."""
 MOST_NANODOLLARS = MOST_DOLLARS * 10**9

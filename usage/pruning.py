@@ -1,4 +1,4 @@
-"""Drop the events of days long gone, some at a time; their daily rows stay."""
+"""Drops the events of past days, some at a time; their daily rows stay."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -36,7 +36,7 @@ def begin(before: date, now: datetime) -> bool:
     """
     check(before, now)
     with db.atomic():
-        # Nobody may be storing events that were judged before the days were closed.
+        # Nobody may be storing events that were checked before the days were closed.
         turns.take(alone=True)
         changed = before > kept_from()
         before = max(before, kept_from())
@@ -65,10 +65,10 @@ def drop() -> Iterator[int]:
 def _drop(found: list[tuple], before: date) -> int:
     dropped = 0
     with db.atomic():
-        # Beside others that store, but not while somebody merges people or changes a zone.
+        # Others may store at the same time, but not merge people or change a zone.
         turns.take(alone=False)
         for some in slices(sorted(found)):
-            # One that left these days since it was looked up is kept.
+            # An event may have moved to another day since it was looked up.
             old = Event.delete().where(among(IDENTITY, some), Event.day < before)
             gone = list(old.returning(*IDENTITY).tuples().execute())
             if gone:

@@ -1,16 +1,16 @@
-"""People in order: by what they used, then by name; equals in all but the name share a rank."""
+"""Order: people sorted by their usage, then by name; equals in all but the name share a rank."""
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 Keys = Callable[[Collection[int]], Iterable[tuple]]
-"""What decides where each of some people stands, the name that they are called by last."""
+"""Gives the sort key of each of some people; its last part is the name shown."""
 
 FEW = 500
 
 
 class Order:
-    """Some people sorted by a key; of those who `moved`, it is to be mended before it is used."""
+    """People sorted by their keys. After rows changed, `moved` names people to be put in place."""
 
     def __init__(self, people: Collection[int], keys: Keys):
         self.keys = keys
@@ -21,11 +21,11 @@ class Order:
         return len(self.people)
 
     def key(self, person: int) -> tuple:
-        """What decides where somebody stands."""
+        """The sort key of a person."""
         return next(iter(self.keys((person,))))
 
     def mend(self, present: Sequence[int]) -> None:
-        """Let those who moved find their new place; `present` are those of them who stay."""
+        """Put those who moved in their places; `present` are those of them who still have one."""
         stayed = [person for person in self.people if person not in self.moved]
         if len(self.moved) > FEW:
             self.people = self._sorted([*stayed, *present])
@@ -36,7 +36,7 @@ class Order:
         self.moved = set()
 
     def rank(self, person: int) -> int | None:
-        """Their rank; None for someone who isn't there."""
+        """The rank of a person, None for someone who isn't in the order."""
         key = self.key(person)
         place = bisect_left(self.people, key, key=self.key)
         if self.people[place : place + 1] != [person]:
@@ -46,12 +46,12 @@ class Order:
         return place + 1
 
     def ranks(self, people: Iterable[int]) -> Iterator[int]:
-        """The ranks of people who are there, given in this order: 1, 2, 2, 4."""
+        """The ranks of some people of this order, given in it, like 1, 2, 2, 4."""
         before, rank, place = None, 0, len(self.people)
         for person in people:
             place += 1
             key = self.key(person)[:-1]
-            # Where somebody was left out, the next one's place has to be looked for.
+            # After somebody who was left out, the next person's place has to be looked up.
             follows = self.people[place : place + 1] == [person]
             if key != before:
                 rank = (place if follows else bisect_left(self.people, key, key=self.key)) + 1

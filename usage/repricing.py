@@ -1,4 +1,4 @@
-"""List costs of past calls told anew at the prices of now: only when asked for, some at a time."""
+"""Prices past calls again at the present price list, some at a time; only when asked for."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ Pair = tuple[int, date]
 
 
 def recompute(first: date, last: date) -> Iterator[tuple[int, int, int]]:
-    """Price the kept calls of these days again; after each slice, how many are done, of all, new.
+    """Price the kept calls of these days again; yields how many are done, of how many, and changed.
 
     Each slice is whole: interrupted, nothing is lost, and it can be run again.
     """

@@ -1,4 +1,4 @@
-"""Since when events are kept: days before that are closed, and only their daily rows are left."""
+"""Closed days: their events were pruned, only their daily rows are left, and they take no more."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from models import Retention
 from usage import prepared
 from usage.window import day_of
 
-# The same call told by another program may have begun a little later there.
+# Another program may report the same call at a slightly later time.
 LATENESS = timedelta(minutes=15)
 WIDEST_ZONE = timedelta(hours=14)
 Dated = TypeVar("Dated")
@@ -17,9 +17,9 @@ Dated = TypeVar("Dated")
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The days before `kept_from`, and the moments up to the newest of an event dropped there.
+    """The closed days: all before `kept_from`, and all times up to that of the newest pruned event.
 
-    By day alone, a call told again with a project of another zone might be of an open day.
+    The time matters too: sent again with a project of another zone, a call may be of an open day.
     """
 
     kept_from: date
@@ -32,12 +32,12 @@ class Closed:
         return f"lies in a closed period: {days} take no more usage"
 
     def may_hold(self, moment: datetime) -> bool:
-        """False for what is open in every zone."""
+        """False if the moment is open in every zone."""
         begins = datetime.combine(self.kept_from, time(), UTC) + WIDEST_ZONE
         return moment < max(begins, self.newest_dropped + LATENESS + timedelta(seconds=1))
 
     def holds(self, moment: datetime, timezone: str, exact: bool) -> bool:
-        """True for what may have been counted already; `exact` if all tell the same moment."""
+        """True if a call may have been counted there; `exact` if all senders tell the same time."""
         late = timedelta() if exact else LATENESS
         return moment <= self.newest_dropped + late or day_of(moment, timezone) < self.kept_from
 
@@ -57,6 +57,6 @@ def kept_from() -> date:
 
 
 def open_to_change(calls: Sequence[Dated]) -> list[Dated]:
-    """Those of these calls whose day is open: what counts on closed days is settled for good."""
+    """Those of these calls whose day is open; what counts on closed days never changes."""
     since = kept_from() if calls else date.min
     return [call for call in calls if call.day >= since]

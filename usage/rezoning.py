@@ -1,4 +1,4 @@
-"""A project's days in another zone: its events' days told anew, some people at a time."""
+"""Moves a project's events to their days in another zone, some people at a time."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -26,14 +26,14 @@ def begin(project: Project, timezone: str) -> bool:
     """
     check_zone(timezone)
     with db.atomic():
-        # Nobody may be storing events whose days were told in the former zone.
+        # Nobody may be storing events with days of the former zone.
         turns.take(alone=True)
         changed = (Project.id == project.id) & (Project.timezone != timezone)
         return bool(Project.update(timezone=timezone, rezone_after=0).where(changed).execute())
 
 
 def advance(project: Project) -> tuple[int, int]:
-    """Tell the days of the next people's events anew; returns how many of all people are done."""
+    """Move the events of the next people; returns how many people are done, and of how many."""
     with changes.noted():
         turns.take(alone=True)
         project = Project.get_by_id(project.id)
@@ -45,7 +45,7 @@ def advance(project: Project) -> tuple[int, int]:
 
 
 def progress(project: Project) -> tuple[int, int]:
-    """How many of the people with usage in the project are on its present days, and how many are.
+    """How many people's events are on the days of the present zone, and of how many people.
 
     All of them only once project.rezone_after is None.
     """
@@ -63,7 +63,7 @@ def _next(project: Project) -> int | None:
     used = Event.select(Event.user).where(Event.project_id == project.id)
     rest = used.where(Event.user > after).distinct().order_by(Event.user)
     users = [id for (id,) in rest.limit(PEOPLE_AT_ONCE).tuples()]
-    # A call of nobody may become anyone's with the day it has, so those are first to have theirs.
+    # Nobody's calls come first: each may become a person's, with the day it has by then.
     nobody = User.select(User.id).where(User.username == NOBODY).tuples() if after == 0 else ()
     first = [id for (id,) in nobody]
     moved: list[tuple[Call, Call]] = []
@@ -79,20 +79,20 @@ def _next(project: Project) -> int | None:
 
 
 def _doubtful(project: Project, user: int) -> Iterator[date]:
-    """The days of a user that may hold events of others."""
+    """The days of a user that may hold events of other days."""
     ends = Event.select(Event.day, fn.MIN(Event.time), fn.MAX(Event.time))
     mine = ends.where(Event.user == user, Event.project_id == project.id)
     for day, first, last in list(mine.group_by(Event.day).order_by(Event.day).tuples()):
         here = zone(project.timezone)
         inside = day_of(first, project.timezone) == day == day_of(last, project.timezone)
-        # Where clocks are put back across midnight, what lies between may be of the day before.
+        # If clocks were put back across midnight, events in between may be of the day before.
         back = first.astimezone(here).utcoffset() > last.astimezone(here).utcoffset()
         if back or not inside:
             yield day
 
 
 def _misplaced(project: Project, user: int, day: date) -> Iterator[tuple[Call, Call]]:
-    """The events of a user's day that belong to others, as they are and as they ought to be."""
+    """The events of a user's day that belong to another day, as they are and as they should be."""
     query = Event.select(*FIELDS).order_by(*IDENTITY)
     query = query.where(Event.user == user, Event.day == day, Event.project_id == project.id)
     for row in query.tuples():

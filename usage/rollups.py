@@ -26,9 +26,9 @@ ROW = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
 
 
 def add(deltas: dict[DayKey, Delta]) -> None:
-    """Add each delta to its day. Sorted by key, so that two writers never wait in a circle.
+    """Add each delta to its daily row, sorted by key so that two writers never deadlock.
 
-    Inside changes.noted(), as all that changes the daily rows.
+    Call it inside changes.noted(), like everything that changes the daily rows.
     """
     rows = [
         (*key, *deltas[key].counters, deltas[key].first, deltas[key].last) for key in sorted(deltas)
@@ -60,7 +60,7 @@ def closed_rows() -> int:
 
 
 def rebuild() -> int:
-    """Make the daily rows anew from the events; returns how many it made.
+    """Recompute the daily rows from the events; returns how many there are.
 
     Rows of days whose events were dropped stay as they are.
     """
@@ -93,7 +93,7 @@ def verify() -> list[DayKey]:
 
 
 def _some_at_once() -> Iterator[range]:
-    """The ids of all users, some at a time: SQLite holds all of a statement in memory."""
+    """Ranges over the ids of all users: SQLite holds all rows of one statement in memory."""
     last = User.select(fn.MAX(User.id)).scalar() or 0
     return (range(first, first + USERS_AT_ONCE) for first in range(0, last + 1, USERS_AT_ONCE))
 
@@ -114,9 +114,9 @@ def among(columns: Sequence[Field], rows: Iterable[Sequence]) -> Expression:
 
 
 def _settle(keys: Sequence[DayKey]) -> None:
-    """After taking events out: drop the rows that nothing is left of, mend the others' ends.
+    """After events were taken out: delete empty rows, and correct the others' first and last time.
 
-    A day whose events were dropped keeps its ends: nobody knows them better.
+    Rows of days whose events were pruned keep their times, which nobody can tell any more.
     """
     since = retention.kept_from() if keys else None
     empty = [getattr(DailyUsage, name) == 0 for name in COUNTERS]
@@ -141,7 +141,7 @@ def _settle(keys: Sequence[DayKey]) -> None:
 
 
 def _recomputed(since: date, users: range) -> ModelSelect:
-    """What the users' daily rows from that day on ought to be, from the events themselves."""
+    """The query that recounts the users' daily rows from that day on from their events."""
     dimensions = [getattr(Event, column.name) for column in KEY]
     answered = Event.failed == False  # noqa: E712
     known = answered & (Event.usage_known == True)  # noqa: E712

@@ -20,12 +20,12 @@ calls by source: ABSENT where there was no event from that source."""
 
 
 def packed(values: Iterable[int]) -> array:
-    """A row in a third of the memory: huge calls would have to be millions to go beyond it."""
+    """A row as 64-bit integers: a third of the memory, and room for millions of huge calls."""
     return array("q", values)
 
 
 def by_user(found: Iterable[Sequence[int]]) -> dict[int, Row]:
-    """The rows that were found, each after its user; packed many at once in half the time."""
+    """Rows by user, from rows that begin with the user; packed many at once, in half the time."""
     rows: dict[int, Row] = {}
     for some in _some_at_once(found):
         values, width = packed(chain.from_iterable(some)), len(some[0])
@@ -35,7 +35,7 @@ def by_user(found: Iterable[Sequence[int]]) -> dict[int, Row]:
 
 
 def columns(rows: Mapping[int, Row]) -> list[array]:
-    """The rows turned over: each counter of everyone, then the other values; none without rows."""
+    """The rows transposed: one array per counter and other value, empty without rows."""
     width = len(next(iter(rows.values()), ()))
     turned = [array("q") for _ in range(width)]
     for some in _some_at_once(rows.values()):
@@ -46,14 +46,14 @@ def columns(rows: Mapping[int, Row]) -> list[array]:
 
 
 def _some_at_once(rows: Iterable[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
-    """So few that another copy of them takes no memory worth mentioning."""
+    """Slices of rows, so small that a copy of one takes little memory."""
     rows = iter(rows)
     while some := list(islice(rows, AT_ONCE)):
         yield some
 
 
 def digest(person: int, row: Row) -> int:
-    """A number that tells rows apart; hashes of numbers are the same in every process."""
+    """A digest of a row, the same in every process, as hashes of numbers are."""
     return hash((person, *row))
 
 
@@ -68,7 +68,7 @@ def is_active(row: Row) -> bool:
 
 
 def combined(one: Row, other: Row) -> Row:
-    """The row of somebody who has two."""
+    """The row of a person, from those of two names."""
     counters = [a + b for a, b in zip(one[:LAST], other[:LAST], strict=True)]
     sources = zip(one[BY_SOURCE:], other[BY_SOURCE:], strict=True)
     calls = [b if a == ABSENT else a if b == ABSENT else a + b for a, b in sources]
@@ -76,9 +76,9 @@ def combined(one: Row, other: Row) -> Row:
 
 
 def grown(before: Row | None, growth: Sequence[Growth], counters: int, by_source: bool) -> Row:
-    """The row of somebody, None for a new one, after what its days gained.
+    """A row after what its days gained; None before that is a new one.
 
-    Only so many counters are kept in it, and calls by source only if asked to.
+    Only the first `counters` are kept, and calls by source only with `by_source`.
     """
     new = [0] * LAST + [growth[0].last] + [ABSENT] * len(SOURCES) * by_source
     row = list(before or new)
@@ -109,13 +109,13 @@ class Aggregate:
 
     @property
     def by_source(self) -> Mapping[str, tuple[int, int]]:
-        """Calls and people by source, of sources with any event."""
+        """Calls and people by source, for sources with any event."""
         counts = zip(SOURCES, self._calls, self._callers, strict=True)
         return {source: (calls, people) for source, calls, people in counts if people}
 
     @property
     def most_tokens(self) -> int:
-        """The most that anyone used."""
+        """The most tokens that anyone used."""
         if self._most is None:
             self._most = max(map(_tokens, self._people.values()), default=None)
         return self._most or 0
@@ -128,7 +128,7 @@ class Aggregate:
         return self._newest
 
     def replace(self, before: Row | None, row: Row | None) -> None:
-        """Count somebody's row in the place of the one they had; either may be missing."""
+        """Take a person's former row out of the totals and the new one in; either may be None."""
         for sign, one in ((-1, before), (1, row)):
             if one is None:
                 continue
@@ -147,7 +147,7 @@ def _tokens(row: Row) -> int:
 
 
 def _greatest(known: int | None, before: int | None, now: int | None) -> int | None:
-    """The greatest of some numbers of which one changed; None where it has to be looked for."""
+    """The greatest of numbers after one of them changed; None if all have to be compared again."""
     if known is None or now is None:
         return None if known == before else known
     return None if before == known > now else max(known, now)

@@ -27,7 +27,7 @@ MORE_COLUMNS = (
     "cost_per_call",
     "last_seen",
 )
-"""What a viewer may add to the table."""
+"""The columns that a viewer may add to the table."""
 PAGE_SIZES = (25, 50, 100)
 SIZES = tuple(map(str, PAGE_SIZES))
 ARGUMENTS = (
@@ -56,14 +56,14 @@ ALONE = {
     "live": "",
     "columns": "",
 }
-"""Arguments that can be changed without a look at the others, and their defaults."""
+"""Arguments whose defaults depend on no other argument, and these defaults."""
 
 
 @dataclass(frozen=True)
 class Scope:
     """Everything a page can be asked: project, source, window, order, search, page and rates.
 
-    `basis` says by what costs are told: the rates, the price list, or whoever sent the usage.
+    `basis` is the cost basis: the rates, the price list, or what senders reported.
     """
 
     horizon: Horizon
@@ -82,7 +82,7 @@ class Scope:
 
     @classmethod
     def from_args(cls, args: Mapping[str, str], horizon: Horizon) -> Self:
-        """Read request arguments; blanks mean the default, and what is locked is not asked.
+        """Read request arguments; blank ones mean the default, and locked ones are ignored.
 
         Raises InvalidScope for what is malformed and NotVisible for a project out of sight.
         """
@@ -145,7 +145,7 @@ class Scope:
         }
 
     def args(self, **changes: object) -> dict[str, str]:
-        """The canonical arguments with some changed; any change but `page` returns to page 1."""
+        """The canonical arguments with some changed, on page 1 unless `page` is among them."""
         args = self.to_args()
         if "page" not in changes:
             args.pop("page", None)
@@ -153,7 +153,7 @@ class Scope:
             args = {name: args[name] for name in args if name not in ("from", "to")}
         args |= {name: str(value) for name, value in changes.items()}
         if changes.keys() <= ALONE.keys() - self.horizon.fixed:
-            # They change no other's default, and every page asks for dozens of such addresses.
+            # No need to parse again: every page asks for dozens of such addresses.
             return {n: args[n] for n in ARGUMENTS if args.get(n) and args[n] != ALONE.get(n)}
         try:
             return Scope.from_args(args, self.horizon).to_args()
@@ -184,7 +184,7 @@ class Scope:
     def filters(self) -> tuple[str, ...]:
         """Which of project, source and dates differ from the defaults.
 
-        The project is a filter only to who sees them all; others choose theirs in the header.
+        The project counts only for those who filter by it; others choose theirs in the header.
         """
         args = self.to_args()
         if not self.horizon.offers("project"):
@@ -213,7 +213,7 @@ class Scope:
 
 @cache
 def _sorts(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """What a viewer of those columns may sort by: an order tells of a column as well."""
+    """The sort orders for a viewer of those columns: an order would reveal a hidden column."""
     return tuple(s for s in SORTS if s.removesuffix(ASCENDING) in (ACTIVITY, *columns))
 
 
@@ -229,7 +229,7 @@ def _columns(text: str, horizon: Horizon) -> tuple[str, ...]:
     said = {name.strip() for name in text.lower().split(",")} - {""}
     if said - {*MORE_COLUMNS}:
         raise InvalidScope("columns", f"must be some of {', '.join(MORE_COLUMNS)}")
-    # A portal's grant says which columns there are.
+    # In a portal the grant alone decides which columns there are.
     return tuple(name for name in MORE_COLUMNS if name in said and not horizon.embedded)
 
 

@@ -12,7 +12,7 @@ from usage import checks
 from usage.checks import Networks
 from usage.pricing import InvalidRate, Rates
 
-# The first is of no use, or no good, without the second.
+# The first setting of each pair needs the second.
 NEEDS = (
     ("proxy_user_header", "trusted_proxies"),
     ("proxy_user_header", "proxy_secret"),
@@ -120,7 +120,6 @@ class Settings:
         "when empty, the provider leaves projects alone.",
         str,
     )
-
     unusual_day_usd: Decimal = setting(
         "10.00", "A day below this cost is never called unusual.", checks.rate
     )

@@ -19,7 +19,7 @@ LIFETIMES = {SIGN_IN: timedelta(hours=1), PASSWORD: timedelta(days=7)}
 SHORTEST, LONGEST = 12, 200
 # OWASP's least for argon2id: 19 MiB, so that many at once don't exhaust a small server.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-# Verified in place of a password that isn't there, so that an unknown name takes as long.
+# Verified if there is no password, so that the time taken doesn't tell whether a name exists.
 NOBODYS = HASHER.hash(secrets.token_urlsafe(16))
 WRONG = "That name and password don't belong together."
 
@@ -33,9 +33,9 @@ class Browser:
 
 
 def by_password(name: str, password: str, browser: Browser, secret: str, now: datetime) -> User:
-    """Whoever that name or e-mail and password belong to. Raises TooManyAttempts or Refused."""
+    """The person of that name or e-mail address and password. Raises TooManyAttempts or Refused."""
     user = find_person(name)
-    tried = throttle.limits(name, browser.address, _is_at_home(user, browser, now), secret)
+    tried = throttle.limits(name, browser.address, _is_signed_in_there(user, browser, now), secret)
     throttle.count(tried, now)
     stored = user.password_hash if user and not user.disabled_at else ""
     if not _verified(stored or NOBODYS, password) or not stored:
@@ -47,9 +47,9 @@ def by_password(name: str, password: str, browser: Browser, secret: str, now: da
 
 
 def vouched(name: str) -> User | None:
-    """Whom a proxy or provider means: by username alone, in any of their names.
+    """The person whom a proxy or provider means: found by any of their usernames, or None.
 
-    Not by e-mail address: whoever sends usage may have told that, and would choose who gets in.
+    Never by e-mail address: it may come from a sender, who would decide who is let in.
     """
     found = find_person(name)
     named = found and User.select().where(User.username == canonical_user(name)).exists()
@@ -87,7 +87,7 @@ def create_link(user: User, secret: str, now: datetime, purpose: str = SIGN_IN) 
 
 
 def link_user(token: str, secret: str, now: datetime, purpose: str = SIGN_IN) -> User | None:
-    """Whose live link that is, without using it up; None when it is used, old or unknown."""
+    """The person of a live link, without using it up; None if it is used, expired or unknown."""
     mine = SignInLink.token_hash == keyed_hash(token, secret, f"{purpose} link")
     link = SignInLink.select(SignInLink, User).join(User).where(mine).first()
     usable = link and link.expires_at >= now and not link.user.disabled_at
@@ -95,11 +95,11 @@ def link_user(token: str, secret: str, now: datetime, purpose: str = SIGN_IN) ->
 
 
 def redeem_link(token: str, secret: str, now: datetime, purpose: str = SIGN_IN) -> User | None:
-    """Use a link up; returns whose it was, None when it is used, old or unknown."""
-    # Whoever guesses doesn't get as far as a transaction, which on SQLite locks out all writers.
+    """Use a link up and return its person; None if it is used, expired or unknown."""
+    # Checked first: on SQLite a guesser could otherwise lock out all writers.
     user = link_user(token, secret, now, purpose)
     mine = SignInLink.token_hash == keyed_hash(token, secret, f"{purpose} link")
-    # Deleting decides who was first when a link is opened twice at once.
+    # If a link is opened twice at once, the one who deletes it wins.
     return user if user and SignInLink.delete().where(mine).execute() else None
 
 
@@ -150,7 +150,7 @@ def end_session(token: str, secret: str) -> None:
 
 
 def revoke_session(user: User, start: str) -> bool:
-    """End the one session of a person whose hash starts so; False when there is none."""
+    """End the session of a person whose hash starts with this; False if there is none."""
     mine = (Session.user == user) & (fn.SUBSTR(Session.token_hash, 1, 16) == start)
     return bool(Session.delete().where(mine).execute())
 
@@ -161,8 +161,8 @@ def end_all(user: User) -> None:
     SignInLink.delete().where(SignInLink.user == user).execute()
 
 
-def _is_at_home(user: User | None, browser: Browser, now: datetime) -> bool:
-    """True where that person is signed in already; as long a look for nobody."""
+def _is_signed_in_there(user: User | None, browser: Browser, now: datetime) -> bool:
+    """True if the person has a session on that network; asks the database even for nobody."""
     mine = (Session.user == (user.id if user else 0)) & (Session.expires_at > now)
     places = {
         throttle.network(place) for (place,) in Session.select(Session.address).where(mine).tuples()

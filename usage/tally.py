@@ -1,4 +1,4 @@
-"""What everyone used in one scope: read once, then only what changed is read again."""
+"""Tally: everybody's usage in one scope, read once and then kept up to date by the change log."""
 
 from collections import OrderedDict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
@@ -35,14 +35,14 @@ from usage.rows import (
 from usage.scope import Scope
 
 AT_ONCE = 512
-# Each is another column to sort by, or another pair of rates.
+# Each is for another column to sort by, or another pair of rates.
 MOST_ORDERS = 6
 
 
 class Tally:
     """The people of one scope with their rows; whoever uses it holds its lock.
 
-    What calls cost on other bases is not added up for rates: that would take a fifth longer.
+    On the basis of rates the other costs are left 0: summing them would take a fifth longer.
     """
 
     def __init__(self, scope: Scope):
@@ -50,25 +50,25 @@ class Tally:
         self.people: dict[int, Row] = {}
         self.aggregate = Aggregate(self.people)
         self.content = NOTHING
-        """When any of it last changed."""
+        """The state of the board in which any of it last changed."""
         self.names: Mapping[int, Name] = {}
         self.owners: Mapping[int, int] = {}
         self._scope = scope
         self._state = self.content
-        # By database, how many users are asked for, 0 for everyone, and how it adds up.
-        self._asked: dict[tuple[type, int, bool], tuple[str, Sequence]] = {}
-        # By user: somebody may have several names.
+        # Statements by kind of database, number of users (0 for everyone), and whether as floats.
+        self._statements: dict[tuple[type, int, bool], tuple[str, Sequence]] = {}
+        # By user; a person with several names has several rows here, one in `people`.
         self._rows: dict[int, Row] = {}
         self._orders: OrderedDict[object, Order] = OrderedDict()
         self._rows_digest = 0
-        # Of the names known at a time, None once others are here.
+        # With the state of the names that it is of; None when people came or went.
         self._names_digest: tuple[State | None, int] = None, 0
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def is_right(self, now: State) -> bool:
-        """True while nothing is known to have happened since it was read."""
+    def is_current(self, now: State) -> bool:
+        """True if nothing changed on the board since it was brought up to date."""
         same = self._state.epoch == now.epoch != NEVER
         return same and self._state.version >= now.version
 
@@ -76,7 +76,7 @@ class Tally:
         """Read again what changed; within the snapshot that `now` was read in."""
         changed = changes.changes_since(self._state, now)
         users = self._changed(changed)
-        # What fails half-way has to be done anew.
+        # If this fails half-way, everything is read again.
         self._state = NOTHING
         if users is None:
             self._rows = self._read()
@@ -84,7 +84,7 @@ class Tally:
         elif users:
             users = self._mend(users, self._growth(users, changed))
             names.learn(users & self._rows.keys())
-        # They may be newer than the snapshot: no row is lost or doubled by who owns it.
+        # These may be newer than the snapshot, but no row gets lost or doubled by that.
         owners, self.names = names.owners, names.known
         if users is None or owners is not self.owners:
             self.owners = owners
@@ -96,7 +96,7 @@ class Tally:
         self._state = now
 
     def order(self, kind: Hashable, keys: Keys) -> Order:
-        """Everyone with an answered call, by their keys; kept for who asks for that kind again."""
+        """Everyone with an answered call, sorted by keys; kept under its kind."""
         if kind not in self._orders:
             self._orders[kind] = Order(self._active(self.people), keys)
         self._orders.move_to_end(kind)
@@ -108,9 +108,9 @@ class Tally:
         return order
 
     def digest(self, names: State) -> tuple[int, int]:
-        """What tells these rows and names from others, alike in every process.
+        """Digests of all rows and of all names, the same in every process.
 
-        `names` is when a name last changed.
+        `names` is the state of the board in which a name last changed.
         """
         if self._names_digest[0] != names:
             whose = map(self.names.__getitem__, (*self.people, *self.owners))
@@ -118,7 +118,7 @@ class Tally:
         return self._rows_digest, self._names_digest[1]
 
     def _changed(self, changed: Changes | None) -> set[int] | None:
-        """Whose rows may have changed; None: too many, or nobody can tell."""
+        """The users whose rows may have changed; None if too many, or unknown."""
         if changed is None:
             return None
         parts = [changed.users.get(project, set()) for project in self._projects(changed)]
@@ -128,7 +128,7 @@ class Tally:
         return users if len(users) <= 100 + len(self._rows) // 5 else None
 
     def _growth(self, users: Iterable[int], changed: Changes) -> dict[int, list[Growth]]:
-        """What the rows of users gained in this scope, of those of whom all is told."""
+        """What rows gained in this scope, of the users for whom growth is all that changed."""
         told: dict[int, list[Growth]] = {}
         projects = self._projects(changed)
         for user in users:
@@ -148,9 +148,9 @@ class Tally:
         return changed.users.keys() - {NAMES} if projects is None else projects
 
     def _mend(self, users: Iterable[int], growth: Mapping[int, Sequence[Growth]]) -> set[int]:
-        """Bring the rows of some users up to date; returns whose rows are others now.
+        """Bring the rows of some users up to date; returns the users whose rows changed.
 
-        What nobody tells how it changed is read again.
+        Users without a known growth are read from the database.
         """
         ids, new = sorted(users - growth.keys()), {}
         for start in range(0, len(ids), AT_ONCE):
@@ -175,14 +175,14 @@ class Tally:
         return people | _by_person(rows, self.owners)
 
     def _put_all(self, people: dict[int, Row]) -> None:
-        """These are the people, with their rows."""
+        """Replace all people and their rows."""
         self.people, self.aggregate = people, Aggregate(people)
         self._rows_digest = digests(people)
         self._names_digest = None, 0
         self._orders.clear()
 
     def _put(self, people: Mapping[int, Row | None]) -> None:
-        """Give some people their new rows, and bring totals up to date."""
+        """Replace the rows of some people, None for no row any more, and update the totals."""
         for person, row in people.items():
             before = self.people.pop(person, None)
             if row:
@@ -193,7 +193,7 @@ class Tally:
             if not (row and before):
                 self._names_digest = None, 0
             self.aggregate.replace(before, row)
-        # Nearly always only one of them is asked for before the next change.
+        # Mended only when asked for: most orders are not, before the next change.
         for order in self._orders.values():
             order.moved |= people.keys()
 
@@ -204,24 +204,24 @@ class Tally:
         """The rows of everyone, or of some users, AT_ONCE at most."""
         if not db.for_update or users:
             return self._found(users)
-        # PostgreSQL would sort everybody's rows on the disk, before it adds up any.
+        # Enough for PostgreSQL to group in memory instead of sorting on disk.
         db.execute_sql("SET LOCAL work_mem = '64MB'")
         rows = self._found((), as_floats=True)
         most = max(map(max, columns(rows)[:LAST]), default=0)
         return rows if most < MOST_AS_FLOATS else self._found(())
 
     def _found(self, users: Sequence[int], as_floats: bool = False) -> dict[int, Row]:
-        # To write the statement takes as long as to read a few people: there are ten of them.
+        # Writing a statement takes as long as reading a few people: keep one per power of two.
         size = 1 << (len(users) - 1).bit_length() if users else 0
-        if (kind := (type(db.obj), size, as_floats)) not in self._asked:
-            self._asked[kind] = self._query(size, as_floats).sql()
-        text, values = self._asked[kind]
+        if (kind := (type(db.obj), size, as_floats)) not in self._statements:
+            self._statements[kind] = self._query(size, as_floats).sql()
+        text, values = self._statements[kind]
         padded = [*users, *users[:1] * (size - len(users))]
         found = db.execute_sql(text, (*values[: len(values) - size], *padded))
         return by_user(found.fetchall())
 
     def _query(self, users: int, as_floats: bool) -> ModelSelect:
-        """Asks for the rows of everyone, or of so many users, whose ids are its last values."""
+        """The query for everyone, or for so many users, whose ids are its last parameters."""
         counted = sums(COSTS if self._scope.basis == RATES else (), as_floats)
         asked = [DailyUsage.user, *counted, fn.MAX(DailyUsage.last_time)]
         if self._scope.source == ALL:
@@ -235,7 +235,7 @@ class Tally:
 
 
 def _by_person(rows: Mapping[int, Row], owners: Mapping[int, int]) -> dict[int, Row]:
-    """Rows by person instead of by user."""
+    """Rows by user, combined to rows by person."""
     people: dict[int, Row] = {}
     for user, row in rows.items():
         person = owners.get(user, user)

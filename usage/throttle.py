@@ -1,4 +1,4 @@
-"""Slowing down whoever guesses a password: failures under a name, from one place and from all."""
+"""Slows down guessing of passwords: counts failures per name, from one network and from all."""
 
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -14,7 +14,7 @@ FORGOTTEN = timedelta(days=1)
 
 
 class TooManyAttempts(Refused):
-    """A name that was tried too often; `seconds` until it may be tried again."""
+    """A name was tried too often; it may be tried again in `seconds`."""
 
     def __init__(self, seconds: int):
         super().__init__(f"Too many attempts; try again in {seconds} seconds.")
@@ -22,7 +22,7 @@ class TooManyAttempts(Refused):
 
 
 class Limit(NamedTuple):
-    """From the free-th failure on, each doubles the wait for the next attempt up to the longest."""
+    """From failure number `free` on each doubles the wait for the next, up to `longest` seconds."""
 
     key: str
     free: int
@@ -30,10 +30,10 @@ class Limit(NamedTuple):
 
 
 def limits(name: str, address: str, known_here: bool, secret: str) -> tuple[Limit, ...]:
-    """What holds for a name tried from an address.
+    """The limits for a name tried from an address.
 
-    Elsewhere a name may be tried again sooner, so that nobody far away locks a person out; and
-    not at all more slowly where that person is signed in already.
+    The limit on attempts from anywhere is mild, so that a stranger can't lock a person out, and
+    doesn't hold where that person is signed in already.
     """
     name = _as_tried(name)
     here = Limit(keyed_hash(f"{name} {network(address)}", secret, "attempt"), 5, 900)
@@ -42,9 +42,9 @@ def limits(name: str, address: str, known_here: bool, secret: str) -> tuple[Limi
 
 
 def count(limits: tuple[Limit, ...], now: datetime) -> None:
-    """Count an attempt that is about to be made. Raises TooManyAttempts.
+    """Count an attempt as a failure before it is made. Raises TooManyAttempts.
 
-    Before it is made: many at once shall get no further than as many in a row.
+    Counted first, so that many attempts at once get no further than as many in a row.
     """
     keys = [limit.key for limit in limits]
     blocked = Attempt.select(Attempt.blocked_until).where(Attempt.name_hash.in_(keys)).tuples()
@@ -55,13 +55,13 @@ def count(limits: tuple[Limit, ...], now: datetime) -> None:
 
 
 def forget(limits: tuple[Limit, ...], now: datetime) -> None:
-    """Whoever knew the password may try as often as before; old failures of others go too."""
+    """Forget the failures under these limits after a success, and old ones of anybody."""
     mine = Attempt.name_hash.in_([limit.key for limit in limits])
     Attempt.delete().where(mine | (Attempt.last_time < now - FORGOTTEN)).execute()
 
 
 def network(address: str) -> str:
-    """Whose addresses count as one: a single one of IPv4, and the 2^64 that IPv6 gives a home."""
+    """The network that an address is counted as: one IPv4 address, or a /64 of IPv6."""
     try:
         found = ip_address(address)
     except ValueError:
@@ -71,7 +71,7 @@ def network(address: str) -> str:
 
 
 def _as_tried(name: str) -> str:
-    """A name as find_person reads it: another spelling of it begins no new count."""
+    """A name as find_person reads it, so that another spelling begins no new count."""
     try:
         return canonical_user(name)
     except InvalidEvent:
@@ -88,7 +88,7 @@ def _count(limit: Limit, now: datetime) -> None:
     ).execute()
     mine = Attempt.name_hash == limit.key
     attempt = Attempt.get(mine)
-    # Somebody was quicker, and theirs was one too many.
+    # Another attempt at the same moment may have been one too many.
     _refuse_until(attempt.blocked_until, now)
     if attempt.failures >= limit.free:
         wait = min(2 ** min(attempt.failures - limit.free, 20) * 4, limit.longest)

@@ -43,7 +43,7 @@ def daily(
 ) -> Daily:
     """Calls, prompt and completion tokens by day; by week or month when the days are many.
 
-    What is blank from its first to its last day has no data, which is not the same as a zero.
+    A column whose days are all blank has no data, which is not the same as 0.
     """
     unit, buckets = _buckets(days)
     calls_axis = axis((calls for _, _, calls, _, _ in buckets), top=24, base=68, lines=2)

@@ -1,4 +1,4 @@
-"""Names with usage that nobody has told the person of, and whose they might be."""
+"""Usernames with usage that no admin has mapped to a person, and whose they might be."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from usage.ingest.calls import slices
 from usage.ingest.event import NOBODY
 from usage.ingest.fields import OPAQUE
 
-# For such a part of everyone, going to the rows of each is quicker than through all rows.
+# Below this share of all users, reading the rows of each is faster than reading all rows.
 FEW = 0.2
 Usage = Mapping[int, tuple[int, int, datetime]]
 """Calls, tokens and the time of the newest event by user."""
@@ -40,12 +40,12 @@ class Identity:
 
 
 class Known:
-    """A user as far as a suggestion needs them; what else they are called is worked out once."""
+    """A user with all texts by which they may match another."""
 
     def __init__(self, id: int, username: str, display_name: str, email: str, confirmed: bool):
         self.id, self.username, self.confirmed = id, username, confirmed
         self.display_name, self.email = display_name, email
-        # A number that some tool made up says nothing to anyone.
+        # The number of an installation is nobody's name.
         self.opaque = bool(OPAQUE.fullmatch(username))
         self.mails = {one.casefold() for one in (username, email) if "@" in one}
         says_a_name = not (self.opaque or "@" in username)
@@ -62,7 +62,7 @@ def identities(q: str = "", page: int = 1, per_page: int = 25) -> tuple[list[Ide
     others = _index(users)
     asked = [user for user in users if not user.confirmed and user.id not in owners]
     pairs = [(user, _alike(user, others)) for user in asked]
-    # The usage of everyone else takes long to add up, and nothing is told of it.
+    # Only theirs is summed up: doing so for everyone takes long.
     pairs = [(one, alike) for one, alike in pairs if _is_unclear(one) or (one.mails and alike)]
     usage = _usage({one.id for user, alike in pairs for one in (user, *alike)}, len(users))
     found = [_identity(user, alike, usage) for user, alike in pairs if user.id in usage]
@@ -98,18 +98,18 @@ def _usage(ids: Collection[int], users: int) -> dict[int, tuple[int, int, dateti
 
 
 def _is_unclear(user: Known) -> bool:
-    """True for a name that says too little, whoever else there is."""
+    """True if a name alone does not tell who it is."""
     return user.username == NOBODY or user.opaque or not (user.display_name or user.email)
 
 
 def _identity(user: Known, alike: Sequence[Known], usage: Usage) -> Identity | None:
-    """What there is to map about a user; None for someone who is known well enough."""
+    """What an admin should map about a user; None for somebody known well enough."""
     other = max(alike, key=lambda one: _standing(one, usage), default=None)
     if user.username == NOBODY:
         kind = NOBODY
     elif _is_unclear(user):
         kind = "installation" if user.opaque else "name"
-    # Of two that look like one person only the lesser is asked about.
+    # Of two that look like one person only the one with less usage is listed.
     elif other.id in usage and (other.confirmed or _weight(user, usage) < _weight(other, usage)):
         kind = "spelling"
     else:
@@ -119,7 +119,7 @@ def _identity(user: Known, alike: Sequence[Known], usage: Usage) -> Identity | N
 
 
 def _index(users: list[Known]) -> Mapping[str, list[Known]]:
-    """Whom each e-mail address, name and start of an address may stand for."""
+    """Users by e-mail address, by name and by local part of an address."""
     others = defaultdict(list)
     for user in users:
         for kind, names in (("mail", user.mails), ("word", user.words), ("local", user.locals)):
@@ -129,7 +129,7 @@ def _index(users: list[Known]) -> Mapping[str, list[Known]]:
 
 
 def _alike(user: Known, others: Mapping[str, list[Known]]) -> list[Known]:
-    """The likeliest others, of the same e-mail or name; two addresses alone are two people."""
+    """Other users with the same e-mail address or name; the most certain kind of match wins."""
     for key in _keys(user) if user.username != NOBODY else ():
         if found := [one for one in others.get(key, ()) if one is not user]:
             return found

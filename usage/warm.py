@@ -1,4 +1,4 @@
-"""Tallies kept warm in this process, each right at every request; the least used go first."""
+"""The tallies of this process, kept in memory and brought up to date with each request."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from usage.scope import Scope
 from usage.tally import Tally
 
 DEFAULT_ROWS = 250_000
-# What a scope takes even where nobody used anything: there are days without end to ask for.
+# What a tally without rows weighs: there is no end of empty scopes to ask for.
 LEAST_ROWS = 20
 
 
 class Store:
-    """Some tallies, up to `most_rows` rows in all; what was asked for last is always kept."""
+    """Tallies of up to `most_rows` rows in all; the least recently used go first."""
 
     def __init__(self, most_rows: int = DEFAULT_ROWS):
         self.most_rows = most_rows
@@ -29,9 +29,9 @@ class Store:
 
     @contextmanager
     def tally(self, scope: Scope) -> Iterator[Tally]:
-        """What everyone used in a scope, as of now; inside, nobody else changes it."""
+        """The up-to-date tally of a scope; its lock is held inside."""
         if db.in_transaction():
-            # What this transaction did isn't true for others, and may never be.
+            # This transaction may have changed rows that nobody else sees yet.
             tally, names = Tally(scope), Names()
             names.refresh(changes.state())
             tally.refresh(changes.state(), names)
@@ -39,7 +39,7 @@ class Store:
             return
         tally = self._kept(scope)
         with tally.lock:
-            if not tally.is_right(changes.latest()):
+            if not tally.is_current(changes.latest()):
                 with changes.snapshot():
                     now = changes.state()
                     self.names.refresh(now)
@@ -48,7 +48,7 @@ class Store:
         self._let_go()
 
     def kept(self) -> list[tuple]:
-        """Which scopes are warm, the one asked for last at the end."""
+        """The keys of the tallies in memory, the most recently used last."""
         return list(self._tallies)
 
     def _kept(self, scope: Scope) -> Tally:
@@ -68,7 +68,7 @@ class Store:
 
 
 store = Store()
-"""This process's own."""
+"""The store of this process."""
 
 
 def _weight(tally: Tally) -> int:

@@ -38,7 +38,7 @@ class Window:
 
     def span(self, used: Collection[date]) -> list[date]:
         """Every day of the window; of a very long one those from first to last use."""
-        # A range may begin centuries before anyone used AI: those days say nothing.
+        # A range may begin centuries before anyone used AI.
         if self.length <= MOST_DAYS:
             return self.days()
         return Window(min(used), max(used), self.timezone).days() if used else []
@@ -65,7 +65,7 @@ def days_of(instants: Iterable[datetime], timezones: Sequence[str]) -> list[date
     for instant, name in zip(instants, timezones, strict=True):
         day, begins, ends = known.get(name, NEVER)
         if not begins <= instant < ends:
-            # What comes next is mostly of the same day.
+            # The next instants are mostly of the same day.
             day, begins, ends = known[name] = _whole_day(instant, zone(name))
         days.append(day)
     return days
@@ -74,7 +74,7 @@ def days_of(instants: Iterable[datetime], timezones: Sequence[str]) -> list[date
 def _whole_day(instant: datetime, zone: ZoneInfo) -> tuple[date, datetime, datetime]:
     """The day of an instant, when it begins and when it ends.
 
-    Of a day on which clocks are put forward or back, nothing but the instant is told.
+    On a day when clocks change, both are the instant itself: the answer is for it alone.
     """
     instant, there = instant.astimezone(UTC), instant.astimezone(zone)
     begins = instant - (there.replace(tzinfo=None) - datetime.combine(there, time()))
