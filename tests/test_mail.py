@@ -164,7 +164,7 @@ def test_a_server_that_hangs_is_waited_for_once(world, server, monkeypatch):
     server.answers["HANG"] = True
     calls = []
     called = mail._connected
-    monkeypatch.setattr(mail, "_called", lambda parts: calls.append(1) or called(parts))
+    monkeypatch.setattr(mail, "_connected", lambda parts: calls.append(1) or called(parts))
 
     arrived, problems = run(server)
 

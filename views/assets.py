@@ -1,6 +1,6 @@
-"""Styles and scripts: each kind one file, compressed once, cached for ever under its hash.
+"""Styles and scripts, bundled into one file each, compressed once, cached for ever under a hash.
 
-What portals load keeps its address and is asked for anew each time.
+Files for portals keep their address, so they are revalidated each time.
 """
 
 import gzip
@@ -94,7 +94,7 @@ def _packed(text: bytes) -> tuple[bytes, bytes]:
 def _joined(patterns: tuple[str, ...]) -> bytes:
     files = [file for pattern in patterns for file in sorted(STATIC.glob(pattern))]
     text = b"\n".join(file.read_bytes() for file in dict.fromkeys(files))
-    # Indentation is for those who read the files, and so are comments.
+    # Readers of the files need indentation and comments, browsers don't.
     text = re.sub(rb"\n[ \t]+", b"\n", text)
     styles = files[0].suffix == ".css"
     return re.sub(rb"/\*.*?\*/\n?", b"", text, flags=re.DOTALL) if styles else text

@@ -1,4 +1,4 @@
-"""Which of the page's filters an answer brings along beside the table that was asked for."""
+"""Which filters of the page an answer brings along beside the table."""
 
 RATES = ("prompt_cost", "completion_cost")
 DATES = ("last-days", "date-range")
@@ -7,9 +7,9 @@ CHOICES = ("cost-basis", "projects", "sources", "live", "columns")
 FILTERS = ("rates", "rate-units", "q", *DAYS, *CHOICES)
 # Inputs that people type in: each keystroke rewrites the address instead of adding history.
 TYPED = (*RATES, "by-last", "q")
-# Controls that hand over all filters but DATES, just as they stand in the browser.
+# Controls that send all filters but DATES, as they stand in the browser.
 ASKING = (*TYPED, *CHOICES, "filters")
-# Which other filters a control changes, by its id or the first word of it; if it isn't here, all.
+# The other filters that a control changes, by its id or the id's first word; all if not listed.
 CHANGES = {
     **dict.fromkeys(("sort", "page", "rows", "columns", "live", "sources", "q", *RATES), ()),
     **dict.fromkeys(("filters", "by", "last", "date", "chip-dates"), (*DAYS, "sources")),
@@ -21,10 +21,10 @@ CHANGES = {
 
 
 def brought(by: str, kept: bool) -> frozenset[str]:
-    """The filters that go with an answer to the control of that id.
+    """The filters to send with the answer to the control of that id.
 
-    The others are right already: the browser has handed them over, or says that it keeps them
-    as they were sent.
+    The others are up to date: the browser has sent them, or says with `kept` that they are as the
+    server sent them.
     """
     changed = CHANGES.get(by, CHANGES.get(by.partition("-")[0], FILTERS))
     if not kept:

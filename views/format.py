@@ -51,7 +51,7 @@ SYSTEMS = {
 
 
 class Unindented(Extension):
-    """Leaves out the indentation of templates: it is for those who read them."""
+    """A Jinja extension that strips the indentation of templates from pages."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         """The source of a template without it."""

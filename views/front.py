@@ -1,4 +1,4 @@
-"""Where somebody begins, and where their saved views lead."""
+"""The first page of a person, and the addresses of saved views."""
 
 from flask import url_for
 

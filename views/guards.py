@@ -1,4 +1,4 @@
-"""Who is asking: session or key; the decorators that close every route by default."""
+"""Who is asking, by session or key, and the decorators that let them in."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ from views.responses import redirect_to
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OWN_SITE = ("same-origin", "none")
-# They take nothing but a key, which browsers don't send by themselves.
+# Addresses that take only a key, which browsers don't send by themselves.
 MACHINES = ("/api/", "/ingest/", "/v1/")
 
 
@@ -49,7 +49,7 @@ def now() -> datetime:
 
 
 def require_session(view: Callable) -> Callable:
-    """Only for a signed-in person; anyone else is shown the way in."""
+    """Only for a signed-in person; anyone else is sent to the sign-in page."""
 
     @wraps(view)
     def guarded(*args, **kwargs):
@@ -67,7 +67,7 @@ def require_session(view: Callable) -> Callable:
 
 
 def require_board(view: Callable) -> Callable:
-    """Only for whoever may compare people; for a member there is no such page."""
+    """Only for admins of the board or of projects; for a member there is no such page."""
 
     @wraps(view)
     @require_session
@@ -80,7 +80,7 @@ def require_board(view: Callable) -> Callable:
 
 
 def require_admin(view: Callable) -> Callable:
-    """Only for whoever administers the whole board; for others there is no such page."""
+    """Only for super admins; for others there is no such page."""
 
     @wraps(view)
     @require_session
@@ -112,7 +112,7 @@ def require_key(scope: str) -> Callable:
 
 
 def or_key(guard: Callable) -> Callable:
-    """Also with a key of the scope "read", where nobody is signed in: for programs."""
+    """Also for programs: without a session, a key with the scope "read" will do."""
 
     def decorator(view: Callable) -> Callable:
         for_people, for_programs = guard(view), require_key("read")(view)
@@ -128,7 +128,7 @@ def or_key(guard: Callable) -> Callable:
 
 
 def horizon(viewer=None) -> Horizon:
-    """What whoever is asking may see, or somebody else."""
+    """What the viewer of this request may see, or another viewer."""
     who = viewer or g.viewer
     return accounts.horizon(who, settings().rates, settings().reporting_timezone, now())
 
@@ -139,7 +139,7 @@ def viewer():
 
 
 def session():
-    """The session that the request belongs to; None when a proxy names the person."""
+    """The session of the request; None if a proxy named the person."""
     return g.session
 
 
@@ -150,7 +150,7 @@ def browser() -> Browser:
 
 
 def note(action: str, subject: str = "", detail: str = "", actor: str = "") -> None:
-    """Keep in the audit what the signed-in person did, or the program, or whoever is named."""
+    """Add an entry to the audit; the actor is the signed-in person or the key, unless named."""
     if not actor and "role" in g:
         actor = g.viewer.username
     elif not actor and "key" in g:
@@ -159,7 +159,7 @@ def note(action: str, subject: str = "", detail: str = "", actor: str = "") -> N
 
 
 def cookie_name() -> str:
-    """On https the browser itself refuses the cookie to any other host."""
+    """The session cookie's name; the prefix makes browsers keep it to this host, on https."""
     return "__Host-tallyboard" if _secure() else "tallyboard"
 
 
@@ -196,7 +196,7 @@ def _recognised():
     """The session of the request and its person, both None for nobody."""
     name = proxies.named_person(request, settings())
     if name is not None:
-        # Whoever the proxy names it is, or nobody: not someone who signed in here before.
+        # If a proxy names a person, an older session of somebody else doesn't count.
         user = sign_in.vouched(name)
         return None, user if user and not user.disabled_at else None
     token = request.cookies.get(cookie_name(), "")

@@ -1,4 +1,4 @@
-"""Who asks from inside a portal: its process, its proxy or a token say so; never a cookie."""
+"""Who is asking from inside a portal: known by its process, proxy or token, never by a cookie."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +15,7 @@ from usage.scope import InvalidScope
 from views import guards, proxies
 from views.responses import NEGOTIATED_ON
 
-# What a portal that the board runs inside of permits; no client can send it.
+# WSGI key for what a portal permits that runs the board in its process; no client can set it.
 PERMITTED = "tallyboard.permitted"
 CORS = {
     "Access-Control-Allow-Methods": "GET",
@@ -25,7 +25,7 @@ CORS = {
 
 
 def require_portal(view: Callable) -> Callable:
-    """Only for a portal's reader; 401 for nobody or a token that has had its time."""
+    """Only for a portal's reader; 401 for nobody and for an expired token."""
 
     @wraps(view)
     def guarded(*args, **kwargs):
@@ -78,7 +78,7 @@ def blueprint(
             return Markup()
         inside = {"folder": "/embed/", "path": "leaderboard"}
         prefix = url_for(f"{bp.name}.show", **inside).removesuffix("".join(inside.values()))
-        # What the page was asked with is no question to the board.
+        # Headers and query of the page's own request are not for the board.
         plain = {n: said for n, said in request.environ.items() if not n.startswith("HTTP_")}
         plain |= {"REQUEST_METHOD": "GET", "CONTENT_LENGTH": "0", "QUERY_STRING": "styles=linked"}
         answer = _ask(board, plain, prefix, "".join(inside.values()), permitted)
@@ -100,7 +100,7 @@ def let_in(response: Response) -> Response:
 
 def _ask(board: Flask, environ: dict, prefix: str, inside: str, permitted: tuple) -> Response:
     told = {"SCRIPT_NAME": prefix, "PATH_INFO": inside, PERMITTED: permitted}
-    # Where the portal is, it knows itself.
+    # The portal knows its own prefix; a proxy's header does not apply.
     told |= {"HTTP_X_FORWARDED_PREFIX": ""}
     return Response.from_app(board, environ | told)
 

@@ -1,4 +1,4 @@
-"""Rates that somebody who runs a project saves as its defaults, from where they tried them out."""
+"""Saving the rates on screen as the defaults of a project."""
 
 from flask import Blueprint, redirect, url_for
 

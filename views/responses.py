@@ -1,4 +1,4 @@
-"""respond(), refusals in the form of the question, and headers. Only here: HX- headers."""
+"""respond(), error handlers and security headers. The only file that names an HX- header."""
 
 import re
 from urllib.parse import unquote
@@ -24,9 +24,9 @@ NEGOTIATED_ON = (
     "Filters-Kept",
 )
 WHOLE_VIEW = "main"
-# What asks for itself every few seconds.
+# The id of the region that a live table refreshes every few seconds.
 LIVE = "region"
-# Where the board's own links put what they lead to.
+# The targets of the board's own links.
 PLACES = (WHOLE_VIEW, LIVE)
 MACHINES = ("/api/", "/ingest/", "/metrics")
 EMBEDS = "/embed/"
@@ -55,7 +55,7 @@ HEADERS = {
 
 
 def register(app: Flask) -> None:
-    """Answer every refusal in the form the question was asked; protect every answer."""
+    """Register the error handlers and the security headers."""
     htmx.init_app(app)
     app.register_error_handler(InvalidScope, _invalid)
     app.register_error_handler(NotVisible, _not_found)
@@ -65,9 +65,9 @@ def register(app: Flask) -> None:
 
 
 def wants_fragment() -> bool:
-    """True when htmx swaps part of a page. Going back in history needs the whole page.
+    """True if htmx swaps a part of the page. A history restore needs the whole page.
 
-    So do links that somebody else boosts: the board's own say which part they replace.
+    So does a link boosted by a page around the board: the board's own name their target.
     """
     if not htmx or htmx.history_restore_request:
         return False
@@ -85,17 +85,17 @@ def target() -> str:
 
 
 def brought_filters() -> frozenset[str]:
-    """The filters that go with the answer: in the browser they are not yet as they ought to be."""
+    """The filters that the answer brings along, because it changes them."""
     return filters.brought(trigger(), "Filters-Kept" in request.headers)
 
 
 def is_polled() -> bool:
-    """True when a live table asks for itself."""
+    """True if a live table refreshes itself."""
     return trigger() == LIVE == target()
 
 
 def negotiated() -> str:
-    """The headers that decide the form of an answer."""
+    """The request headers that decide between page and fragment, as text for an ETag."""
     headers = request.headers
     return repr([headers.get(name) for name in NEGOTIATED_ON])
 
@@ -127,14 +127,14 @@ def respond(name: str, address: str, status: int = 200, **context: object) -> Re
 
 
 def redirect_to(address: str) -> Response:
-    """Send the browser elsewhere; htmx would follow a redirect into the fragment's place."""
+    """Redirect the browser; htmx would put the page that it leads to in the fragment's place."""
     if wants_fragment():
         return Response(status=401, headers={"HX-Redirect": address})
     return redirect(address)
 
 
 def refuse(status: int, message: str, field: str | None = None, title: str = "") -> Response:
-    """One sentence: as JSON to programs, as a notice to htmx, as a page to people."""
+    """An error in one sentence: as JSON for programs, a notice for htmx, else a page."""
     if request.path.startswith("/v1/"):
         code = RPC_CODES.get(status, RPC_CODES[500])
         body = otlp_messages.failure(request.mimetype, code, message)
@@ -153,7 +153,7 @@ def refuse(status: int, message: str, field: str | None = None, title: str = "")
         return make_response(render_template("errors/page.html", **context), status)
     context["whole"] = target() == WHOLE_VIEW
     response = make_response(render_template("errors/_notice.html", **context), status)
-    # The last good table stays: the notice brings its own place along.
+    # The last good table stays; the notice is swapped out of band.
     response.headers["HX-Reswap"] = "none"
     return response
 
@@ -186,7 +186,7 @@ def taken(error: Exception) -> Response:
     """Somebody made the same at the same moment: only the table's key could tell."""
     code = getattr(getattr(error, "orig", None), "sqlstate", None)
     unique = code == UNIQUE or "UNIQUE constraint failed" in str(error)
-    # What senders hand over meets no such key: that would be a mistake of ours.
+    # For programs no such conflict is possible: it would be a bug.
     if not unique or request.path.startswith((*MACHINES, "/v1/")):
         raise error
     return refuse(409, "Somebody made that at the same moment: look at what is there now.")

@@ -1,9 +1,9 @@
-"""Roads in: every format becomes the one Event, and record() is the only writer.
+"""Ingest: adapters turn every format into the one Event, and record() is the only writer.
 
-An adapter knows one foreign shape and has `read(record)`, which yields the events of a record.
-One that has `recognises(record)` and `records(document)` reads files; where a line of a file means
-something only after those before it, it has `reader(path)` in the place of `read`. One that has
-`claims(record)` reads the records of an OpenTelemetry client.
+An adapter knows one foreign format and has `read(record)`, which yields the events of a record.
+Adapters for files also have `recognises(record)` and `records(document)`; if the lines of a file
+depend on earlier ones, `reader(path)` takes the place of `read`. Adapters for OpenTelemetry
+clients have `claims(record)`.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ from usage.ingest import (
     spend_logs,
 )
 
-# The first that recognises a file or claims a record reads it.
+# In this order: the first that recognises a file, or claims a record, reads it.
 ADAPTERS: Mapping[str, ModuleType] = {
     "native": native,
     "litellm": litellm,

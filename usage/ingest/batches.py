@@ -1,4 +1,4 @@
-"""A batch of events, and what storing it comes to where none of its calls is known yet."""
+"""Batch: events with the rows and counts they come to, worked out ahead of storing them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,16 +20,16 @@ from usage.ingest.tellings import Telling
 from usage.price_book import Book
 from usage.window import days_of
 
-# Of fewer events too little is saved to ask for their people and projects twice.
+# With fewer events the two extra queries cost more than is saved.
 WORTH_IT = 50
 CALL_OF = attrgetter("user_id", "event_id")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Events, which call each tells of, their projects by name, and the prices of the day.
+    """Events, the call that each belongs to, their projects by name, and the price list.
 
-    Two are equal where the same comes of them. `timezone` is that of usage without a project.
+    Batches are equal if storing them comes to the same. `timezone` is for usage without a project.
     """
 
     events: Sequence[Event]
@@ -40,10 +40,10 @@ class Batch:
 
     @classmethod
     def guessed(cls, events: Sequence[Event], timezone: str) -> Self | None:
-        """The batch if all people and projects are known and each event tells of a call of its own.
+        """The batch to expect if all people and projects are known and each event is a new call.
 
-        All that comes of it is worked out here: for before its turn to be stored, when it is
-        seen whether the guess was right, as it nearly always is.
+        It is worked out completely before its turn to be stored, and used if it turns out to be
+        right, as it nearly always does. None if that can't be, or isn't worth the effort.
         """
         if len(events) < WORTH_IT:
             return None
@@ -63,12 +63,12 @@ class Batch:
 
     @cached_property
     def names(self) -> BatchNames | None:
-        """Under which names the calls may be known; None where each has but its id."""
+        """All names of the calls; None if each has only its id."""
         return names_of_all(self.events) if any(map(linked, self.events)) else None
 
     @cached_property
     def rows(self) -> list[Call]:
-        """Each event's row by itself, on its day in the zone of its project."""
+        """The row of each event, on its day in the zone of its project."""
         nowhere = KnownProject("", UNASSIGNED, self.timezone)
         places = [self.projects.get(event.project, nowhere) for event in self.events]
         _, ids, zones = zip(*places, strict=True)
@@ -77,12 +77,12 @@ class Batch:
 
     @cached_property
     def each_once(self) -> bool:
-        """True when no two events tell of the same call."""
+        """True if no two events belong to the same call."""
         return len({*self.calls}) == len(self.calls)
 
     @cached_property
     def by_call(self) -> dict[Identity, list[Telling]]:
-        """What is told of each call, in order."""
+        """The tellings of each call, in order."""
         told: dict[Identity, list[Telling]] = {}
         for event, call, row in zip(self.events, self.calls, self.rows, strict=True):
             told.setdefault(call, []).append(Telling(row, event.replaces, event.certain))
@@ -95,12 +95,12 @@ class Batch:
 
     @cached_property
     def values(self) -> list[bulk.Values]:
-        """What the sorted rows are to the database."""
+        """The sorted rows as the database stores them."""
         return calls.values(self.sorted_rows)
 
     @cached_property
     def days(self) -> dict[DayKey, Delta]:
-        """What the rows add to their days."""
+        """What the rows add to their daily rows."""
         days: dict[DayKey, Delta] = defaultdict(Delta)
         counting.count_all(days, self.rows)
         return days

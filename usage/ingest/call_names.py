@@ -1,4 +1,4 @@
-"""Under which names a call may be told again: its ids, its size and place in its trace. [pure]"""
+"""Names of a call, by which another report of it is recognised: ids, spans, size. [pure]"""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,24 +6,24 @@ from typing import NamedTuple
 
 from usage.ingest.event import Event
 
-# The id of what came without one from its provider.
+# The id of a call that has none from its provider: that of its span.
 SPAN = re.compile("[0-9a-f]{32}:[0-9a-f]{16}")
 
 
 def is_nameless(call_id: str) -> bool:
-    """True for the id of what came without one from its provider: that of its span."""
+    """True for the id of a call that has none from its provider: that of its span."""
     return bool(SPAN.fullmatch(call_id))
 
 
 class Called(NamedTuple):
-    """All names of a call, those of spans with its size: what is inside one is as large as it.
+    """All names of a call. Names of spans include its size, the number of tokens.
 
-    The same call may be known already under any that is `looked_up`, and shall be from now on under
-    all that are `claimed`: a call told twice is a span inside a span with equal tokens, and either
-    may come first. `inner` is that of the call right inside its span, `outer` of the call of the
-    span around it, `beside` of what is right inside that one, like itself; "" where there is no
-    such span. `alike` are all answers of its size in its trace, and `teller` is who tells one of
-    them without an id by which others know it; see place() and told_at().
+    The call may be known already under any name that is `looked_up`, and is stored under all that
+    are `claimed`. A call reported twice is a span inside a span with equal tokens, and either may
+    arrive first: `inner` is the name of the call right inside its span, `outer` that of the span
+    around it, `beside` that of spans right inside the outer one, "" if there is no such span.
+    `alike` names all answers of its size in its trace, numbered by place(). `teller` is the
+    instrumentation that reported the call, if it gave no id that others know; see told_at().
     """
 
     ids: tuple[str, ...]
@@ -37,19 +37,19 @@ class Called(NamedTuple):
 
     @property
     def may_grow(self) -> bool:
-        """True outside of traces, where the same call may be told again with another size."""
+        """True outside of traces, where a later report of the call may have another size."""
         return self.teller is not None and not self.inner
 
     def place(self, number: int) -> str:
-        """The name of the first, second, ... answer of its size in its trace."""
+        """The name of the first, second, … answer of its size in its trace."""
         return f"{self.alike} #{number}"
 
     def told_at(self, number: int) -> str:
-        """The name of that answer if its teller has told it, without an id: each does it once."""
+        """The name of that answer as reported by its teller, which reports each only once."""
         return f"{self.alike} #{number} by {self.teller}"
 
     def claimed_first(self) -> list[str]:
-        """Under which names besides its id it is known from now on if none of them was known."""
+        """The names besides its id to store for it if none of its names was known."""
         names = [name for name in self.claimed if name != self.ids[0]]
         if self.alike:
             names.append(self.place(1))
@@ -58,9 +58,10 @@ class Called(NamedTuple):
 
 
 class BatchNames(NamedTuple):
-    """The names of some calls; `alone` are those of which no other has any name.
+    """The names of the calls of a batch.
 
-    They are there by their places, with what they claim if their names are not known yet.
+    `alone` has the positions of calls that share no name with others, and what these claim if none
+    of their names is known yet.
     """
 
     each: Sequence[Called]
@@ -68,7 +69,7 @@ class BatchNames(NamedTuple):
 
 
 def names_of_all(events: Iterable[Event]) -> BatchNames:
-    """Under which names the calls that events tell of are looked up and kept."""
+    """The names of the calls of these events."""
     each = list(map(names_of, events))
     claims = [one.claimed_first() for one in each]
     names = [{*one.looked_up, *claimed} for one, claimed in zip(each, claims, strict=True)]
@@ -82,7 +83,7 @@ def names_of_all(events: Iterable[Event]) -> BatchNames:
 
 
 def names_of(event: Event) -> Called:
-    """Under which names the call that an event tells of is looked up and kept."""
+    """The names of the call of an event."""
     span = event.span
     ids = (event.id, *event.also, span) if span else (event.id, *event.also)
     if not span:
@@ -93,20 +94,20 @@ def names_of(event: Event) -> Called:
     if event.failed or not event.usage_known:
         return Called(*_near(event, ids, size))
     if event.id != span:
-        # By its provider's id it is known in any place.
+        # Its provider's id identifies it; only the first number is needed to find the others.
         return Called(ids, (*ids, f"{alike} #1"), ids, alike=alike)
     near = _near(event, ids, f"{size} by {event.teller}")
     return _numbered(Called(*near), alike, event.teller)
 
 
 def _numbered(called: Called, alike: str, teller: str) -> Called:
-    """The names of a call that goes by its number as well among those that are alike."""
+    """The names of a call with its number among those that are alike."""
     called = called._replace(alike=alike, teller=teller)
     return called._replace(looked_up=(*called.looked_up, called.place(1), called.told_at(1)))
 
 
 def _near(event: Event, ids: tuple[str, ...], size: str) -> tuple:
-    """The names of a span's call, of what is right inside it and of what is right around it."""
+    """The names of a span's call, of the spans right inside it and of the span around it."""
     span, around = event.span, event.parent_span
     own, inner = f"{span} at {size}", f"{span} in {size}"
     outer, beside = (f"{around} at {size}", f"{around} in {size}") if around else ("", "")

@@ -1,4 +1,4 @@
-"""A call as its row among the events: what an event makes of it, and how it is kept."""
+"""Call: the row of an event in the database, made from an Event, read and written."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
@@ -24,11 +24,11 @@ SAID = attrgetter(
 )
 
 Identity = tuple[int, str]
-"""A user's id and the id of a call: what makes it the same on every road."""
+"""A user's id and the id of a call: the key of the events, whichever way they came."""
 
 
 class Call(NamedTuple):
-    """One row of the events, its columns in their order."""
+    """A row of the events table, with its columns in their order."""
 
     user_id: int
     event_id: str
@@ -64,30 +64,30 @@ class Call(NamedTuple):
 
     @property
     def billed(self) -> tuple:
-        """All that its list cost comes from."""
+        """Everything that its list cost depends on."""
         numbers = (getattr(self, name) for name in NUMBERS)
         return self.provider, self.model, self.time, *numbers
 
     @property
     def answered(self) -> bool:
-        """True when it came to an end whose usage is known."""
+        """True if it did not fail and its usage is known."""
         return self.usage_known and not self.failed
 
     @property
     def weight(self) -> tuple[int, int, int]:
-        """How much is known: the calls of a bucket, all tokens, how many of them by kind."""
+        """How much it says: its calls, its tokens, and how many of these are told by kind."""
         kinds = self.cache_read_tokens + self.cache_write_tokens + self.reasoning_tokens
         return self.calls, self.prompt_tokens + self.completion_tokens, kinds
 
     @property
     def worth(self) -> tuple[bool, tuple[int, int, int]]:
-        """What its copies are compared by: that it was answered, then how much is known."""
+        """What copies of a call are compared by: an answered one first, then how much it says."""
         return self.answered, self.weight
 
 
 FIELDS = tuple(Stored._meta.sorted_fields)
 IDENTITY = (Stored.user, Stored.event_id)
-# What the databases keep in another shape than Python has it.
+# Fields that the databases store as other types than Python's.
 CONVERTED = [
     (place, field.python_value)
     for place, field in enumerate(FIELDS)
@@ -102,8 +102,8 @@ def rows_of(
     days: Sequence[date],
     book: Book,
 ) -> list[Call]:
-    """The rows that events make by themselves, in order, at the list prices of the book."""
-    # In columns: what is done value by value takes several times as long.
+    """The rows of events, in order, with list costs by the book."""
+    # Column by column, which is several times as fast as value by value.
     users, ids = zip(*calls, strict=True)
     times, *words_and_tokens, dollars, failed, known, counts, buckets = zip(
         *map(SAID, events), strict=True
@@ -115,7 +115,7 @@ def rows_of(
 
 
 def read(calls: Collection[Identity], lock: bool = False) -> dict[Identity, Call]:
-    """The stored ones of these calls; locked until the transaction ends if asked to."""
+    """Those of these calls that are stored; with `lock` locked until the transaction ends."""
     # SQLite has locked the file already; PostgreSQL locks the rows.
     make = _read_and_lock if lock and db.for_update else _read
     found = {}
@@ -136,32 +136,32 @@ def _read_and_lock(calls: Sequence[tuple]) -> Query:
 
 
 def values(calls: Iterable[Call]) -> list[bulk.Values]:
-    """What calls are to the database."""
+    """Calls as the database stores them, in batches for insert()."""
     return list(bulk.values(FIELDS, calls))
 
 
 def insert(calls: Sequence[Call], values: Sequence[bulk.Values]) -> Sequence[Call]:
-    """Insert what is not there yet; returns what was inserted, in its order.
+    """Insert the calls that are not stored yet; returns these, in order.
 
-    `values` are those of the calls.
+    `values` are the calls as values() gives them.
     """
     with db.atomic() as attempt:
         count = bulk.count(_insert, FIELDS, values)
         if count in (0, len(calls)):
             return calls[:count]
-        # Which of them only a statement tells that takes a third longer.
+        # Some were there already. Only a slower statement says which.
         attempt.rollback()
     new = set(bulk.run(_insert_and_tell, FIELDS, calls))
     return [call for call in calls if call.identity in new]
 
 
 def rewrite(calls: Iterable[Call]) -> None:
-    """Put these rows in the place of the stored ones of the same calls."""
+    """Overwrite the stored rows of these calls."""
     bulk.run(_rewrite, FIELDS, sorted(calls))
 
 
 def remove(calls: Collection[Identity]) -> list[Call]:
-    """Take calls out of the events; returns what they were."""
+    """Delete calls; returns their rows."""
     gone = list(read(calls, lock=True).values())
     for some in slices([call.identity for call in gone]):
         Stored.delete().where(among(IDENTITY, some)).execute()
@@ -169,7 +169,7 @@ def remove(calls: Collection[Identity]) -> list[Call]:
 
 
 def flip(calls: Collection[Call]) -> None:
-    """Count these where they were set aside, and set them aside where they counted."""
+    """Set aside those of these calls that count, and count those that were set aside."""
     for change, counted in ((_count, False), (_set_aside, True)):
         bulk.run(change, IDENTITY, sorted(c.identity for c in calls if c.counted is counted))
 
@@ -196,5 +196,5 @@ def _rewrite(rows: Sequence[tuple]) -> Query:
 
 
 def slices(values: Sequence, size: int = ROWS_AT_ONCE) -> Iterator[Sequence]:
-    """So many values at once as fit a statement."""
+    """Slices of so many values as fit into one statement."""
     return (values[start : start + size] for start in range(0, len(values), size))

@@ -19,7 +19,7 @@ MOST_TOKENS = 10**12
 MOST_CALLS = 10**9
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
-# Whom a call belongs to that no sender gives to anyone.
+# The user of calls for which no sender names anyone.
 NOBODY = "unassigned"
 MOST_USER_CHARACTERS = 200
 LONGEST_ID = 500
@@ -51,25 +51,25 @@ class ForbiddenProject(InvalidEvent):
 
 
 class Naming(NamedTuple):
-    """What a record that tells of no call says of a trace: whose it is."""
+    """The person of a trace, named by a record that is no call itself."""
 
     trace: str
     user: str
 
 
-# Frozen, it would take more than twice as long to make, and one is made for every call.
+# Not frozen: making one, as for every call, would take more than twice as long.
 @dataclass(slots=True)
 class Event:
     """One call. Text that a sender left out is "" (unassigned); a cost left out is None.
 
     prompt_tokens hold ALL input, caches included; completion_tokens ALL output, reasoning
-    included. A record with replaces=True takes the place of a smaller one of the same id; one
-    that is `certain` that of any other, one that is not (False) of none whose usage is known.
-    `also` are other ids of the very same call; `span` and `parent_span` ("trace:span") let the
-    same call be known again as another span of its trace, and `teller` (any text) tells apart who
-    has spans of it: one tells each call once. Of calls that are `alike` the first that one teller
-    tells is the first that another tells. A bucket is a vendor's sum over `calls` calls, never
-    counted beside single calls of the same user, model and day.
+    included. With `replaces` it replaces a smaller record of the same call; with `certain` any
+    other, and with certain=False none whose usage is known.
+    By `also`, other ids of the call, and by `span` and `parent_span` ("trace:span") it is
+    recognised when it arrives again. `teller` (any text) names the instrumentation, which reports
+    each call once; the first of several `alike` calls that one teller reports is the first that
+    another reports. A bucket is a vendor's sum over `calls` calls, never counted beside single
+    calls of the same user, model and day.
     Raises InvalidEvent for anything that can't be counted, unless it is `checked` already.
     """
 
@@ -155,7 +155,7 @@ DEFAULTS = {one.name: one.default for one in fields(Event)}
 
 
 def checked_together(columns: Mapping[str, Sequence[Any]]) -> list[Event] | None:
-    """Events of these columns, some of their fields; None if one may have to be refused."""
+    """Events from columns of fields, checked all at once; None if one may have to be refused."""
     count = len(columns["id"])
     said = {name: columns.get(name) or (value,) * count for name, value in DEFAULTS.items()}
     prompt, completion, read, written, reasoned = tokens = [said[name] for name in TOKEN_FIELDS]
@@ -207,7 +207,7 @@ def _plain_text(value: str, field: str, limit: int) -> str:
     if not value.isascii():
         if any(0xD800 <= ord(char) <= 0xDFFF for char in value):
             raise InvalidEvent(field, "is not valid Unicode text")
-        # What looks alike shall be alike: é is one character or two.
+        # é may be one character or two: make equal texts equal.
         value = normalize("NFC", value)
     if not value.isprintable():
         value = "".join(char for char in value if category(char) != "Cc" or char.isspace())

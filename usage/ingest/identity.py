@@ -1,4 +1,4 @@
-"""Who and what for: the rows that the names in events stand for, made when they are new."""
+"""Users and projects by the names in events; new ones are made."""
 
 import hashlib
 import re
@@ -14,12 +14,12 @@ from usage.ingest.event import TEXT_LIMITS, Event
 
 RESERVED_SLUGS = ("all", "unassigned")
 MOST_CHARACTERS = TEXT_LIMITS["project"]
-# Each becomes a choice of the filters: a sender that makes one up for every call is mistaken.
+# Every project is a choice in the filters: a sender that makes one up per call is mistaken.
 MOST_NEW_PROJECTS = 100
 
 
 class Person(NamedTuple):
-    """What is known of a user: the row of a name."""
+    """A stored user."""
 
     username: str
     id: int
@@ -29,7 +29,7 @@ class Person(NamedTuple):
 
 
 class KnownProject(NamedTuple):
-    """What is known of a project."""
+    """A stored project."""
 
     slug: str
     id: int
@@ -59,10 +59,10 @@ def surplus_projects(names: Iterable[str]) -> set[str]:
 def users(
     events: Iterable[Event], now: datetime, others: Iterable[str], bound: str = ""
 ) -> Mapping[str, Person]:
-    """The user of every name in the events, and of others if there are such; new ones are made.
+    """The users of all names in the events, made if they are new, and those of `others` that exist.
 
-    What is said of a user fills what was left out before, and changes nothing. A sender `bound` to
-    a project says nothing of those who are known outside of it.
+    Names and addresses in events fill what is blank, and change nothing. A sender `bound` to a
+    project fills in nothing for users who are known outside of it.
     """
     said: dict[str, dict[str, str]] = {}
     for event in events:
@@ -92,7 +92,7 @@ def users(
 
 
 def _known_elsewhere(users: Iterable[int], project: str) -> set[int]:
-    """Those of these users who have usage outside of a project, or whom an admin made."""
+    """Those of these users who have usage outside of a project, or an account made by an admin."""
     here = [known.id for known in map(KnownProject._make, _projects([(project,)]).tuples())]
     found: set[int] = set()
     for some in _slices(sorted(users)):
@@ -120,14 +120,14 @@ def projects(names: Iterable[str], timezone: str, now: datetime) -> Mapping[str,
 
 
 def known_projects(names: Iterable[str]) -> Mapping[str, KnownProject]:
-    """The project of every name of one that there is."""
+    """The projects of those names that exist."""
     slugs = {name: slug(name) for name in set(names) if name}
     known = _known_projects(slugs.values())
     return {name: known[key] for name, key in slugs.items() if key in known}
 
 
 def known_users(names: Iterable[str]) -> dict[str, Person]:
-    """The user of every name that there is."""
+    """The users of those names that exist."""
     found = bulk.run(_users, (User.username,), zip(sorted(names)))
     return {person.username: person for person in map(Person._make, found)}
 

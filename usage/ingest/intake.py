@@ -19,14 +19,14 @@ from usage.ingest.receipt import COUNTERS, Receipt, Refusal
 from usage.ingest.record import ACCEPTED, CLOSED, REPLACED, Key, Outcome, record
 
 CLOCK_SKEW = timedelta(days=1)
-# So few that another thread which waits for the processor gets it in between.
+# So few that another thread which waits for the processor gets it between two slices.
 AT_ONCE = 250
 Numbered = tuple[int, object]
-"""A record, and before it which one of all it is."""
+"""The number of a record, and the record."""
 
 
 class Sender(NamedTuple):
-    """What a key says about its sender: the one project it may send to, and what to assume."""
+    """What a key says of its sender: the only project it may send to, and defaults for events."""
 
     project: str = ""
     user: str = ""
@@ -122,7 +122,7 @@ def _translate(
 
 @dataclass
 class _Reading:
-    """What was read so far: events, each with the place of its record, and what was refused."""
+    """What was read so far: events with the numbers of their records, and refusals."""
 
     format: Format
     sender: Sender
@@ -133,16 +133,16 @@ class _Reading:
     events: list[Event] = field(default_factory=list)
 
     def take_one_by_one(self, records: Iterable[Numbered]) -> None:
-        """Take the events of each record, and refuse a record with an event that is wrong."""
+        """Take the events of each record; a record with an invalid event is refused."""
         for place, raw in records:
             turns.give_way()
             self.receipt.received += 1
             try:
-                # Read to the end before any is looked at: a session file's adapter counts along.
+                # Read all of it first: adapters of session files keep totals from line to line.
                 found = list(self._read(raw))
                 events = [self._attribute(one) for one in found if not isinstance(one, Naming)]
             except InvalidEvent as error:
-                # Its traceback would keep the whole record in memory.
+                # Its traceback and context would keep the whole record in memory.
                 error.__context__ = None
                 self.receipt.refusals.append(Refusal(place, error.with_traceback(None)))
                 continue
@@ -153,7 +153,7 @@ class _Reading:
                 self.namings.update(one for one in found if isinstance(one, Naming))
 
     def take_together(self, records: list[Numbered]) -> bool:
-        """Take an event of each of these records; False, and none, if one may be wrong."""
+        """Take one event of each record; False, and none is taken, if one may be invalid."""
         places, raw = zip(*records, strict=True)
         try:
             events = [self._attribute(one) for one in self.format.read_many(list(raw)) or ()]
@@ -179,7 +179,7 @@ class _Reading:
             self._keep(place not in wrong for place in self.places)
 
     def leave_out(self, known: set[str]) -> None:
-        """Leave out the calls that go by known names, and know the others from now on."""
+        """Drop events whose ids are known from earlier trials, and add the ids of the others."""
         names = [(event.id, *event.also) for event in self.events]
         new = [known.isdisjoint(some) for some in names]
         known.update(*compress(names, new))
@@ -199,13 +199,13 @@ class _Reading:
         return self.format.read(raw)
 
     def _attribute(self, event: Event) -> Event:
-        """Fill in what the key knows, and refuse what it doesn't allow."""
+        """Fill in the key's defaults, and refuse what the key doesn't allow."""
         if event.time > self.latest:
             raise InvalidEvent("time", "lies more than a day in the future", event.id)
         sender, explicit = self.sender, self.format.explicit
         changes: dict[str, str] = {}
         if sender.user and not explicit and OPAQUE.fullmatch(event.user):
-            # Whose key it is says more than the number of an installation.
+            # The owner of the key says more than the number of an installation.
             changes["user"] = sender.user
         if not event.user:
             if explicit and not sender.user:

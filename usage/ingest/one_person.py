@@ -1,4 +1,4 @@
-"""Of a call known under several names of one person only the weightiest copy counts."""
+"""Calls known under several names of one person: only the copy that says most counts."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,15 +14,15 @@ from usage.ingest.fields import OPAQUE
 from usage.rollups import among
 
 People = Mapping[int, int]
-"""Per user id of someone with several names, whose name it is; their own id included."""
+"""The person of each user id, for people with several names; their own id included."""
 Copies = set[Identity]
-"""One call under all the names and ids that it is known by."""
-# A span in a span of equal tokens is the same call.
+"""The stored copies of one call, under all names and ids that it is known by."""
+# In names of spans: a span right inside another one of equal tokens is the same call.
 AT, IN = " at ", " in "
 
 
 def people(user_ids: Collection[int]) -> dict[int, int]:
-    """All names of those among these owners who have several; nobody else stores theirs now."""
+    """The names of those of these people who have several; on PostgreSQL they are locked."""
     found: dict[int, int] = dict(bulk.run(_names, (User.owner_id,), zip(sorted(user_ids))))
     owners = sorted(set(found.values()))
     for some in slices(owners if db.for_update else []):
@@ -36,9 +36,9 @@ def _names(owners: Sequence[tuple]) -> Query:
 
 
 def unsure(user_ids: Collection[int], names: Pattern = OPAQUE) -> list[int]:
-    """Those of these users who go by such a name, by default the number of an installation.
+    """Those of these users whose name matches, by default that of an installation.
 
-    Whom an admin has mapped or called a person is known.
+    Names that an admin has mapped, or confirmed as a person, are not among them.
     """
     found = bulk.run(_own_names, (User.id,), zip(sorted(user_ids)))
     return [user_id for user_id, name in found if names.fullmatch(name)]
@@ -55,7 +55,7 @@ def names_of(people: People, owners: Collection[int]) -> set[int]:
 
 
 def copies(people: People, calls: Iterable[Identity]) -> list[Copies]:
-    """These calls, each with all that is known of it under other names of the same person."""
+    """These calls, each with its copies under other names of the same person."""
     one: dict[Identity, Identity] = {}
     new = {call for call in calls if call[0] in people}
     while new:
@@ -76,7 +76,7 @@ def copies(people: People, calls: Iterable[Identity]) -> list[Copies]:
 
 
 def flips(people: People, groups: Iterable[Copies]) -> list[Call]:
-    """The stored calls among these copies that count and shouldn't, or should and don't."""
+    """The copies that count and shouldn't, or should and don't."""
     several = [group for group in groups if len(group) > 1]
     stored = read({call for group in several for call in group})
     wrong = []
@@ -88,13 +88,13 @@ def flips(people: People, groups: Iterable[Copies]) -> list[Call]:
 
 
 def standing(people: People, call: Call) -> tuple:
-    """What is held against the copies of a call: the greatest counts, the owner's among equals."""
+    """How copies of a call are ordered: the greatest counts, among equals the person's own."""
     own = people.get(call.user_id, call.user_id) == call.user_id
     return call.worth, own, -call.user_id, call.event_id
 
 
 def known_to_both(some: Collection[int], others: Collection[int]) -> set[Identity]:
-    """The calls of some users that are known to be others' as well."""
+    """The calls of some users that others have as well."""
     calls, theirs = Stored.alias(), Stored.alias()
     names, other_names = CallId.alias(), CallId.alias()
     turned = fn.REPLACE(names.call_id, IN, AT)
@@ -113,7 +113,7 @@ def known_to_both(some: Collection[int], others: Collection[int]) -> set[Identit
 
 
 def _asked(people: People, calls: Collection[Identity]) -> dict[tuple[int, str], list[Identity]]:
-    """Per owner and name under which others may hold them, these calls."""
+    """These calls by person and by the name under which a copy may be known."""
     asked = defaultdict(list)
     for user_id, event_id in calls:
         asked[people[user_id], event_id].append((user_id, event_id))

@@ -1,4 +1,4 @@
-"""record(events): one transaction that stores each event once and adds it to its day."""
+"""record(events): stores each event once and adds it to its day, in one transaction."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -26,14 +26,14 @@ class Outcome(Enum):
     CLOSED = "closed"
 
 
-# To ask the class for one takes longer than most of what is done for an event.
+# Module names are read faster than attributes of an Enum class.
 ACCEPTED, DUPLICATE, REPLACED, CLOSED = Outcome
 
 
 class Stored(NamedTuple):
-    """What storing came to: new calls, those that changed with what they were, and those gone.
+    """The result of storing: new calls, pairs of a changed call before and after, calls removed.
 
-    Calls are gone that turned out to be others under another id or of nobody.
+    Calls are removed that turned out to be another one, known under another id or user.
     """
 
     new: Sequence[Call]
@@ -43,11 +43,11 @@ class Stored(NamedTuple):
 
 
 class Key(NamedTuple):
-    """Whom a sender's key names where the sender names nobody, and the one project it is for.
+    """The user that a sender's key names where an event names none, and the key's only project.
 
-    Calls of who stands in belong to whom another record of them names, as nobody's do, and as those
-    of users with such a name do which is `unsure`. What is said through a key of one project names
-    nobody who is known outside of it.
+    Calls of this stand-in move to the person whom another record of them names, as nobody's do, and
+    those of users whose name matches `unsure`. A key of one project can't rename people who are
+    known outside of it.
     """
 
     stand_in: str = ""
@@ -55,12 +55,12 @@ class Key(NamedTuple):
     unsure: Pattern | None = None
 
 
-# Files, and whoever isn't held to a key.
+# For files, and wherever no key is used.
 NO_KEY = Key()
 
 
 class Terms(NamedTuple):
-    """What goes for all events of a batch."""
+    """What holds for all events of a batch."""
 
     timezone: str
     now: datetime
@@ -75,10 +75,10 @@ def record(
     key: Key = NO_KEY,
     guess: Batch | None = None,
 ) -> list[Outcome]:
-    """Store and count the events; one outcome each, in order. All of it or, on an error, nothing.
+    """Store and count the events; returns an outcome for each, in order. Stores all or nothing.
 
-    `timezone` is that of usage without a project and of projects seen for the first time. A guess
-    of what comes of the events saves work where it is right, and is good for one time.
+    `timezone` is for usage without a project, and for new projects. A guess of what the events come
+    to saves work if it is right; use it only once.
     """
     if not events:
         return []
@@ -102,7 +102,7 @@ def _record(events: Sequence[Event], terms: Terms, alone: bool) -> list[Outcome]
 
 
 def _closed(events: Sequence[Event], timezone: str) -> set[int]:
-    """The places of events that may have been counted on days whose events were dropped."""
+    """The positions of events that may have been counted on closed days."""
     closed = retention.closed()
     near = {n for n, event in enumerate(events) if closed and closed.may_hold(event.time)}
     known = identity.known_projects({events[n].project for n in near})
@@ -122,7 +122,8 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     people = one_person.people({user.owner_id or user.id for user in users.values()})
     nobody, stand_in = (users[name].id if name in users else 0 for name in stand_ins)
     unsure = _unsure(users, terms.key.unsure) - {nobody, stand_in}
-    # Ids of explicit senders may be those of others' calls: nobody stands in last for the rest.
+    # Ids of an explicit sender may equal those of others' calls: its stand-in goes last, where it
+    # gives up only linked calls. For other formats 0, which is no user, takes that place.
     unnamed = (nobody, *unsure, stand_in, *([0] if terms.key.unsure else []))
     named = [(users[event.user].id, event) for event in events]
     names = terms.guess.names if terms.guess and terms.guess.events == events else None
@@ -149,7 +150,7 @@ def _batch(events: Sequence[Event], found: Sequence[Identity], terms: Terms) -> 
 
 
 def _store(batch: Batch, one_with: Mapping[Identity, Identity]) -> Stored:
-    """Insert the calls that are new, and let what is known grow by what says more."""
+    """Insert the calls that are new, and update stored ones with what says more."""
     gone = calls.remove(one_with) if one_with else []
     others: dict[Identity, list[Call]] = defaultdict(list)
     for call in gone:
@@ -175,7 +176,7 @@ def _store(batch: Batch, one_with: Mapping[Identity, Identity]) -> Stored:
 def _count(
     batch: Batch, stored: Stored, people: People, copies: Sequence[one_person.Copies]
 ) -> list[Call]:
-    """Bring the daily rows up to date; returns what other calls' counting had to change."""
+    """Update the daily rows; returns other calls that had to start or stop counting."""
     deltas: dict[DayKey, Delta] = defaultdict(Delta)
     if stored.new == batch.sorted_rows:
         deltas |= batch.days
@@ -218,7 +219,7 @@ def _outcomes(
     copies: Sequence[one_person.Copies],
     flipped: Sequence[Call],
 ) -> list[Outcome]:
-    """The first of each call is what its storing came to, the others are duplicates."""
+    """The outcome of each event: that of its call for the first, and a duplicate for the others."""
     if len(stored.new) == len(told) and not (stored.gone_into or copies or flipped):
         return [ACCEPTED] * len(told)
     new = {call.identity for call in stored.new}
@@ -228,14 +229,14 @@ def _outcomes(
     replaced |= _outweighed(stored.new, flipped, first)
     kinds = ((REPLACED, replaced), (ACCEPTED, new - known - replaced))
     outcome_of = {first.get(one, one): kind for kind, those in kinds for one in those}
-    # Who comes first takes it; what is told again is a duplicate.
+    # The first event of a call takes its outcome.
     return [outcome_of.pop(first.get(one, one), DUPLICATE) for one in told]
 
 
 def _outweighed(
     new: Sequence[Call], flipped: Sequence[Call], first: Mapping[Identity, Identity]
 ) -> set[Identity]:
-    """Calls that counted until a new one said more of them under another name."""
+    """Calls that counted until now, when a new copy under another name said more."""
     if not flipped:
         return set()
     names = {call.identity for call in new}

@@ -1,4 +1,4 @@
-"""Which records are the same call: by the other ids of it, and by spans one inside the other."""
+"""Finds records of the same call: by other ids of it, and by spans one inside the other."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -15,13 +15,13 @@ from usage.ingest.calls import Identity, slices
 from usage.ingest.event import Event
 from usage.rollups import among
 
-# Beyond so many answers of one size in a trace, each telling is a call.
+# Beyond so many answers of one size in a trace, each record counts as a call.
 MOST_ALIKE = 20
 FIELDS = (CallId.call_id, CallId.user_id, CallId.event_id)
 Named = tuple[int, Event]
 """A user's id and an event of theirs."""
 Names = dict[str, dict[int, str]]
-"""Per name of a call, who holds it under which id."""
+"""For each name of a call: its id, by the users who have it."""
 
 
 class Resolved(NamedTuple):
@@ -35,9 +35,9 @@ class Resolved(NamedTuple):
 def resolve(rows: Sequence[Named], unnamed: Sequence[int], names: BatchNames | None) -> Resolved:
     """The call of each row: its own id under its own user, unless the call is known already.
 
-    A call of one of the `unnamed` belongs to whom another record names: nobody, who comes first,
-    those of unsure names, and last who stands in for linked calls. A record may tell that calls
-    which came apart are one: the others are united with it. `names` are those of the rows.
+    A call of one of the `unnamed` moves to the user whom another record of it names. They are in
+    order: nobody, users of unsure names, and last the key's stand-in, who gives up only linked
+    calls. A record may show that calls stored apart are one: these are united.
     """
     *yielding, stand_in = unnamed
     if not _is_any_known(rows, yielding):
@@ -51,10 +51,10 @@ def resolve(rows: Sequence[Named], unnamed: Sequence[int], names: BatchNames | N
     calls = [(user_id, event.id) for user_id, event in rows]
     alone = {n for n in names.alone if known.keys().isdisjoint(names.each[n].looked_up)}
     claimed = {(name, calls[n][0]): calls[n][1] for n in alone for name in names.alone[n]}
-    # Of who stands in, only what may come under several ids is looked up.
+    # Of the stand-in's calls only those that may come under several ids are looked up.
     weak = [user in yielding or (user == stand_in and linked(event)) for user, event in rows]
     others = [n for n in range(len(rows)) if n not in alone]
-    # Whoever is named comes first, so that what names nobody finds them.
+    # Events that name a person come first, so that those that name nobody find them.
     for place in sorted(others, key=weak.__getitem__):
         (user_id, event), called = rows[place], names.each[place]
         theirs = Known(known, one_with, set() if weak[place] else {user_id, *unnamed})
@@ -63,10 +63,10 @@ def resolve(rows: Sequence[Named], unnamed: Sequence[int], names: BatchNames | N
             holders = known.setdefault(name, {})
             if call[0] not in holders:
                 holders[call[0]] = call[1]
-                # By the id that it is stored under, it is found among the events.
+                # Its own id needs no row: it is found among the events.
                 if name != call[1]:
                     claimed[name, call[0]] = call[1]
-        # The rest of the batch knows it by then, though only linked ids are kept.
+        # Known to the rest of the batch; stored are only the ids of linked calls.
         known.setdefault(event.id, {}).setdefault(*call)
     final = {one: _final(one_with, one) for one in one_with}
     held_by = [(name, *final.get((user, id), (user, id))) for (name, user), id in claimed.items()]
@@ -74,7 +74,7 @@ def resolve(rows: Sequence[Named], unnamed: Sequence[int], names: BatchNames | N
 
 
 def claim(found: Resolved) -> None:
-    """Keep under which other ids calls may come again, also those of calls that became another."""
+    """Store the other ids of calls, and move those of calls that were united with another."""
     rows = set(found.claimed)
     for some in slices(sorted(found.one_with)):
         here = among((CallId.user_id, CallId.event_id), some)
@@ -99,7 +99,7 @@ def _stored(ids: Sequence[tuple]) -> Query:
 
 
 def linked(event: Event) -> bool:
-    """True for an event that may come under other ids too."""
+    """True for an event whose call may also arrive under other ids."""
     return bool(event.also or event.span or event.parent_span or event.alike)
 
 
@@ -112,7 +112,7 @@ def _final(one_with: dict[Identity, Identity], call: Identity) -> Identity:
 
 
 class Known(NamedTuple):
-    """Who holds which names, as far as it concerns these users, or everyone."""
+    """The known names of calls, of these users only, or of everyone if `whose` is empty."""
 
     names: Names
     one_with: dict[Identity, Identity]
@@ -130,14 +130,14 @@ class Known(NamedTuple):
 
 
 def _joined(known: Known, row: Named, called: Called, unnamed: Sequence[int]) -> Identity:
-    """The call that a row tells of; what it shows to be the same is one with it from now on."""
+    """The call that a row belongs to; calls that it shows to be the same are united with it."""
     owner, event = row
     held = _held(known, event, called)
     if not known.whose:
         owners = {owner, *(one[0] for one in held)}
         owner = min(owners, key=lambda one: (*(one == another for another in unnamed), one))
     same = [one for one in held if one[0] == owner or one[0] in unnamed]
-    # By its provider's id it is told apart from other answers of the same size.
+    # A provider's id is preferred: it tells the call from other answers of the same size.
     ids = [id for id in (event.id, *(id for _, id in same)) if not is_nameless(id)]
     new = _final(known.one_with, (owner, ids[0] if ids else event.id))
     call = next((one for one in same if one[0] == owner), new)
@@ -148,11 +148,11 @@ def _joined(known: Known, row: Named, called: Called, unnamed: Sequence[int]) ->
 
 
 def _held(known: Known, event: Event, called: Called) -> list[Identity]:
-    """The calls known so far that an event tells of: by its ids, or inside or around its span."""
+    """The known calls that an event may belong to: by its ids, or inside or around its span."""
     held = known.by(*called.ids)
     held += [one for one in known.by(called.inner) if _may_be(event, called, one)]
     around = known.by(called.outer)
-    # Of the spans right inside a span one may be the same call: two of them are two calls.
+    # One span right inside another may be the same call; if there are two, they are two calls.
     if around and {*held}.issuperset(known.by(called.beside)):
         held += [one for one in around if _may_be(event, called, one)]
     held += _told_by_others(known, event, called, held)
@@ -162,10 +162,10 @@ def _held(known: Known, event: Event, called: Called) -> list[Identity]:
 def _told_by_others(
     known: Known, event: Event, called: Called, held: Sequence[Identity]
 ) -> list[Identity]:
-    """The same answer as another instrumentation tells it, anywhere in its trace: one at most.
+    """The same answer as reported by another instrumentation in its trace: one at most.
 
-    Answers of one size are numbered. The first that this teller has not told is the one, or the
-    first without an id from its provider if the event has one.
+    Answers of one size are numbered. It is the first that this teller has not reported, or if the
+    event has an id from its provider, the first without one.
     """
     nameless = called.teller is not None
     if not called.alike or (held and nameless and not called.may_grow):
@@ -182,7 +182,7 @@ def _told_by_others(
 
 
 def _claims(known: Known, called: Called, call: Identity) -> Iterator[str]:
-    """The names under which a call shall be known from now on, its number among them."""
+    """The names under which a call is to be stored, its number among them."""
     yield from called.claimed
     for number in range(1, MOST_ALIKE + 1) if called.alike else ():
         here = known.by(called.place(number))
@@ -194,12 +194,12 @@ def _claims(known: Known, called: Called, call: Identity) -> Iterator[str]:
 
 
 def _may_be(event: Event, called: Called, call: Identity) -> bool:
-    """False when both have an id from the provider, and not the same."""
+    """False if both have an id from the provider, and not the same one."""
     return event.id == event.span or is_nameless(call[1]) or call[1] in called.ids
 
 
 def _is_any_known(rows: Sequence[Named], yielding: Sequence[int]) -> bool:
-    """Whether any may be known by another id or under another user: seldom for plain events."""
+    """True if any call may be known by another id or user, which is rare for plain events."""
     ids = {event.id for _, event in rows}
     if len(ids) < len(rows) or any(user in yielding or linked(event) for user, event in rows):
         return True
@@ -212,9 +212,9 @@ def _is_any_known(rows: Sequence[Named], yielding: Sequence[int]) -> bool:
 def _known(rows: Sequence[Named], names: Sequence[Called], yielding: Sequence[int]) -> Names:
     known: Names = {}
     _ask(known, chain.from_iterable(one.looked_up for one in names))
-    # Whether another is known inside the span around it matters only if that is the same call.
+    # The neighbours inside the span around it matter only if that span is known.
     _ask(known, [one.beside for one in names if one.outer in known])
-    # What came without other ids is known by its own alone.
+    # Calls stored without other ids are found by their own.
     ids: set[str] = set()
     for (user_id, event), called in zip(rows, names, strict=True):
         if user_id in yielding or linked(event):
@@ -230,7 +230,7 @@ def _known(rows: Sequence[Named], names: Sequence[Called], yielding: Sequence[in
 
 
 def _ask_for_more_alike(known: Names, names: Sequence[Called]) -> None:
-    """Answers of the same size as new ones in the same trace, as many as there are."""
+    """Look up all numbered answers of the same size and trace as new ones."""
     new = [one for one in names if one.alike and (one.may_grow or known.keys().isdisjoint(one.ids))]
     for number in range(1, MOST_ALIKE):
         new = [one for one in new if one.place(number) in known]

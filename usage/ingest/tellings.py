@@ -1,4 +1,4 @@
-"""What another telling adds to a call: numbers that say more, words that were left out."""
+"""Merges several reports of one call: numbers that say more win, missing words are filled in."""
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import reduce
@@ -10,7 +10,7 @@ from usage.price_book import Book
 
 
 class Telling(NamedTuple):
-    """What one event says of its call, and whether it may replace what was said before."""
+    """One report of a call, as its row, and whether it may replace earlier ones."""
 
     call: Call
     replaces: bool
@@ -18,7 +18,7 @@ class Telling(NamedTuple):
 
 
 def first(told: Sequence[Telling], others: Sequence[Call], book: Book) -> Call:
-    """What the tellings of a call come to, with what was known of it under other names."""
+    """The row that the tellings of a new call come to, with stored calls that are one with it."""
     if others:
         return _priced(_joined(reduce(_united, others), told), others, book)
     call = told[0].call
@@ -26,13 +26,13 @@ def first(told: Sequence[Telling], others: Sequence[Call], book: Book) -> Call:
 
 
 def again(known: Call, told: Iterable[Telling], others: Sequence[Call], book: Book) -> Call:
-    """What a stored call and these tellings of it come to, and what is one with it."""
+    """The row that a stored call, new tellings of it and calls that are one with it come to."""
     call = _after(reduce(_united, others, known), told)
     return _priced(call, [known, *others], book) if call != known else known
 
 
 def _after(call: Call, tellings: Iterable[Telling]) -> Call:
-    """A call after some tellings, one by one."""
+    """A call after these tellings, one by one."""
     for telling in tellings:
         if _says_more(telling, call):
             call = _grown(call, telling.call)
@@ -42,7 +42,7 @@ def _after(call: Call, tellings: Iterable[Telling]) -> Call:
 
 
 def _joined(known: Call, tellings: Collection[Telling]) -> Call:
-    """What was known under other names, and these tellings of the same call, come to."""
+    """A stored call merged with these tellings of it under another name."""
     plain = [telling for telling in tellings if telling.certain is None]
     if plain:
         known = _united(known, _after(plain[0].call, plain[1:]))
@@ -50,10 +50,10 @@ def _joined(known: Call, tellings: Collection[Telling]) -> Call:
 
 
 def _says_more(telling: Telling, known: Call) -> bool:
-    """True for a telling that makes a call's unknown usage known, or replaces it with more.
+    """True for a telling that adds the usage of a call without one, or replaces it with more.
 
-    What is certain takes the place of more as well. A sender of one project can't change a call
-    of another project.
+    A certain one also replaces a larger one. A telling of one project can't change a call of
+    another project.
     """
     later = telling.call
     if later.answered and not known.usage_known:
@@ -66,19 +66,19 @@ def _says_more(telling: Telling, known: Call) -> bool:
 
 
 def _grown(earlier: Call, later: Call) -> Call:
-    """A call after a telling that says more: its numbers are new, its words stay."""
+    """A call with the numbers of a later telling; its own words stay."""
     cost = earlier.cost_nanodollars if later.cost_nanodollars is None else later.cost_nanodollars
     numbers = {name: getattr(later, name) for name in NUMBERS}
     return _filled(earlier, later)._replace(cost_nanodollars=cost, **numbers)
 
 
 def _united(one: Call, other: Call) -> Call:
-    """What two rows that turn out to be one call come to, under the name of the first."""
+    """Two rows that turn out to be one call, merged under the identity of the first."""
     return _grown(one, other) if other.worth > one.worth else _filled(one, other)
 
 
 def _priced(call: Call, tellings: Iterable[Call], book: Book) -> Call:
-    """A call with its list cost after these came together, told anew only if it has to be."""
+    """A merged call with its list cost: that of a row billed alike, else by the book."""
     for told in tellings:
         if told.billed == call.billed:
             return call._replace(list_nanodollars=told.list_nanodollars)
@@ -86,9 +86,9 @@ def _priced(call: Call, tellings: Iterable[Call], book: Book) -> Call:
 
 
 def _filled(call: Call, other: Call) -> Call:
-    """What was said first stays: only what it left out is taken from the other."""
+    """A call with its own words, and the other's where it has none."""
     words = {name: getattr(call, name) or getattr(other, name) for name in WORDS}
     words["model"] = asked_for(call.model, other.model)
-    # A day is counted in the zone of the project that it came with.
+    # Project, time and day belong together: the day is in the zone of the project.
     said = call if call.project_id or not other.project_id else other
     return call._replace(project_id=said.project_id, time=said.time, day=said.day, **words)

@@ -1,4 +1,4 @@
-"""Whom a trace names: calls that came without a person belong to whom a span around them names."""
+"""Calls without a person belong to the person whom another span of their trace names."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,19 +14,20 @@ from usage.ingest import turns
 from usage.ingest.event import Event, Naming
 from usage.ingest.fields import email_of
 
-# A span ends after those inside it, so it may come in a later request: a long run takes minutes.
+# A span ends after those inside it, so it may arrive in a later request, after a long run.
 KEPT = timedelta(hours=1)
 FIELDS = (TraceName.trace_id, TraceName.username, TraceName.event_id, TraceName.seen_at)
-# Written out: the statements for many rows have no other values than those of the rows.
+# Written out, because statements for many rows have only the rows' values as parameters.
 NO_NAME = SQL("''")
 
 
 def named(
     events: Sequence[Event], namings: Collection[Naming], unnamed: Collection[str], now: datetime
 ) -> tuple[list[Event], list[Event]]:
-    """The events, of whom their traces name, and tellings of earlier calls of nobody for them.
+    """The events with the people whom their traces name; and events for earlier calls.
 
-    `unnamed` are the users of what came without a person. Call it where record() is called.
+    The second list gives earlier calls that were nobody's to a person named only now. `unnamed`
+    are the users of calls without a person. Call it in the same transaction as record().
     """
     asked = {_trace(event) for event in events if event.user in unnamed and _trace(event)}
     asked |= {naming.trace for naming in namings}
@@ -45,7 +46,7 @@ def named(
 
 
 def _people(traces: Iterable[str], namings: Iterable[Naming]) -> dict[str, str]:
-    """The person of each of these traces that names one, and not several."""
+    """The person of each of these traces; none for a trace that names several."""
     names = defaultdict(set)
     for trace, user in [*bulk.run(_named, (TraceName.trace_id,), zip(sorted(traces))), *namings]:
         names[trace].add(user)
@@ -62,7 +63,7 @@ def _of_its_person(event: Event, people: Mapping[str, str], unnamed: Collection[
 
 
 def _claims(people: Mapping[str, str], unnamed: Collection[str]) -> Iterator[Event]:
-    """Tellings that give the calls which wait for a person to whom their trace names."""
+    """Events that give waiting calls to the person whom their trace names."""
     waiting = bulk.run(_waiting, (TraceName.trace_id,), zip(sorted(people)))
     whose = {event_id: people[trace] for trace, event_id in waiting}
     for name, event_id, time in bulk.run(_stored, (Stored.event_id,), zip(sorted(whose))):

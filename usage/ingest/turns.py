@@ -1,4 +1,4 @@
-"""Whose turn it is to store: one batch at a time on SQLite, side by side on PostgreSQL if safe."""
+"""Turns of writers: one at a time on SQLite, on PostgreSQL side by side where that is safe."""
 
 import os
 from collections import deque
@@ -16,10 +16,10 @@ from playhouse.pool import MaxConnectionsExceeded
 from models import db
 from usage.ingest.event import NOBODY, Event
 
-# Any number, the same in every process.
+# Of PostgreSQL's advisory lock; any number will do.
 LOCK = 7_220_311
 IN_LINE, LONGEST_WAIT = Lock(), 5
-# 48 MB: what many batches change, like the upper pages of an index, is moved once.
+# 48 MB. Less often is better: pages that many batches change are then moved only once.
 PAGES_AT_ONCE = 12_000
 WAITING: "deque[_Job]" = deque()
 UNDISTURBED = Signal()
@@ -28,11 +28,11 @@ Result = TypeVar("Result")
 
 
 class NotAlone(Exception):
-    """What this batch has to do is only safe while nobody else stores anything."""
+    """Raised when a batch turns out to be safe only while nobody else stores anything."""
 
 
 def needs_to_be_alone(events: Iterable[Event]) -> bool:
-    """True when a batch may hold the same calls as another under different ids or people.
+    """True if a batch may hold calls that another has under other ids or people.
 
     Single calls of named people, known by one id each, are kept apart by the tables' keys.
     """
@@ -44,7 +44,7 @@ def needs_to_be_alone(events: Iterable[Event]) -> bool:
 
 
 def take(alone: bool) -> bool:
-    """Wait until this transaction may go on, `alone` or beside others; whether it is alone."""
+    """Wait until this transaction may go on, `alone` or not; returns whether it is alone."""
     if not db.for_update:
         return True
     act = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
@@ -53,11 +53,11 @@ def take(alone: bool) -> bool:
 
 
 def in_turn(work: Callable[[], Result]) -> Result:
-    """Do work that is atomic in itself, on SQLite when its turn comes; returns what it returns.
+    """Do a transaction's work, on SQLite when its turn comes; returns what the work returns.
 
-    SQLite lets one writer in, makes the others try again and again, and waits for the disk with
-    every commit: so they stand in line, and whoever's turn it is stores for all who wait.
-    Raises what work raised, or OperationalError for whoever waited too long.
+    SQLite lets in one writer, has the others retry, and waits for the disk with every commit. So
+    writers queue, and whoever's turn it is does the work of all who wait, in one commit.
+    Raises what the work raised, or OperationalError after waiting too long.
     """
     if db.for_update:
         return work()
@@ -79,35 +79,35 @@ def in_turn(work: Callable[[], Result]) -> Result:
 
 
 def give_way() -> None:
-    """Wait while this process stores: belongs between the records of a batch that is read.
+    """Wait while another thread of this process stores; called between the records of a batch.
 
-    Two threads that compute share one processor, and everyone waits for the one that stores.
+    Threads share one processor, and all writers wait for the one that stores.
     """
     if not UNDISTURBED.is_set():
         UNDISTURBED.wait(LONGEST_WAIT)
 
 
 def tidy_up() -> None:
-    """Move what SQLite has committed from its log to its file, once that is worth while.
+    """Checkpoint SQLite's write-ahead log once it is large enough.
 
-    Belongs where nobody waits for it: the next commit would do it, and take as long.
+    Call it where nobody waits: otherwise a later commit does it, and takes that much longer.
     """
     if db.for_update:
         return
-    # Whatever is in the way now, the next one may find gone.
+    # If it can't be done now, the next call will.
     with suppress(PeeweeException, MaxConnectionsExceeded), db.connection_context():
         _, pages, moved = db.execute_sql("PRAGMA wal_checkpoint(NOOP)").fetchone()
         if pages - moved < PAGES_AT_ONCE:
             return
         _, pages, moved = db.execute_sql("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if moved < pages:
-            # The log begins anew only when all of it was moved: the rest is little by now.
+            # Only when all of it is moved can the log start over: move the little that is left.
             with IN_LINE, _alone_among_processes():
                 db.execute_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 class _Job:
-    """What somebody waits for. As a context it keeps an error that is no one else's."""
+    """Work in the queue. As a context it catches errors that concern this job alone."""
 
     def __init__(self, work: Callable[[], Any]):
         self.work = work
@@ -120,7 +120,7 @@ class _Job:
 
     def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> bool:
         self.error = error
-        # A database that is busy or full is so for all.
+        # A busy or full database concerns all jobs.
         return isinstance(error, Exception) and not isinstance(error, OperationalError)
 
 
@@ -130,14 +130,14 @@ def _wait_in_line(job: _Job) -> None:
     try:
         WAITING.remove(job)
     except ValueError:
-        # Somebody stores it right now: only they can tell what comes of it.
+        # Another thread is doing it right now: wait for the result.
         IN_LINE.acquire()
     else:
         raise OperationalError("database is locked")
 
 
 def _store_what_waits() -> None:
-    """All of it in one transaction; nothing is done before that is committed."""
+    """Do all queued jobs in one transaction; none is done before that is committed."""
     with _alone_among_processes():
         jobs = [WAITING.popleft() for _ in range(len(WAITING))]
         UNDISTURBED.clear()
@@ -157,7 +157,7 @@ def _store_what_waits() -> None:
 
 @contextmanager
 def _alone_among_processes() -> Iterator[None]:
-    """The system wakes the next process at once, where SQLite would let it sleep for a while."""
+    """A lock on a file: the system wakes the next process at once, where SQLite would poll."""
     try:
         file = _file(db.database)
         flock(file, LOCK_EX)
@@ -171,5 +171,5 @@ def _alone_among_processes() -> Iterator[None]:
 
 @cache
 def _file(database: str) -> int:
-    # To be locked is all it is for, whoever made it.
+    # An empty file, only there to be locked.
     return os.open(f"{database}-turn", os.O_CREAT | os.O_RDONLY, 0o644)
