@@ -110,10 +110,11 @@ def test_a_writer_killed_22_times_loses_nothing_and_doubles_nothing(app, seed):
     # Batch 1 is first cut off in its transaction, then, sent again, before it is acknowledged.
     moments = [5, -1, *moments]
 
-    for moment in moments:
-        write_until_killed(moment, kills, random)
-        kills.check()
-        models.db.close_all()
+    with writers() as process:
+        for moment in moments:
+            write_until_killed(process, moment, kills, random)
+            kills.check()
+            models.db.close_all()
 
     assert kills.undone
     assert kills.stored_untold
@@ -123,20 +124,31 @@ def test_a_writer_killed_22_times_loses_nothing_and_doubles_nothing(app, seed):
     kills.check_all()
 
 
-def write_until_killed(moment, kills, random):
+@contextmanager
+def writers():
+    """A process that forks writers; see writer.py."""
+    command = [sys.executable, writer.__file__, address()]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=env, text=True, bufsize=1, **pipes) as process:
+        yield process
+        process.stdin.close()
+
+
+def write_until_killed(process, moment, kills, random):
     """Let a writer work until it is killed, and note what it told."""
     again, first = kills.next(random)
-    command = [sys.executable, writer.__file__, address(), moment, first, *again]
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(map(str, command), env=env, stdout=subprocess.PIPE) as process:
-        lines = [process.stdout.readline()]
-        if not moment:
+    print(moment, first, *again, file=process.stdin)
+    told = {mark: [] for mark in "#+=!"}
+    while not told["!"]:
+        mark, *number = process.stdout.readline().strip()
+        told[mark].append(int("".join(number)))
+        if not moment and mark == "+" and len(told["+"]) == 1:
             time.sleep(random.uniform(0, 0.05))
-            process.kill()
-        lines += process.stdout
-    assert process.returncode == -signal.SIGKILL
-    for line in lines:
-        (kills.started if line.startswith(b"+") else kills.told).add(int(line[1:]))
+            os.kill(told["#"][0], signal.SIGKILL)
+    assert told["!"] == [-signal.SIGKILL]
+    kills.started.update(told["+"])
+    kills.told.update(told["="])
 
 
 def test_a_server_killed_6_times_loses_nothing_and_doubles_nothing(board, tmp_path):

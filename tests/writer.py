@@ -1,10 +1,11 @@
-"""A process that records batch after batch, telling of each before and after, until it dies.
+"""Processes that record batch after batch, telling of each before and after, until they die.
 
-    python writer.py URL MOMENT FIRST [AGAIN…]
+    python writer.py URL
 
-It starts with the batches AGAIN and goes on with FIRST, FIRST + 1, … It kills itself before its
-statement or commit number MOMENT, with -MOMENT right after that commit, with 0 not at all: then
-it goes on until it is killed.
+For each line "MOMENT FIRST [AGAIN…]" on its input it forks a writer, which starts with the batches
+AGAIN and goes on with FIRST, FIRST + 1, … The writer kills itself before its statement or commit
+number MOMENT, with -MOMENT right after that commit, with 0 not at all: then it goes on until it is
+killed. A fork opens everything anew, but has no modules to import.
 """
 
 import itertools
@@ -72,15 +73,25 @@ def die(moment):
     database.commit = doomed(database.commit, after=commits)
 
 
-def main(url, moment, first, *again):
+def write(url, moment, first, *again):
     """Record and tell: "+7" before batch 7 is recorded, "=7" once it is."""
     models.db.initialize(models.connect(url))
-    die(int(moment))
-    numbers = itertools.chain(map(int, again), itertools.count(int(first)))
-    for number in itertools.islice(numbers, MOST if int(moment) else None):
+    die(moment)
+    numbers = itertools.chain(again, itertools.count(first))
+    for number in itertools.islice(numbers, MOST if moment else None):
         os.write(1, f"+{number}\n".encode())
         record(batch(number), ZONES[""], START)
         os.write(1, f"={number}\n".encode())
+
+
+def main(url):
+    """Let writers work, one after the other; tell "#" and the number of each, "!" and its end."""
+    for line in sys.stdin:
+        if not (pid := os.fork()):
+            os.write(1, f"#{os.getpid()}\n".encode())
+            sys.exit(write(url, *map(int, line.split())))
+        _, status = os.waitpid(pid, 0)
+        os.write(1, f"!{os.waitstatus_to_exitcode(status)}\n".encode())
 
 
 if __name__ == "__main__":
