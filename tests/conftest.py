@@ -18,6 +18,7 @@ from visitors import Visitors
 import models
 from app import create_app
 from usage import accounts, grants, keys, projects, sign_in
+from usage.counting import TOKEN_FIELDS
 from usage.horizon import COLUMNS
 from usage.ingest.event import Event
 from usage.ingest.record import record
@@ -32,6 +33,8 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TODAY = NOW.date()
 SECRET = "a secret for tests only"
 HTMX = {"HX-Request": "true"}
+OWN = {"Sec-Fetch-Site": "same-origin"}
+HERE = "203.0.113.9"
 # For what no database has a say in.
 ON_ONE_DATABASE = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
 
@@ -115,6 +118,26 @@ def visitors(app, ada):
 def anonymous(app):
     """A browser of nobody in particular."""
     return app.test_client()
+
+
+@pytest.fixture
+def quick_hashes(monkeypatch):
+    """Hashes that cost little; the very hasher is looked at where it matters."""
+    quick = sign_in.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(sign_in, "HASHER", quick)
+    monkeypatch.setattr(sign_in, "NOBODYS", quick.hash("nobody knows this one"))
+
+
+@pytest.fixture
+def enter(app):
+    """Signs in with name and password, as a form does."""
+
+    def enter(name, password, address=HERE, by=None):
+        form = {"name": name, "password": password}
+        peer = {"REMOTE_ADDR": address}
+        return (by or app.test_client()).post("/sign-in", data=form, headers=OWN, environ_base=peer)
+
+    return enter
 
 
 @pytest.fixture
@@ -268,6 +291,28 @@ def account(response):
     assert told["received"] == taken + told.get("skipped", 0) + told["rejected"]
     assert len(told["errors"]) == told["rejected"]
     return response.status_code, told["accepted"], told["duplicates"], told["rejected"]
+
+
+def later(**duration):
+    """Inside, it is so much later than NOW."""
+    return time_machine.travel(NOW + timedelta(**duration), tick=False)
+
+
+def tokens_of(event):
+    """Prompt, completion, cache read, cache write and reasoning tokens."""
+    return tuple(getattr(event, name) for name in TOKEN_FIELDS)
+
+
+def compressed(response):
+    """How many bytes go over the wire; the test client doesn't unpack them."""
+    assert response.headers["Content-Encoding"] == "gzip"
+    return len(response.data)
+
+
+def audited():
+    """What the audit holds after the entry of the client's own sign-in."""
+    entries = models.AuditEntry.select().order_by(models.AuditEntry.id)
+    return [(one.actor, one.action, one.subject, one.detail) for one in entries][1:]
 
 
 def days_ago(count: int) -> date:

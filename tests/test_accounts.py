@@ -3,8 +3,7 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
-from conftest import HTMX, NOW, ON_ONE_DATABASE, SECRET, browser_of, settings
+from conftest import HTMX, NOW, ON_ONE_DATABASE, SECRET, browser_of, later, settings
 
 import models
 from usage import accounts, sign_in
@@ -31,10 +30,6 @@ def cookie(client, name="tallyboard"):
 
 def signed_in(client):
     return client.get("/leaderboard").status_code == 200
-
-
-def later(**duration):
-    return time_machine.travel(NOW + timedelta(**duration), tick=False)
 
 
 def test_a_link_signs_in_once(anonymous, app, link):

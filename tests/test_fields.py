@@ -107,3 +107,28 @@ def test_a_list_may_stand_there_as_its_text(said):
 
     assert found == (["a"] if said != "('a', )" else [])
     assert fields.nested({"tags": said}, "tags") == {}
+
+
+def test_text_is_the_first_field_that_has_any():
+    assert fields.text({"a": "", "b": None, "c": " x ", "d": "y"}, "a", "b", "c", "d") == "x"
+    assert fields.text({"a": 1.5, "b": True}, "a", "b") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "count"), [(None, 0), (0, 0), (5, 5), ("5", 5), ("007", 7), (5.0, 5), (2**63, 2**63)]
+)
+def test_counts_are_numbers_or_their_digits(value, count):
+    assert fields.whole(value) == count
+    assert type(fields.whole(value)) is int
+
+
+@pytest.mark.parametrize(
+    "value",
+    [-1, "-1", 1.5, True, False, "", "x", "1e3", "9" * 30, [], {}, float("nan"), float("inf")],
+)
+def test_anything_else_is_no_count(value):
+    with pytest.raises(InvalidEvent) as refusal:
+        fields.whole(value, "input_tokens")
+
+    assert refusal.value.field == "input_tokens"
+    assert refusal.value.message == "must be a whole number, 0 or more"

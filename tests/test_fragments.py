@@ -6,7 +6,7 @@ from html import unescape
 from random import Random
 
 import pytest
-from conftest import HTMX, NOW, ON_ONE_DATABASE
+from conftest import HTMX, NOW, ON_ONE_DATABASE, compressed
 from reading import element
 
 from usage import cli_prices, samples
@@ -18,12 +18,6 @@ LIGHT = 6 * 1024
 KEPT = HTMX | {"Filters-Kept": "1"}
 DAYS = {"by-last", "last-n", "from", "sources"}
 EVERY = {*DAYS, "prompt_cost", "cost-basis", "q", "projects", "live", "columns"}
-
-
-def compressed(response):
-    """How many bytes go over the wire; the test client doesn't unpack them."""
-    assert response.headers["Content-Encoding"] == "gzip"
-    return len(response.data)
 
 
 def controls(page):

@@ -8,8 +8,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from conftest import tokens_of
 
-from usage.counting import TOKEN_FIELDS
 from usage.ingest.event import Event, InvalidEvent, Naming
 from usage.ingest.genai import read
 from usage.ingest.genai_frame import DETAILS
@@ -54,17 +54,12 @@ def event(*arguments, **changes):
     return event
 
 
-def tokens(event):
-    """The counts of an event, in the order of TOKEN_FIELDS."""
-    return tuple(getattr(event, name) for name in TOKEN_FIELDS)
-
-
 def test_a_log_is_known_by_its_answer_and_not_by_the_span_that_it_was_written_in():
     # Which may be one around several calls: OpenLIT writes the logs of streams there.
     span, log = event(), event(signal="logs")
 
     assert (log.id, log.also, log.span) == (span.id, (), "")
-    assert tokens(log) == tokens(span)
+    assert tokens_of(log) == tokens_of(span)
     assert log.parent_span == span.span
 
 
@@ -75,7 +70,7 @@ def calls_in(record):
 
 def told_by(record):
     """The name of a sample's span with what was read of it."""
-    return record.name, [(e.model, e.user, *tokens(e)) for e in calls_in(record)]
+    return record.name, [(e.model, e.user, *tokens_of(e)) for e in calls_in(record)]
 
 
 def test_the_spans_of_every_dialect_are_read():
@@ -222,7 +217,7 @@ def test_a_count_that_is_none_is_refused_by_its_name(wrong):
     ],
 )
 def test_counts_are_read_by_all_their_names(said, counts):
-    assert tokens(event(said)) == counts
+    assert tokens_of(event(said)) == counts
 
 
 @pytest.mark.parametrize(
@@ -244,9 +239,9 @@ def test_the_library_of_a_provider_is_certain_and_what_adds_up_streams_is_not(sc
 
 def test_parts_that_exceed_the_whole_are_added_to_it():
     said = {"gen_ai.usage.cache_read_input_tokens": 90, "gen_ai.usage.cache_write.input_tokens": 11}
-    assert tokens(event(said)) == (201, 20, 90, 11, 0)
+    assert tokens_of(event(said)) == (201, 20, 90, 11, 0)
 
-    assert tokens(event({"gen_ai.usage.reasoning_tokens": 21})) == (100, 41, 0, 0, 21)
+    assert tokens_of(event({"gen_ai.usage.reasoning_tokens": 21})) == (100, 41, 0, 0, 21)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +257,7 @@ def test_parts_that_exceed_the_whole_are_added_to_it():
 def test_some_count_what_is_cached_apart_however_little_it_is(scope, prompt):
     said = {"gen_ai.usage.cache_read_input_tokens": 20, "gen_ai.usage.cache_write.input_tokens": 10}
 
-    assert tokens(event(said, scope=scope)) == (prompt, 20, 20, 10, 0)
+    assert tokens_of(event(said, scope=scope)) == (prompt, 20, 20, 10, 0)
 
 
 def test_a_failed_call_has_no_tokens():
@@ -284,7 +279,7 @@ def test_a_log_without_an_answers_id_is_known_by_its_span():
     span, log = event(nameless), event(nameless, signal="logs")
 
     assert (log.id, log.also, log.span) == (span.id, span.also, span.span)
-    assert tokens(log) == tokens(span)
+    assert tokens_of(log) == tokens_of(span)
     assert log.parent_span == ""
 
 
@@ -446,7 +441,8 @@ def same_call(one, other):
     if {one.id, *one.also} & {other.id, *other.also}:
         return True
     nested = {(one.span, other.parent_span), (one.parent_span, other.span)}
-    return tokens(one) == tokens(other) and any(inner == outer != "" for inner, outer in nested)
+    is_nested = any(inner == outer != "" for inner, outer in nested)
+    return is_nested and tokens_of(one) == tokens_of(other)
 
 
 def calls(events):
@@ -455,7 +451,7 @@ def calls(events):
     for event in events:
         same = [group for group in told if any(same_call(event, other) for other in group)]
         told = [group for group in told if group not in same] + [[event, *chain(*same)]]
-    return [(max(e.user for e in group), max(group, key=tokens)) for group in told]
+    return [(max(e.user for e in group), max(group, key=tokens_of)) for group in told]
 
 
 @pytest.mark.parametrize("seed", range(3))

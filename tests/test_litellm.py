@@ -10,10 +10,10 @@ from pathlib import Path
 from time import process_time
 
 import pytest
+from conftest import tokens_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from usage.counting import TOKEN_FIELDS
 from usage.ingest.event import InvalidEvent
 from usage.ingest.litellm import read
 
@@ -72,11 +72,6 @@ def event_of(record):
     """The one event of a record."""
     (event,) = read(record)
     return event
-
-
-def tokens_of(event):
-    """Prompt, completion, cache read, cache write and reasoning tokens."""
-    return tuple(getattr(event, name) for name in TOKEN_FIELDS)
 
 
 def test_a_call_through_the_proxy_becomes_an_event():

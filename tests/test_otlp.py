@@ -23,7 +23,6 @@ from usage.counting import TOKEN_FIELDS
 from usage.ingest import genai
 from usage.ingest.body import BodyTooLarge, UnreadableBody, UnsupportedBody
 from usage.ingest.event import TEXT_LIMITS, InvalidEvent
-from usage.ingest.fields import text, whole
 from usage.ingest.otlp import KEPT, Record, decode, failure, person, project, success
 from usage.ingest.otlp_protobuf import MOST_REMEMBERED, Attributes, parsed
 
@@ -519,31 +518,6 @@ def test_a_project_is_what_the_sender_calls_so():
 def test_where_no_project_is_named_the_team_is_one():
     assert project(record({"team.id": "platform"})) == "platform"
     assert project(record({"project": "docs"}, team__id="platform")) == "docs"
-
-
-def test_text_is_the_first_field_that_has_any():
-    assert text({"a": "", "b": None, "c": " x ", "d": "y"}, "a", "b", "c", "d") == "x"
-    assert text({"a": 1.5, "b": True}, "a", "b") == ""
-
-
-@pytest.mark.parametrize(
-    ("value", "count"), [(None, 0), (0, 0), (5, 5), ("5", 5), ("007", 7), (5.0, 5), (2**63, 2**63)]
-)
-def test_counts_are_numbers_or_their_digits(value, count):
-    assert whole(value) == count
-    assert type(whole(value)) is int
-
-
-@pytest.mark.parametrize(
-    "value",
-    [-1, "-1", 1.5, True, False, "", "x", "1e3", "9" * 30, [], {}, float("nan"), float("inf")],
-)
-def test_anything_else_is_no_count(value):
-    with pytest.raises(InvalidEvent) as refusal:
-        whole(value, "input_tokens")
-
-    assert refusal.value.field == "input_tokens"
-    assert refusal.value.message == "must be a whole number, 0 or more"
 
 
 def read_or_refuse(body, content_type, signal):

@@ -5,7 +5,7 @@ import re
 from html import escape, unescape
 
 import pytest
-from conftest import HTMX, ON_ONE_DATABASE, assert_query_count, days_ago, settings
+from conftest import HTMX, ON_ONE_DATABASE, assert_query_count, compressed, days_ago, settings
 from reading import element, names, rows, text
 
 import models
@@ -22,12 +22,6 @@ HOSTILE = (
     '=HYPERLINK("http://evil")',
     "javascript:alert(1)",
 )
-
-
-def compressed(response):
-    """How many bytes go over the wire; the test client doesn't unpack them."""
-    assert response.headers["Content-Encoding"] == "gzip"
-    return len(response.data)
 
 
 def test_a_board_without_usage_says_how_to_send_the_first(client):

@@ -4,7 +4,7 @@ import re
 from threading import Thread
 
 import pytest
-from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of
+from conftest import HTMX, NOW, ON_ONE_DATABASE, audited, browser_of
 from reading import persons, text, words_of
 
 import models
@@ -31,10 +31,6 @@ def post(client):
 def vera(app):
     """Vera, a member."""
     return accounts.create_user("vera", NOW, display_name="Vera Molnár", email="vera@example.com")
-
-
-def audit():
-    return [(one.actor, one.action, one.subject, one.detail) for one in AuditEntry][1:]
 
 
 def test_everyone_is_listed_with_their_role(client, vera, make_project):
@@ -85,7 +81,7 @@ def test_who_is_invited_sets_a_password_with_a_link_that_is_shown_once(post, cli
     assert anonymous.post(path, data=form, headers=OWN).status_code == 410
     made = User.get(User.username == "otto@example.com")
     assert (made.display_name, made.email) == ("Otto", "Otto@Example.com")
-    assert audit()[0] == ("ada", "user created", "otto@example.com", "Member")
+    assert audited()[0] == ("ada", "user created", "otto@example.com", "Member")
 
 
 def test_a_project_admin_is_invited_with_their_projects(post, make_project):
@@ -111,7 +107,7 @@ def test_a_role_is_given_and_taken(post, vera, make_project):
     post("vera", do="role", role="member")
     assert accounts.role_of(accounts.person("vera")) == "member"
 
-    assert audit() == [
+    assert audited() == [
         ("ada", "role changed", "vera", "Project admin of checkout, search"),
         ("ada", "role changed", "vera", "Super admin"),
         ("ada", "role changed", "vera", "Member"),
@@ -128,7 +124,10 @@ def test_somebody_disabled_is_out_at_once_and_may_come_back(app, post, client, v
     assert post("vera", do="link").status_code == 422
 
     assert "Disabled" not in text(post("vera", do="enable").text).replace("Disabling", "")
-    assert [entry[1] for entry in audit() if entry[0] == "ada"] == ["user disabled", "user enabled"]
+    assert [entry[1] for entry in audited() if entry[0] == "ada"] == [
+        "user disabled",
+        "user enabled",
+    ]
 
 
 def test_a_new_link_to_set_a_password_is_shown_once(post, client, vera):
@@ -136,7 +135,7 @@ def test_a_new_link_to_set_a_password_is_shown_once(post, client, vera):
 
     assert len(LINK.findall(page.text)) == 1
     assert not LINK.findall(client.get(f"{PAGE}/vera").text)
-    assert audit() == [("ada", "password link made", "vera", "")]
+    assert audited() == [("ada", "password link made", "vera", "")]
 
 
 def test_sessions_are_listed_and_ended(app, post, client, vera):
@@ -160,7 +159,7 @@ def test_the_only_super_admin_stays(post, client, form):
     assert response.status_code == 422
     assert "is the only super admin." in response.text
     assert client.get(PAGE).status_code == 200
-    assert audit() == []
+    assert audited() == []
 
 
 @pytest.mark.parametrize("command", [["disable", "ada"], ["role", "ada", "member"]])
@@ -226,7 +225,7 @@ def test_what_can_not_be_done_is_said_in_a_sentence(post, vera, name, form, sent
     assert response.status_code == 422
     assert sentence in text(response.text)
     assert User.select().count() == 2
-    assert audit() == []
+    assert audited() == []
 
 
 @ON_ONE_DATABASE

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from conftest import HTMX, NOW, ON_ONE_DATABASE
+from conftest import HTMX, NOW, ON_ONE_DATABASE, audited
 from reading import element, persons, text
 
 from models import AuditEntry, Project
@@ -31,10 +31,6 @@ def checkout():
     return projects.find("checkout")
 
 
-def audit():
-    return [(one.actor, one.action, one.subject, one.detail) for one in AuditEntry][1:]
-
-
 def test_projects_are_listed_with_what_is_said_of_them(client, make_project):
     make_project("Check Out", "Europe/Berlin")
     accounts.create_user("max", NOW)
@@ -52,7 +48,7 @@ def test_a_project_is_made(post, zone):
 
     assert "search-engine, run by nobody yet" in text(page.text)
     assert projects.find("search-engine").timezone == (zone or "UTC")
-    assert audit() == [("ada", "project created", "search-engine", zone or "UTC")]
+    assert audited() == [("ada", "project created", "search-engine", zone or "UTC")]
 
 
 def test_default_rates_are_set_and_taken_back(post, client, make_usage):
@@ -66,7 +62,7 @@ def test_default_rates_are_set_and_taken_back(post, client, make_usage):
 
     post(do="rates", prompt_cost="", completion_cost="")
     assert checkout().prompt_cost == ""
-    assert [entry[3] for entry in audit()] == [
+    assert [entry[3] for entry in audited()] == [
         "rates: 2.5 and default",
         "rates: default and default",
     ]
@@ -83,7 +79,7 @@ def test_how_people_are_named_is_set(post):
     assert 'value="5"' in element(page, "least_users")
     post(do="identity", identity="own", least_users="5")
     assert (checkout().identity, checkout().least_users, checkout().binds_all) == ("own", 0, False)
-    assert audit() == [
+    assert audited() == [
         (
             "ada",
             "identity policy changed",
@@ -109,7 +105,7 @@ def test_a_zone_is_changed_step_by_step_without_scripts(post, make_crowd, monkey
     assert "All days are in Asia/Tokyo." in page.text
     assert 'hx-trigger="load' not in page.text
     assert checkout().rezone_after is None
-    assert audit() == [("ada", "zone changed", "checkout", "UTC to Asia/Tokyo")]
+    assert audited() == [("ada", "zone changed", "checkout", "UTC to Asia/Tokyo")]
 
 
 def test_with_scripts_the_progress_asks_for_the_next_by_itself(
@@ -162,7 +158,7 @@ def test_what_can_not_be_done_is_said_in_a_sentence(post, path, form, sentence):
     assert response.status_code == 422
     assert sentence in text(response.text)
     assert Project.select().count() == 1
-    assert audit() == []
+    assert audited() == []
 
 
 @ON_ONE_DATABASE

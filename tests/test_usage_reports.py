@@ -8,10 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from conftest import tokens_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from usage.counting import TOKEN_FIELDS
 from usage.ingest import (
     anthropic_usage,
     ccusage,
@@ -52,11 +52,6 @@ def first_of(name, **changes):
 def events_of(name, **changes):
     """The events of the first record of a sample with other fields."""
     return list(MODULES[name].read(first_of(name, **changes)))
-
-
-def tokens_of(event):
-    """Prompt, completion, cache read, cache write and reasoning tokens."""
-    return tuple(getattr(event, name) for name in TOKEN_FIELDS)
 
 
 def test_a_result_of_openai_is_a_bucket_whose_input_holds_its_caches():
