@@ -72,12 +72,14 @@ def _answer(name: str, found: tuple[bytes, bytes], headers: dict[str, str]) -> R
 def _for_portals() -> bytes:
     """The board's styles for a box in another page: they stay in it, and follow its width.
 
-    Every token --tb-x takes the value of the page's --tally-x, if it has one.
+    Every token --tb-x takes the value of the page's --tally-x, if it has one. A page's rem may be
+    small (62.5 % is a habit) or large: what is measured in it stays between 16 and 24 pixels.
     """
     tokens = (STATIC / "css/tokens.css").read_text().partition("@layer tokens {")[2]
     tokens = re.sub(r"--tb-([\w-]+): ([^;]+);", r"--tb-\1: var(--tally-\1, \2);", tokens)
     others = _joined(tuple(f"css/{name}.css" for name in EMBEDDED)).decode()
     board = f"@layer tokens {{{tokens}{others}".replace(":root", ".tb-embed")
+    board = re.sub(r"([\d.]+)rem", r"clamp(\1 * 16px, \g<0>, \1 * 24px)", board)
     board = re.sub(r"@media (?=\(m(?:ax|in)-width)", "@container tally ", board)
     around = (STATIC / "embed" / "around.css").read_text()
     return f"{around}@layer tallyboard {{{board}}}".encode()

@@ -1,8 +1,16 @@
 /* <tally-board src>: the board in a portal's page, with nothing else needed; and the Filters panel of
    boards that htmx placed in the page. docs/embedding.md. */
 (() => {
+  // Two boards of one page may each bring it.
+  if (customElements.get("tally-board")) return;
   const styles = new URL("tally-board.css", document.currentScript.src).href;
   const policy = window.trustedTypes?.createPolicy("tally-board", { createHTML: (html) => html });
+  // HTML, although the page may be XHTML.
+  const parsed = (html) => {
+    html = `<template>${html}</template>`;
+    const page = new DOMParser().parseFromString(policy ? policy.createHTML(html) : html, "text/html");
+    return page.querySelector("template");
+  };
   const PARTS = "scope controls box panel table row button pager title summary chart notice";
   const EARLY = 30_000;
 
@@ -216,7 +224,7 @@
     #say(sentence) {
       const root = this.shadowRoot;
       if (!root.querySelector(".tb-notice")) {
-        this.#show('<div class="tb-embed"><p class="tb-notice" role="alert"></p></div>');
+        this.#show('<div class="tb-embed" lang="en" dir="ltr"><p class="tb-notice" role="alert"></p></div>');
       }
       root.querySelector(".tb-notice").textContent = sentence;
     }
@@ -227,8 +235,7 @@
 
     #show(html, source, good) {
       const root = this.shadowRoot;
-      const answer = document.createElement("template");
-      answer.innerHTML = policy ? policy.createHTML(html) : html;
+      const answer = parsed(html);
       const { activeElement: active } = root;
       answer.content.querySelector("link")?.remove();
       // A browser complains of autofocus in a frame of another origin.
@@ -259,7 +266,6 @@
     }
   }
 
-  if (customElements.get("tally-board")) return;
   customElements.define("tally-board", TallyBoard);
   tend(document);
   document.addEventListener("pointerdown", (event) => close(document, event.composedPath()));

@@ -167,6 +167,32 @@ def test_a_token_that_has_had_its_time_is_renewed_without_a_word(enter, portal, 
         assert set(page.evaluate("told")) == ({"loaded"} if way == "element" else set())
 
 
+def test_a_portal_of_another_make_shows_the_board_as_it_is(enter):
+    # XHTML in Arabic with small rems and trusted types, where each of two boards brings the script.
+    policy = "require-trusted-types-for 'script'; trusted-types tally-board"
+    script = "/static/embed/tally-board.js"
+    odd = f"""<html xmlns="http://www.w3.org/1999/xhtml" lang="ar" dir="rtl">
+        <head><title>Portal</title><style>html {{ font-size: 62.5% }}</style></head>
+        <body><tally-board src="/embed/leaderboard"></tally-board>
+        <script src="{script}"></script><script src="{script}?again"></script></body></html>"""
+    headers = {"content-type": "application/xhtml+xml", "content-security-policy": policy}
+    with enter("proxied", "no") as (page, board):
+        page.route("**/odd", lambda route: route.fulfill(body=odd, headers=headers))
+        page.goto("/odd")
+
+        expect(rows(board)).to_have_count(25)
+        name = board.locator(".tb-row .tb-name").first
+        expect(name).to_have_css("direction", "ltr")
+        expect(name).to_have_css("font-size", "14px")
+        assert name.evaluate("one => one.closest('[lang]').lang") == "en"
+
+        page.evaluate("document.documentElement.style.fontSize = '24px'")
+        expect(name).to_have_css("font-size", "21px")
+        parts = board.locator(".tb-details"), board.locator("table")
+        button, table = (part.first.bounding_box() for part in parts)
+        assert button["x"] + button["width"] <= table["x"] + table["width"]
+
+
 @pytest.mark.parametrize("way", ["element", "framed"])
 def test_the_board_is_asked_without_cookies(enter, way):
     with enter(way) as (page, board):
