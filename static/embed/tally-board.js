@@ -13,6 +13,7 @@
   };
   const PARTS = "scope controls box panel table row button pager title summary chart notice";
   const EARLY = 30_000;
+  const PATIENCE = 30_000;
 
   const choose = (tabs, chosen, focus) => {
     for (const tab of tabs) {
@@ -185,6 +186,15 @@
       return fetch(url, { headers, credentials, signal, cache: "no-store" });
     }
 
+    async #answer(url, source, signal) {
+      let response = await this.#ask(url, source, signal);
+      if (response.status === 401 && this.#fetchToken && !signal.aborted) {
+        this.#token = undefined;
+        response = await this.#ask(url, source, signal);
+      }
+      return [response, await response.text()];
+    }
+
     async #load(url, source) {
       clearTimeout(this.#timer);
       clearTimeout(this.#retry);
@@ -193,13 +203,10 @@
       const region = this.shadowRoot.querySelector("section.tb-region");
       region?.classList.add("htmx-request");
       this.#failed = undefined;
+      let limit;
+      const late = new Promise((_, fail) => (limit = setTimeout(fail, PATIENCE, new Error("Nobody answers."))));
       try {
-        let response = await this.#ask(url, source, signal);
-        if (response.status === 401 && this.#fetchToken && !signal.aborted) {
-          this.#token = undefined;
-          response = await this.#ask(url, source, signal);
-        }
-        const html = await response.text();
+        const [response, html] = await Promise.race([this.#answer(url, source, signal), late]);
         await this.styled;
         if (signal.aborted) return;
         this.#show(html, source, response.ok);
@@ -217,6 +224,7 @@
         }
         this.#tell(expired ? "expired" : "error", { error, status: error.status });
       } finally {
+        clearTimeout(limit);
         if (!signal.aborted) region?.classList.remove("htmx-request");
       }
     }

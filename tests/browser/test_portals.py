@@ -230,6 +230,26 @@ def test_a_laptop_that_slept_recovers_by_itself(enter, portal, problems):
         expect(board.locator("[id$=-notice]")).to_be_empty()
 
 
+def test_who_never_answers_is_asked_again(enter):
+    with enter("element", "no") as (page, board):
+        expect(rows(board)).to_have_count(25)
+        page.clock.install()
+        page.evaluate("""() => {
+            const element = document.querySelector("tally-board");
+            const { fetchToken } = element;
+            let asked = 0;
+            element.fetchToken = () => (asked++ ? fetchToken() : new Promise(() => {}));
+        }""")
+        page.clock.run_for(30_000)
+        expect(board.get_by_role("alert").first).to_contain_text("can't be reached")
+        expect(rows(board)).to_have_count(25)
+
+        page.clock.run_for(5_000)
+
+        expect(board.locator("[id$=-notice]")).to_be_empty()
+        expect(board.locator(".htmx-request")).to_have_count(0)
+
+
 def test_a_frame_is_as_high_as_what_it_shows(enter):
     with enter("framed") as (page, board):
         expect(rows(board)).to_have_count(25)
