@@ -4,12 +4,11 @@ import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from conftest import NOW, ON_ONE_DATABASE, TODAY, account, days_ago, native
+from conftest import NOW, ON_ONE_DATABASE, TODAY, account, days_ago, empty_tables, native
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger import Ledger, daily_rows
 
-import models
 from models import AuditEntry, CallId, DailyUsage, Project, Retention, User
 from models import Event as Stored
 from usage import accounts, merging, projects, pruning, retention, rezoning, rollups
@@ -95,8 +94,7 @@ steps = st.lists(
 )
 @given(steps)
 def test_what_was_counted_stays_counted_once_whatever_comes(steps):
-    for table in reversed(models.TABLES):
-        table.delete().execute()
+    empty_tables()
     for name in NAMES:
         accounts.create_user(name, NOW)
     ledger, closed, since = Ledger(), {}, date.min

@@ -6,7 +6,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import NOW, TODAY
+from conftest import NOW, TODAY, empty_tables
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ledger import Ledger, daily_rows, ends, sums
@@ -487,8 +487,7 @@ def start_over():
     """Empties the tables; makes two projects far apart and people to be."""
 
     def start():
-        for table in reversed(models.TABLES):
-            table.delete().execute()
+        empty_tables()
         projects.create("east", ZONES["east"], NOW)
         projects.create("west", ZONES["west"], NOW)
         for name in NAMES:

@@ -3,12 +3,11 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from conftest import NOW, ON_ONE_DATABASE
+from conftest import NOW, ON_ONE_DATABASE, empty_tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger import daily_rows
 
-import models
 from models import Event as Stored
 from models import Project
 from usage import accounts, merging, projects, rezoning
@@ -90,8 +89,7 @@ def test_the_board_is_right_after_every_slice_and_as_if_it_had_always_been_so(
     small_slices, before, later, zones
 ):
     def start(zone):
-        for table in reversed(models.TABLES):
-            table.delete().execute()
+        empty_tables()
         projects.create("checkout", zone, NOW)
         for name in NAMES:
             accounts.create_user(name, NOW)

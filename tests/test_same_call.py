@@ -4,7 +4,7 @@ import itertools
 from threading import Barrier, Thread
 
 import pytest
-from conftest import NOW
+from conftest import NOW, empty_tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger import daily_rows
@@ -232,8 +232,7 @@ def test_what_the_library_of_the_provider_tells_goes_for_certain(together, order
 
 
 def start_over():
-    for table in reversed(models.TABLES):
-        table.delete().execute()
+    empty_tables()
 
 
 def in_batches(data, events, key=NO_KEY):

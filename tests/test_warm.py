@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from conftest import HTMX, NOW, ON_ONE_DATABASE, ROOT, assert_query_count
+from conftest import HTMX, NOW, ON_ONE_DATABASE, ROOT, assert_query_count, empty_tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reading import names, rows
@@ -142,8 +142,7 @@ def _move(project, timezone):
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(STEPS, st.booleans()), min_size=2, max_size=9))
 def test_whatever_happens_every_process_answers_as_if_it_had_just_read_everything(ask, steps):
-    for table in reversed(models.TABLES):
-        table.delete().execute()
+    empty_tables()
     often, seldom = Store(), Store(most_rows=6 + 2 * warm.LEAST_ROWS)
     for step, both in steps:
         take(*step)
