@@ -435,6 +435,21 @@ def test_linked_calls_merges_and_partings_in_any_order_count_once(steps):
     assert not told or ACCEPTED not in send(*told)
 
 
+def test_calls_of_two_names_that_a_later_record_links_count_once():
+    def told(user, tokens, id, *also):
+        known = {"prompt_tokens": tokens, "usage_known": tokens > 0, "source": SOURCE[user]}
+        return Event(id=id, also=also, user=user, time=NOW, replaces=True, **known)
+
+    for name in NAMES:
+        accounts.create_user(name, NOW)
+    send(told("max", 100, "message-2"), told("vera", 200, "request-2"))
+    merge("vera", "max")
+
+    send(told("vera", 0, "message-2", "request-2"))
+
+    assert {key[2]: row[3] for key, row in daily_rows().items()} == {"vera": 200}
+
+
 def test_the_same_call_under_two_names_at_once_counts_once(app):
     for name in ("vera", "vm"):
         accounts.create_user(name, NOW)

@@ -133,7 +133,9 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     batch = _batch(events, found.calls, terms)
     stored = _store(batch, found.one_with)
     same_call.claim(found)
-    copies = one_person.copies(people, _touched(stored)) if people else []
+    # What only gained a name may turn out to be the same call as one of the person's others.
+    named_anew = [(user_id, event_id) for _, user_id, event_id in found.claimed if people]
+    copies = one_person.copies(people, {*named_anew, *_touched(stored)}) if people else []
     flipped = _count(batch, stored, people, copies)
     return _outcomes(found.calls, stored, copies, flipped)
 
