@@ -167,6 +167,20 @@ def test_a_token_that_has_had_its_time_is_renewed_without_a_word(enter, portal, 
         assert set(page.evaluate("told")) == ({"loaded"} if way == "element" else set())
 
 
+def test_not_even_rules_with_ids_in_them_get_into_the_board(enter):
+    with enter("proxied") as (page, board):
+        name = board.locator(".tb-row .tb-name").first
+        expect(name).to_have_css("letter-spacing", "normal")
+        page.evaluate("""() => {
+            const sheet = new CSSStyleSheet();
+            sheet.replaceSync(":root:not(#page#main) * { letter-spacing: 9px; display: flex }");
+            document.adoptedStyleSheets = [sheet];
+        }""")
+
+        expect(page.locator("main > p").first).to_have_css("letter-spacing", "9px")
+        expect(name).to_have_css("letter-spacing", "normal")
+
+
 def test_a_portal_of_another_make_shows_the_board_as_it_is(enter):
     # XHTML in Arabic with small rems, a flex row and trusted types, which gets the script twice.
     policy = "require-trusted-types-for 'script'; trusted-types tally-board"
