@@ -34,7 +34,8 @@ TODAY = NOW.date()
 SECRET = "a secret for tests only"
 HTMX = {"HX-Request": "true"}
 OWN = {"Sec-Fetch-Site": "same-origin"}
-HERE = "203.0.113.9"
+HERE, THERE = "203.0.113.9", "198.51.100.7"
+GOOD, OTHER = "a quiet morning walk", "an umbrella in the sun"
 EMPTIED = itertools.count()
 # For what no database has a say in.
 ON_ONE_DATABASE = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
@@ -125,6 +126,14 @@ def quick_hashes(monkeypatch):
     quick = sign_in.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(sign_in, "HASHER", quick)
     monkeypatch.setattr(sign_in, "NOBODYS", quick.hash("nobody knows this one"))
+
+
+@pytest.fixture
+def vera(app):
+    """Vera, with a password."""
+    user = accounts.create_user("vera", NOW, email="vera@example.com")
+    sign_in.set_password(user, GOOD)
+    return user
 
 
 @pytest.fixture

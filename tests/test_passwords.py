@@ -4,26 +4,29 @@ import re
 from datetime import timedelta
 
 import pytest
-from conftest import HERE, HTMX, NOW, ON_ONE_DATABASE, OWN, SECRET, browser_of, later, settings
+from conftest import (
+    GOOD,
+    HERE,
+    HTMX,
+    NOW,
+    ON_ONE_DATABASE,
+    OTHER,
+    OWN,
+    SECRET,
+    THERE,
+    browser_of,
+    later,
+    settings,
+)
 
 import models
 from usage import accounts, sign_in
 from usage.sign_in import PASSWORD
 
-GOOD, OTHER = "a quiet morning walk", "an umbrella in the sun"
-THERE = "198.51.100.7"
 HTTPS = "https://tally.example.com"
 # As the server has them, before the tests take a quicker one.
 SHIPPED = sign_in.HASHER, sign_in.NOBODYS
 pytestmark = pytest.mark.usefixtures("quick_hashes")
-
-
-@pytest.fixture
-def vera(app):
-    """Vera, with a password."""
-    user = accounts.create_user("vera", NOW, email="vera@example.com")
-    sign_in.set_password(user, GOOD)
-    return user
 
 
 @pytest.fixture

@@ -4,22 +4,12 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from conftest import HERE, NOW, OWN, later
+from conftest import GOOD, HERE, NOW, OTHER, OWN, THERE, later
 
 import models
-from usage import accounts, sign_in
+from usage import sign_in
 
-GOOD, OTHER = "a quiet morning walk", "an umbrella in the sun"
-THERE = "198.51.100.7"
 pytestmark = pytest.mark.usefixtures("quick_hashes")
-
-
-@pytest.fixture
-def vera(app):
-    """Vera, with a password."""
-    user = accounts.create_user("vera", NOW, email="vera@example.com")
-    sign_in.set_password(user, GOOD)
-    return user
 
 
 def fail(enter, times):
