@@ -21,6 +21,15 @@ SMALL_TARGETS = """() => [...document.querySelectorAll("a[href], button, input, 
   .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.matches(".tb-skip"))
   .filter((one) => Math.min(one.getBoundingClientRect().width, one.offsetHeight ?? 24) < 24)
   .map((one) => one.outerHTML)"""
+WIDE_HEADINGS = """() => [...document.querySelectorAll("thead [role=columnheader]")]
+  .filter((one) => {
+    const text = document.createRange();
+    text.selectNodeContents(one.querySelector(".tb-sort")?.firstChild ?? one);
+    const [inside, outside] = [text.getBoundingClientRect(), one.getBoundingClientRect()];
+    const padding = parseFloat(getComputedStyle(one).paddingInlineEnd);
+    return inside.right > outside.right - padding + 1 || inside.left < outside.left - 1;
+  })
+  .map((one) => one.innerText)"""
 MOVING = """() => [...document.querySelectorAll("*")].filter((one) => {
   const { transitionDuration, transitionDelay, animationName } = getComputedStyle(one);
   return `${transitionDuration} ${transitionDelay} ${animationName}` !== "0s 0s none";
@@ -233,8 +242,24 @@ def test_names_have_room_at_any_width(visit):
         assert name["width"] >= 100, width
 
 
+@pytest.mark.parametrize("query", ["", "?columns=" + ",".join(MORE_COLUMNS)])
+def test_headings_stay_within_their_columns(visit, query):
+    page = visit("/leaderboard" + query)
+    for width in (641, 768, 961, 1280):
+        page.set_viewport_size({"width": width, "height": 600})
+
+        assert page.evaluate(WIDE_HEADINGS) == [], width
+
+
 def apart(one, other, start, length):
     return one[start] + one[length] <= other[start] or other[start] + other[length] <= one[start]
+
+
+def test_type_has_the_sizes_of_the_design(visit):
+    page = visit("/leaderboard")
+
+    for place, size in (("h1", 28), ("body", 14), (".tb-name", 14), (".tb-username", 13)):
+        expect(page.locator(place).first).to_have_css("font-size", f"{size}px")
 
 
 def test_dark_is_dark(page):
