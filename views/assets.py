@@ -79,8 +79,8 @@ def _for_portals() -> bytes:
     tokens = re.sub(r"--tb-([\w-]+): ([^;]+);", r"--tb-\1: var(--tally-\1, \2);", tokens)
     others = _joined(tuple(f"css/{name}.css" for name in EMBEDDED)).decode()
     board = f"@layer tokens {{{tokens}{others}".replace(":root", ".tb-embed")
+    board = re.sub(r"@media (?=\([^()]*\bwidth\b)", "@container tally ", board)
     board = re.sub(r"([\d.]+)rem", r"clamp(\1 * 16px, \g<0>, \1 * 24px)", board)
-    board = re.sub(r"@media (?=\(m(?:ax|in)-width)", "@container tally ", board)
     around = (STATIC / "embed" / "around.css").read_text()
     return f"{around}@layer tallyboard {{{board}}}".encode()
 

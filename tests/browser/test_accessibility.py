@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from browser.conftest import choose
+from browser.conftest import FLAGS, choose
 from browser.server import SECRET
 from usage.scope import MORE_COLUMNS
 
@@ -260,6 +260,21 @@ def test_type_has_the_sizes_of_the_design(visit):
 
     for place, size in (("h1", 28), ("body", 14), (".tb-name", 14), (".tb-username", 13)):
         expect(page.locator(place).first).to_have_css("font-size", f"{size}px")
+
+
+def test_larger_type_has_room(launch_browser, visit):
+    page = visit("/leaderboard")
+    large = launch_browser(args=[*FLAGS, "--blink-settings=defaultFontSize=24"])
+    with large, large.new_context(storage_state=page.context.storage_state()) as context:
+        larger = context.new_page()
+        for width in (641, 961, 1280, 1440):
+            larger.set_viewport_size({"width": width, "height": 600})
+            larger.goto(page.url)
+            name = larger.locator(".tb-name").first
+
+            expect(name).to_have_css("font-size", "21px")
+            assert larger.evaluate("document.documentElement.scrollWidth") <= width
+            assert name.bounding_box()["width"] >= 100, width
 
 
 def test_dark_is_dark(page):

@@ -207,6 +207,10 @@ def test_a_portal_of_another_make_shows_the_board_as_it_is(enter):
         button, table = (part.first.bounding_box() for part in parts)
         assert 1200 < button["x"] + button["width"] <= table["x"] + table["width"]
 
+        page.set_viewport_size({"width": 700, "height": 700})
+        table = board.locator("table").first.bounding_box()
+        assert 0 <= table["x"] <= 700 - table["width"]
+
 
 @pytest.mark.parametrize("way", ["element", "framed"])
 def test_the_board_is_asked_without_cookies(enter, way):
