@@ -28,10 +28,10 @@ class Name(NamedTuple):
     digest: int = 0
 
 
-def named(username: str, display_name: str = "", email: str = "") -> Name:
+def named(username: str, display_name: str = "", email: str = "", digest: int = 0) -> Name:
     """A Name with its text for searches."""
-    said = (display_name, username, email)
-    return Name(username, display_name, email, "\n".join(said).casefold())
+    folded = f"{display_name}\n{username}\n{email}".casefold()
+    return Name(username, display_name, email, folded, digest)
 
 
 class Names:
@@ -79,7 +79,7 @@ class Names:
             query = query.select(User.id, User.owner_id, *WHO)
             for id, owner, *names in db.execute(query).fetchall():
                 digest = blake2b(repr((id, owner, *names)).encode(), digest_size=8).digest()
-                known[id] = Name(*named(*names)[:4], int.from_bytes(digest))
+                known[id] = named(*names, int.from_bytes(digest))
                 owners.pop(id, None)
                 if owner:
                     owners[id] = owner
