@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from usage.charts import GAP, LABEL_HEIGHT, axis, donut, grouped_bars
 from usage.timeline import daily
+from views.format import counted
 
 TODAY = date(2026, 11, 22)
 HOSTILE = ["<script>alert(1)</script>", '"onload="alert(1)', "' style='x", "{{ 7*7 }}", "&amp;"]
@@ -265,7 +266,7 @@ def test_a_week_cut_by_the_window_says_so_in_its_label():
 def charts():
     templates = FileSystemLoader(Path(__file__).parent.parent / "templates")
     environment = Environment(loader=templates, autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"exact": "{:,}".format, "compact": "~{:,}".format}
+    environment.filters |= {"exact": "{:,}".format, "compact": "~{:,}".format, "counted": counted}
     return environment.get_template("components/charts.html").module
 
 
@@ -344,6 +345,12 @@ def test_no_figure_breaks_a_chart(charts, given_shares, given_groups, length):
     html += charts.daily_chart("c", "C", daily(window(length), TODAY))
 
     assert not re.search(r'="[^"]*\b(nan|inf|None)\b', re.sub(r'title="[^"]*"', "", html))
+
+
+def test_one_call_is_told_as_one(charts):
+    html = charts.daily_chart("c", "C", daily(window(1, calls=1), TODAY))
+
+    assert html.count(": 1 call, ") == 2
 
 
 def window(length, calls=2, today=TODAY):

@@ -1,8 +1,8 @@
-"""How the page writes what isn't a number."""
+"""How the page writes words: what is counted, and who asks."""
 
 import pytest
 
-from views.format import browser
+from views.format import browser, counted
 
 CHROME = "(KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
@@ -21,3 +21,11 @@ CHROME = "(KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 )
 def test_a_browser_is_told_in_few_words(agent, words):
     assert browser(agent) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(0, "0 people"), (1, "1 person"), (1234, "1,234 people")]
+)
+def test_a_number_goes_with_what_it_counts(number, words):
+    assert counted(number, "person", "people") == words
+    assert counted(2, "failed call") == "2 failed calls"

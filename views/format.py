@@ -60,7 +60,7 @@ class Unindented(Extension):
 
 def register(app: Flask) -> None:
     """Offer the formats to templates."""
-    numbers = (exact, compact, money, plain, change, share, percent, cost_per_call, spark)
+    numbers = (exact, counted, compact, money, plain, change, share, percent, cost_per_call, spark)
     words = (day, dates, moment, lately, ago, source, basis, initials, quoted, browser)
     for function in (*numbers, *words):
         app.jinja_env.filters[function.__name__] = function
@@ -81,6 +81,11 @@ def quoted(name: str) -> str:
 def exact(number: int) -> str:
     """All digits: 12,345,678."""
     return f"{number:,}"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with what it counts: 1 call, 1,234 calls."""
+    return f"{exact(number)} {one if number == 1 else many or one + 's'}"
 
 
 def compact(number: int) -> str:
