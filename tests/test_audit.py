@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from conftest import HTMX, NOW, ON_ONE_DATABASE, native
+from conftest import HTMX, NOW, ON_ONE_DATABASE, native, noted
 from reading import persons, text
 
 from models import AuditEntry
@@ -22,7 +22,7 @@ def note():
 
 def actions():
     """What was noted: who, what, to whom."""
-    return [(one.actor, one.action, one.subject) for one in AuditEntry]
+    return [(one.actor, one.action, one.subject) for one in noted()]
 
 
 def test_the_newest_comes_first_with_who_when_and_from_where(client, note):

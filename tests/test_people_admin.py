@@ -4,7 +4,7 @@ import re
 from threading import Thread
 
 import pytest
-from conftest import HTMX, NOW, ON_ONE_DATABASE, audited, browser_of
+from conftest import HTMX, NOW, ON_ONE_DATABASE, audited, browser_of, noted
 from reading import persons, text, words_of
 
 import models
@@ -259,7 +259,7 @@ def test_roles_are_given_on_the_command_line(run, ada, vera, make_project):
     assert run("user", "role", "vera", "project-admin")[0] == 1
     assert run("user", "disable", "vera")[0] == run("user", "enable", "vera")[0] == 0
     assert accounts.role_of(accounts.person("vera")) == "super_admin"
-    actions = [(one.actor, one.action, one.subject) for one in AuditEntry]
+    actions = [(one.actor, one.action, one.subject) for one in noted()]
     names = ("role changed", "role changed", "user disabled", "user enabled")
     assert actions == [("", name, "vera") for name in names]
 

@@ -5,10 +5,10 @@ import re
 from decimal import Decimal
 
 import pytest
-from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of, days_ago
+from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of, days_ago, noted
 from reading import element, facts, persons, rows, text, totals, words_of
 
-from models import AuditEntry, Price
+from models import Price
 from usage import accounts, prices, projects
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
@@ -138,7 +138,7 @@ def test_a_price_is_set_found_and_taken_back(post, client, make_usage):
     assert post(do="remove", **SONNET).status_code == 422
     post(do="remove", **SONNET, start="2026-11-01", above="200000")
     assert not Price.select().exists()
-    kept = [one for one in AuditEntry if one.action.startswith("price")]
+    kept = [one for one in noted() if one.action.startswith("price")]
     told = "prompt 3.00, completion 15.00, cache read 0.30, "
     told += "from 2026-11-01, above 200,000 prompt tokens"
     assert (kept[0].actor, kept[0].subject, kept[0].detail) == ("ada", "anthropic sonnet", told)
@@ -187,7 +187,7 @@ def test_who_runs_a_project_saves_its_rates_where_they_tried_them(app, make_usag
     assert 'value="2.50"' in element(board, "prompt_cost")
     assert element(board, "save-rates") is None
     assert projects.find("checkout").completion_cost == "9.00"
-    assert [(one.actor, one.detail) for one in AuditEntry][-1] == ("max", "rates: 2.50 and 9.00")
+    assert [(one.actor, one.detail) for one in noted()][-1] == ("max", "rates: 2.50 and 9.00")
     bad = mine.post("/projects/checkout/rates", data=rates | {"prompt_cost": "x"}, headers=OWN)
     assert bad.status_code == 422
     for slug in ("unassigned", "all", "none"):

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from conftest import HTMX, NOW, ON_ONE_DATABASE, audited
+from conftest import HTMX, NOW, ON_ONE_DATABASE, audited, noted
 from reading import element, persons, text
 
-from models import AuditEntry, Project
+from models import Project
 from usage import accounts, projects, rezoning
 from usage.rollups import verify
 
@@ -179,7 +179,7 @@ def test_on_the_command_line_a_zone_is_changed_to_the_end(run, make_project, mak
     assert verify() == []
     assert run("project", "zone", "checkout", "Mars")[0] == 1
     assert run("project", "zone", "none", "UTC")[0] == 1
-    assert [one.action for one in AuditEntry] == ["zone changed"]
+    assert [one.action for one in noted()] == ["zone changed"]
 
 
 def test_interrupted_the_command_goes_on(run, make_project, make_crowd):
@@ -210,4 +210,4 @@ def test_rates_and_names_are_set_on_the_command_line(run, make_project):
     )
     assert run("project", "rates", "checkout", "x", "")[0] == 1
     assert run("project", "identity", "checkout", "hidden")[0] == 1
-    assert [one.action for one in AuditEntry] == ["project changed", "identity policy changed"]
+    assert [one.action for one in noted()] == ["project changed", "identity policy changed"]

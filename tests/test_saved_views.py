@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of
+from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of, noted
 from reading import names, persons, text
 
 from models import AuditEntry, SavedView
@@ -131,7 +131,7 @@ def test_a_shared_view_is_changed_by_its_owner_and_super_admins_alone(browse, cl
     assert change(client, "delete", "Ours").status_code == 303
 
     assert not SavedView.select().exists()
-    told = [(one.actor, one.action, one.subject) for one in AuditEntry]
+    told = [(one.actor, one.action, one.subject) for one in noted()]
     assert [entry for entry in told if entry[1].startswith("view")] == [
         ("max", "view shared", "Shared"),
         ("ada", "view renamed", "Shared"),

@@ -12,11 +12,11 @@ from threading import Thread
 from time import monotonic
 
 import pytest
-from conftest import NOW, ON_ONE_DATABASE, SECRET, settings
+from conftest import NOW, ON_ONE_DATABASE, SECRET, noted, settings
 from reading import text
 
 import models
-from models import AuditEntry, Delivery, Notice, Webhook
+from models import Delivery, Notice, Webhook
 from usage import budgets, deliveries, outgoing, projects, webhooks
 from usage.accounts import Refused
 from usage.outgoing import Undelivered
@@ -360,7 +360,7 @@ def test_a_super_admin_adds_and_removes_webhooks_and_reads_no_address_again(
     gone = client.post(PAGE, data={"do": "remove", "id": Webhook.get().id}, headers=OWN)
     assert gone.status_code == 303
     assert not Webhook.select().exists()
-    told = [(one.action, one.subject) for one in AuditEntry][-2:]
+    told = [(one.action, one.subject) for one in noted()][-2:]
     assert told == [
         ("webhook added", "hooks.example.com"),
         ("webhook removed", "hooks.example.com"),
