@@ -24,8 +24,12 @@ def test_a_browser_is_told_in_few_words(agent, words):
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(0, "0 people"), (1, "1 person"), (1234, "1,234 people")]
+    ("number", "what", "words"),
+    [
+        (0, ("person", "people"), "0 people"),
+        (1, ("person", "people"), "1 person"),
+        (1234, ("failed call",), "1,234 failed calls"),
+    ],
 )
-def test_a_number_goes_with_what_it_counts(number, words):
-    assert counted(number, "person", "people") == words
-    assert counted(2, "failed call") == "2 failed calls"
+def test_a_number_goes_with_what_it_counts(number, what, words):
+    assert counted(number, *what) == words
