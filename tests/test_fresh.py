@@ -9,10 +9,11 @@ import pytest
 import time_machine
 from conftest import HTMX, NOW, ON_ONE_DATABASE, assert_query_count, browser_of, settings
 from flask import Flask, Response, template_rendered
+from portals import places
 from reading import element, names
 
 import models
-from usage import accounts, leaderboard, merging, projects, samples, warm
+from usage import accounts, grants, leaderboard, merging, projects, samples, warm
 from views import fresh
 
 BOARD = "/leaderboard?sort=cost"
@@ -364,3 +365,81 @@ def test_only_so_many_bytes_are_kept_and_what_is_asked_for_longest():
         answers.put(("e", "gzip"), Response(body))
 
         assert [tag for tag in "abcde" if answers.find((tag, "gzip"))] == ["a", "c", "d", "e"]
+
+
+EMBED = "/embed/leaderboard?sort=cost"
+
+
+def test_the_pages_of_a_portal_are_given_the_same_under_names_of_their_own(
+    make_usage, make_grant, portal, rendered
+):
+    make_usage("vera", project="checkout")
+    make_grant()
+    first = portal().get(EMBED)
+    rendered.clear()
+
+    again = portal().get(EMBED)
+    assert rendered == []
+    assert names(again) == ["vera"]
+    assert places(again) != places(first)
+    assert again.text.replace(places(again), "b") == first.text.replace(places(first), "b")
+    assert "ETag" not in again.headers
+
+    make_usage("max", project="checkout")
+    assert names(portal().get(EMBED)) == ["max", "vera"]
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize("also", ["&styles=linked", "&page=2", "&board=b"])
+def test_a_portal_that_asks_otherwise_is_not(make_usage, make_grant, portal, rendered, also):
+    make_usage("vera", project="checkout")
+    make_grant()
+    portal().get(EMBED)
+    for headers in ({}, {"HX-Request": "true", "HX-Target": "b-region", "HX-Trigger": "b-days"}):
+        kept = portal().get(EMBED, headers)
+        rendered.clear()
+
+        assert portal().get(EMBED + also, headers).text != kept.text
+        assert bool(rendered) is (also != "&board=b" or bool(headers)), headers
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize(
+    "narrower",
+    [
+        {"columns": ("calls", "cost"), "details": False},
+        {"identity": "pseudonyms"},
+        {"details": False},
+        {"locked": {"source": "ui"}},
+        {"projects": ("checkout", "atlas")},
+    ],
+    ids=lambda narrower: next(iter(narrower)),
+)
+def test_nor_is_a_reader_who_may_see_something_else(
+    make_usage, make_grant, portal, rendered, narrower
+):
+    for project in ("checkout", "atlas"):
+        make_usage("vera", project=project, source="ui")
+    make_grant()
+    make_grant("narrower", **narrower)
+    whole = portal().get(EMBED)
+    rendered.clear()
+
+    other = portal("narrower").get(EMBED)
+
+    assert rendered
+    assert other.text.replace(places(other), "b") != whole.text.replace(places(whole), "b")
+
+
+@ON_ONE_DATABASE
+def test_nobody_is_given_what_was_kept_once_the_grant_has_ended(
+    ada, make_usage, make_grant, portal
+):
+    make_usage("vera", project="checkout")
+    make_grant()
+    page = portal()
+    assert names(page.get(EMBED)) == ["vera"]
+
+    grants.revoke("portal", accounts.horizon(ada, settings().rates, "UTC", NOW))
+
+    assert page.get(EMBED).status_code == 401

@@ -12,7 +12,7 @@ from usage.accounts import Refused
 from usage.analysis import analysis
 from usage.horizon import NotVisible
 from usage.scope import InvalidScope, Scope
-from views import id_prefix, portals
+from views import fresh, id_prefix, portals
 from views.analysis import charts
 from views.arguments import strict_scope
 from views.guards import horizon, now, require_key, settings, viewer
@@ -36,8 +36,13 @@ def board():
     scope = _scope()
     if scope.horizon.only_self:
         raise NotVisible("There is no such page.")
-    shown = leaderboard.board(scope)
-    return _shown("leaderboard.show", scope, board=shown, searchable=True)
+    part, linked = _part(), "styles" in request.args
+
+    def render() -> str:
+        shown = leaderboard.board(scope)
+        return _rendered("leaderboard.show", scope, part, board=shown, searchable=True)
+
+    return id_prefix.of_this_board(fresh.text_once(scope, render, part, linked))
 
 
 @bp.get("/embed/users/<username:username>")
@@ -53,7 +58,7 @@ def person(username: str):
     users = found.names if scope.horizon.only_self else ()
     drawn = charts(scope, found)
     context = {"person": found, "charts": drawn, "username": username, "users": users}
-    return _shown("analysis.show", scope, **context)
+    return id_prefix.of_this_board(_rendered("analysis.show", scope, _part(), **context))
 
 
 @bp.get("/embed/frame")
@@ -103,26 +108,30 @@ def _scope() -> Scope:
     return strict_scope("board", "styles", within=portals.horizon())
 
 
-def _shown(screen: str, scope: Scope, **context: object) -> str:
+def _part() -> str:
     """All of the board where it is new, else what a link or a filter of it replaces."""
-    part = {WHOLE_VIEW: "view", "region": "update"}.get(target() if id_prefix.is_known() else "")
-    prefix = id_prefix.prefix()
+    parts = {WHOLE_VIEW: "view", "region": "update"}
+    return parts.get(target() if id_prefix.is_known() else "", "whole")
+
+
+def _rendered(screen: str, scope: Scope, part: str, **context: object) -> str:
+    """A part of any portal's board: see id_prefix.of_this_board()."""
     users = context.pop("users", ())
     return render_template(
         "embed/_board.html",
-        part=part or "whole",
-        prefix=prefix,
+        part=part,
+        prefix=id_prefix.ANY,
         linked="styles" in request.args,
         screen=screen,
         trigger=trigger(),
         brought=brought_filters(),
-        url_for=_addresses(screen, scope, prefix),
+        url_for=_addresses(screen, scope),
         **surroundings(scope, users),
         **context,
     )
 
 
-def _addresses(screen: str, scope: Scope, prefix: str) -> Callable[..., str]:
+def _addresses(screen: str, scope: Scope) -> Callable[..., str]:
     """How templates address things inside a portal: its board keeps its place and its page."""
     kept = {"q": scope.q or None, "page": scope.page if scope.page > 1 else None}
 
@@ -132,7 +141,7 @@ def _addresses(screen: str, scope: Scope, prefix: str) -> Callable[..., str]:
             return url_for(endpoint, **args)
         # A portal's history is its own: the way back to the same page of the table is a link.
         way_back = kept if screen != endpoint and inside == "embed.person" else {}
-        return url_for(inside, board=prefix, **args, **way_back)
+        return url_for(inside, board=id_prefix.ANY, **args, **way_back)
 
     return address
 

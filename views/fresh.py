@@ -92,7 +92,9 @@ def etags(scope: Scope, *also: object) -> tuple[str, str]:
         current_app.extensions["settings"].secret_key,
         current_app.extensions["release"],
         request.script_root + request.path,
-        (type(g.viewer).__name__, g.viewer.id, g.get("role"), bool(g.get("session"))),
+        # A portal's reader has no id, and is told by all that they may see.
+        (type(g.viewer).__name__, getattr(g.viewer, "id", g.viewer)),
+        (g.get("role"), bool(g.get("session"))),
         # Its repr leaves out the moment and the projects, which have a digest.
         scope,
         scope.horizon.projects.digest,
@@ -129,21 +131,39 @@ def rendered_once(tag: str, scope: Scope, render: Callable[[], Response]) -> Res
 
     One that was rendered while numbers changed is not kept: it is newer than its tag.
     """
-    answers: RenderedAnswers = current_app.extensions["rendered"]
-    label = tag, request.headers.get("Accept-Encoding", "")
-    with answers.lock_for(label):
-        if known := answers.find(label):
-            return known
+
+    def packed() -> Response:
         # Compressed once: that takes a quarter of the time of an answer.
-        response = current_app.extensions["compress"].after_request(with_etag(render(), tag))
-        if etags(scope)[0] == tag:
-            answers.put(label, response)
-    return response
+        return current_app.extensions["compress"].after_request(with_etag(render(), tag))
+
+    label = tag, request.headers.get("Accept-Encoding", "")
+    return _once(label, packed, lambda: etags(scope)[0])
+
+
+def text_once(scope: Scope, render: Callable[[], str], *also: object) -> str:
+    """The same for a text of which each answer makes something else, and for which no tag is sent.
+
+    `also` is what it depends on besides the scope and the request.
+    """
+    tag, _ = etags(scope, *also)
+    kept = _once((tag, ""), lambda: Response(render()), lambda: etags(scope, *also)[0])
+    return kept.get_data(as_text=True)
 
 
 def with_etag(response: Response, tag: str) -> Response:
     """An answer with its ETag."""
     response.set_etag(tag)
+    return response
+
+
+def _once(label: Label, make: Callable[[], Response], tag_now: Callable[[], str]) -> Response:
+    answers: RenderedAnswers = current_app.extensions["rendered"]
+    with answers.lock_for(label):
+        if known := answers.find(label):
+            return known
+        response = make()
+        if tag_now() == label[0]:
+            answers.put(label, response)
     return response
 
 

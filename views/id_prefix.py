@@ -13,6 +13,8 @@ ONE_ID = (' id="', ' for="', ' form="')
 # The fixed text at the start makes the search fast.
 SOME_IDS = re.compile(r'( aria-(?:labelledby|describedby)=")([^"]+)')
 SELECTORS = re.compile(r' hx-(?:target|sync|include|indicator|trigger)="[^"]+')
+ANY = f"tb{secrets.token_hex(7)}"
+"""Stands for every board's prefix in what is kept for all of them. Nobody's text can hold it."""
 
 
 def register(app: Flask) -> None:
@@ -24,6 +26,11 @@ def prefix() -> str:
     """The prefix of the board that asks; a new one for a board that is not on the page yet."""
     said = request.args.get("board", "")
     return said if PREFIX.fullmatch(said) else f"tb{secrets.token_hex(3)}"
+
+
+def of_this_board(html: str) -> str:
+    """HTML that was made for any board, for the one that asks."""
+    return html.replace(ANY, prefix())
 
 
 def is_known() -> bool:

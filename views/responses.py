@@ -95,9 +95,8 @@ def is_polled() -> bool:
 
 
 def negotiated() -> str:
-    """The request headers that decide between page and fragment, as text for an ETag."""
-    headers = request.headers
-    return repr([headers.get(name) for name in NEGOTIATED_ON])
+    """What the request's headers decide about the answer, as text for an ETag."""
+    return repr((wants_fragment(), trigger(), target(), "Filters-Kept" in request.headers))
 
 
 def respond(name: str, address: str, status: int = 200, **context: object) -> Response:
