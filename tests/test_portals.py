@@ -14,7 +14,8 @@ from usage import accounts, grants
 from views.portals import blueprint
 
 pytestmark = ON_ONE_DATABASE
-FILES = ("tally-board.css", "tally-board.js", "tally-frame.js")
+SCRIPT = "max-age=0, stale-while-revalidate=86400"
+KEPT = {"tally-board.css": "no-cache", "tally-board.js": SCRIPT, "tally-frame.js": SCRIPT}
 
 
 @pytest.fixture
@@ -56,16 +57,41 @@ def flask_portal(app, usage, make_grant):
     return get
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", KEPT)
 def test_what_portals_load_keeps_its_address_and_comes_anew_when_it_changed(anonymous, name):
     first = anonymous.get(f"/static/embed/{name}", headers={"Accept-Encoding": "gzip"})
     again = anonymous.get(f"/static/embed/{name}", headers={"If-None-Match": first.headers["ETag"]})
 
     assert (first.status_code, again.status_code) == (200, 304)
-    assert first.headers["Cache-Control"] == "no-cache"
+    assert first.headers["Cache-Control"] == KEPT[name]
     assert first.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert "Set-Cookie" not in first.headers
     assert anonymous.get("/static/embed/around.css").status_code == 404
+
+
+def test_with_its_version_it_is_kept_for_ever_and_the_board_names_it_so(
+    anonymous, usage, make_grant, portal
+):
+    make_grant()
+    frame = anonymous.get("/embed/frame?grant=portal").text
+    said = [portal().get("/embed/leaderboard").text, portal().get("/embed/users/otto").text, frame]
+    addresses = re.findall(r'(?:href|src)="(/static/embed/[^"]+)"', "".join(said))
+
+    assert len(addresses) == 5
+    for address in set(addresses):
+        plain, _, version = address.partition("?v=")
+        assert anonymous.get(address).headers["Cache-Control"].endswith("immutable")
+        assert anonymous.get(address).data == anonymous.get(plain).data
+        # Of another release.
+        another = anonymous.get(f"{plain}?v={version[::-1]}")
+        assert another.headers["Cache-Control"] == KEPT[plain.rpartition("/")[2]]
+
+
+def test_a_script_asks_for_the_styles_of_its_own_version(anonymous, usage, make_grant, portal):
+    make_grant()
+    named = re.search(r"tally-board\.css\?v=\w+", portal().get("/embed/leaderboard").text)[0]
+
+    assert f'"{named}"' in anonymous.get("/static/embed/tally-board.js").text
 
 
 def test_the_element_is_small(anonymous):

@@ -1,6 +1,6 @@
 """Styles and scripts, bundled into one file each, compressed once, cached for ever under a hash.
 
-Files for portals keep their address, so they are revalidated each time.
+Files for portals keep their address, and are cached for ever only where it tells their version.
 """
 
 import gzip
@@ -21,6 +21,10 @@ BUNDLES = {
 EMBEDDED = ("base", "charts", "controls", "leaderboard", "analysis")
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 FOR_EVER = "public, max-age=31536000, immutable"
+STYLES = "tally-board.css"
+# A script is used as it was on the last visit and asked for meanwhile: it knows its own styles,
+# and takes those that an answer names. A page that links styles itself has to have the right ones.
+WITHOUT_VERSION = {".css": "no-cache", ".js": "max-age=0, stale-while-revalidate=86400"}
 
 
 def register(app: Flask) -> None:
@@ -30,11 +34,16 @@ def register(app: Flask) -> None:
     app.extensions["bundles"] = {
         (hashes[name], name): _packed(text) for name, text in bundles.items()
     }
-    scripts = {file.name: file.read_bytes() for file in (STATIC / "embed").glob("*.js")}
-    embedded = scripts | {"tally-board.css": _for_portals()}
-    app.extensions["embedded"] = {name: _packed(text) for name, text in embedded.items()}
+    embedded = _embedded()
+    versions = {name: _hash(text) for name, text in embedded.items()}
+    app.extensions["embedded"] = {
+        name: (versions[name], _packed(text)) for name, text in embedded.items()
+    }
     app.jinja_env.globals["asset"] = lambda name: url_for(
         "assets.bundle", version=hashes[name], name=name
+    )
+    app.jinja_env.globals["embedded"] = lambda name: url_for(
+        "assets.embedded", name=name, v=versions[name]
     )
 
 
@@ -53,9 +62,12 @@ def embedded(name: str):
     found = current_app.extensions["embedded"].get(name)
     if not found:
         raise NotFound("There is no such file.")
-    headers = {"Cache-Control": "no-cache", "Cross-Origin-Resource-Policy": "cross-origin"}
-    response = _answer(name, found, headers)
-    response.set_etag(_hash(found[0]), weak=True)
+    version, file = found
+    named = request.args.get("v") == version
+    cached = FOR_EVER if named else WITHOUT_VERSION[Path(name).suffix]
+    headers = {"Cache-Control": cached, "Cross-Origin-Resource-Policy": "cross-origin"}
+    response = _answer(name, file, headers)
+    response.set_etag(version, weak=True)
     return response.make_conditional(request.environ)
 
 
@@ -67,6 +79,15 @@ def _answer(name: str, found: tuple[bytes, bytes], headers: dict[str, str]) -> R
         headers["Content-Encoding"] = "gzip"
         return Response(compressed, headers=headers, content_type=kind)
     return Response(plain, headers=headers, content_type=kind)
+
+
+def _embedded() -> dict[str, bytes]:
+    """What portals load, by name; scripts ask for the styles of their own version."""
+    styles = _for_portals()
+    address = f"{STYLES}?v={_hash(styles)}".encode()
+    files = (STATIC / "embed").glob("*.js")
+    scripts = {file.name: file.read_bytes().replace(STYLES.encode(), address) for file in files}
+    return scripts | {STYLES: styles}
 
 
 def _for_portals() -> bytes:

@@ -3,7 +3,8 @@
 (() => {
   // Two boards of one page may each bring it.
   if (customElements.get("tally-board")) return;
-  const styles = new URL("tally-board.css", document.currentScript.src).href;
+  const script = document.currentScript.src;
+  const STYLES = "tally-board.css";
   const policy = window.trustedTypes?.createPolicy("tally-board", { createHTML: (html) => html });
   // HTML, although the page may be XHTML.
   const parsed = (html) => {
@@ -80,6 +81,7 @@
     #failed;
     #timer;
     #retry;
+    #styled;
     #wait = 0;
 
     get fetchToken() {
@@ -127,9 +129,8 @@
 
     #build() {
       const root = this.attachShadow({ mode: "open" });
-      const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: styles });
-      this.styled = new Promise((done) => (link.onload = link.onerror = done));
-      root.append(link, document.createElement("div"));
+      root.append(document.createElement("div"));
+      this.#dress(STYLES);
       root.addEventListener("click", (event) => {
         const link = event.target.closest("a[href]");
         if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -147,6 +148,19 @@
         this.#timer = setTimeout(() => this.#send(target), wait);
       });
       tend(root);
+    }
+
+    /* Other styles than before: a script from before a release knows those of before. */
+    #dress(name) {
+      const before = this.shadowRoot.querySelector("link");
+      const { href } = new URL(name, script);
+      if (before?.href === href) return;
+      const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href });
+      this.#styled = new Promise((done) => {
+        link.onload = () => done(before?.remove());
+        link.onerror = () => done(before && link.remove());
+      });
+      this.shadowRoot.prepend(link);
     }
 
     #closePanel = (event) => close(this.shadowRoot, event.composedPath());
@@ -183,7 +197,7 @@
         headers.Authorization = `Bearer ${this.#token}`;
       }
       const credentials = this.#fetchToken ? "omit" : "same-origin";
-      return fetch(url, { headers, credentials, signal, cache: "no-store" });
+      return fetch(url, { headers, credentials, signal });
     }
 
     async #answer(url, source, signal) {
@@ -207,9 +221,13 @@
       const late = new Promise((_, fail) => (limit = setTimeout(fail, PATIENCE, new Error("Nobody answers."))));
       try {
         const [response, html] = await Promise.race([this.#answer(url, source, signal), late]);
-        await this.styled;
+        const answer = parsed(html);
+        const styles = answer.content.querySelector("link");
+        styles?.remove();
+        if (styles) this.#dress(styles.getAttribute("href").split("/").pop());
+        await this.#styled;
         if (signal.aborted) return;
-        this.#show(html, source, response.ok);
+        this.#show(answer, source, response.ok);
         if (!response.ok) throw Object.assign(new Error(response.statusText), { status: response.status });
         this.#wait = 0;
         this.#tell("loaded", { url: url.href });
@@ -232,7 +250,7 @@
     #say(sentence) {
       const root = this.shadowRoot;
       if (!root.querySelector(".tb-notice")) {
-        this.#show('<div class="tb-embed" lang="en" dir="ltr"><p class="tb-notice" role="alert"></p></div>');
+        this.#show(parsed('<div class="tb-embed" lang="en" dir="ltr"><p class="tb-notice" role="alert"></p></div>'));
       }
       root.querySelector(".tb-notice").textContent = sentence;
     }
@@ -241,11 +259,9 @@
       this.dispatchEvent(new CustomEvent(`tally:${name}`, { detail, bubbles: true, composed: true }));
     }
 
-    #show(html, source, good) {
+    #show(answer, source, good) {
       const root = this.shadowRoot;
-      const answer = parsed(html);
       const { activeElement: active } = root;
-      answer.content.querySelector("link")?.remove();
       // A browser complains of autofocus in a frame of another origin.
       const first = answer.content.querySelector("[autofocus]");
       first?.removeAttribute("autofocus");

@@ -212,6 +212,29 @@ def test_a_portal_of_another_make_shows_the_board_as_it_is(enter):
         assert 0 <= table["x"] <= 700 - table["width"]
 
 
+def test_a_script_of_the_release_before_wears_the_styles_that_the_answer_names(enter):
+    with enter("element", "no") as (page, board):
+        before = "tally-board.css?v=before"
+
+        def older(route):
+            text = route.fetch().text()
+            route.fulfill(body=re.sub(r"tally-board\.css\?v=\w+", before, text))
+
+        page.route("**/tally-board.js", older)
+        page.route(f"**/{before.replace('?', '[?]')}", lambda route: route.fulfill(body="* { }"))
+        asked = []
+        page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+        page.reload()
+
+        expect(rows(board)).to_have_count(25)
+        expect(board.locator(".tb-row .tb-name").first).to_have_css("font-weight", "600")
+        styles = [one for one in asked if one.startswith("tally-board.css")]
+        assert styles[0] == before
+        assert len(styles) == 2
+        links = "[...document.querySelector('tally-board').shadowRoot.querySelectorAll('link')]"
+        assert page.evaluate(f"{links}.map((one) => one.href.split('/').pop())") == styles[1:]
+
+
 @pytest.mark.parametrize("way", ["element", "framed"])
 def test_the_board_is_asked_without_cookies(enter, way):
     with enter(way) as (page, board):

@@ -37,6 +37,8 @@ POLICY = (
 tokens = {}
 portal = Flask(__name__, static_url_path="/own")
 portal.secret_key = os.urandom(32)
+# Its own styles and scripts, in seconds.
+portal.config["SEND_FILE_MAX_AGE_DEFAULT"] = 3600
 
 
 @portal.before_request
