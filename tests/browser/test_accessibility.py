@@ -21,6 +21,8 @@ SMALL_TARGETS = """() => [...document.querySelectorAll("a[href], button, input, 
   .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.matches(".tb-skip"))
   .filter((one) => Math.min(one.getBoundingClientRect().width, one.offsetHeight ?? 24) < 24)
   .map((one) => one.outerHTML)"""
+OVERFLOWING = """() => [...document.querySelectorAll(".tb-inputs .tb-box")]
+  .filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"""
 WIDE_HEADINGS = """() => [...document.querySelectorAll("thead [role=columnheader]")]
   .filter((one) => {
     const text = document.createRange();
@@ -212,10 +214,24 @@ def test_controls_keep_clear_of_each_other_at_any_width(visit, query):
         table = page.locator("#region").bounding_box()
 
         assert len(boxes) == 5
+        assert page.evaluate(OVERFLOWING) == [], width
         for one in boxes:
             assert one["x"] + one["width"] <= table["x"] + table["width"] + 1
         for one, other in combinations(boxes, 2):
             assert apart(one, other, "x", "width") or apart(one, other, "y", "height")
+
+
+def test_a_refused_rate_leaves_the_other_where_it_is(visit):
+    page = visit("/leaderboard")
+    page.set_viewport_size({"width": 320, "height": 800})
+    other = page.locator(".tb-box:has(#completion_cost)")
+    before = other.bounding_box()
+
+    page.locator("#prompt_cost").fill("much")
+
+    expect(page.locator("#problem-prompt_cost")).to_contain_text("Must be a number")
+    assert other.bounding_box() == before
+    assert page.locator(".tb-box:has(#prompt_cost)").bounding_box()["y"] == before["y"]
 
 
 @pytest.mark.parametrize("user", ["ada", "mt.hohen"])
