@@ -150,7 +150,7 @@
       tend(root);
     }
 
-    /* Other styles than before: a script from before a release knows those of before. */
+    /* Put these styles on, in place of others: the script of the last visit knows those of its own release. */
     #dress(name) {
       const before = this.shadowRoot.querySelector("link");
       const { href } = new URL(name, script);
