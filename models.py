@@ -29,8 +29,9 @@ def connect(url: str, connections: int = 32) -> Database:
     """A pooled database for a SQLite or PostgreSQL URL; nothing is opened yet."""
     scheme, _, path = url.partition("://")
     if scheme != "sqlite":
+        # The shorter name would be taken for a database's, on whatever server is the default.
         return _PostgreSQL(
-            url,
+            f"postgresql://{path}",
             max_connections=connections,
             timeout=10,
             prefer_psycopg3=True,

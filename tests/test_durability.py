@@ -477,6 +477,16 @@ def test_a_full_disk_is_busy_for_now_and_keeps_nothing_half(board):
 
 
 @pytest.mark.parametrize("app", ["postgresql"], indirect=True)
+def test_either_name_of_postgresql_leads_to_the_same_server(app, postgres):
+    other = models.connect(postgres.replace("postgresql://", "postgres://"))
+
+    tables = other.get_tables()
+
+    other.close_all()
+    assert tables == models.db.get_tables()
+
+
+@pytest.mark.parametrize("app", ["postgresql"], indirect=True)
 def test_connections_that_broke_are_made_anew(app, make_key, postgres):
     headers = make_key("ingest")
 

@@ -169,9 +169,10 @@ def test_a_file_that_holds_no_events_is_refused_in_one_sentence(take, content, s
     assert len(errors) < 400
 
 
+@pytest.mark.parametrize("indent", [2, None])
 @pytest.mark.parametrize("shape", [lambda events: events, lambda events: {"events": events}])
-def test_one_json_document_is_read_like_lines(take, shape):
-    content = json.dumps(shape([native(1), native(2, user=""), native(3)]), indent=2)
+def test_one_json_document_is_read_like_lines(take, shape, indent):
+    content = json.dumps(shape([native(1), native(2, user=""), native(3)]), indent=indent)
 
     code, out, errors = take(content, name="usage.json")
 

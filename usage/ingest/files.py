@@ -59,7 +59,7 @@ def open_file(
             start = file.read(LONGEST_LINE).removeprefix(b"\xef\xbb\xbf").lstrip()
         if not start.startswith((b"{", b"[")):
             return _open_csv(path, name, shown, start, progress)
-        if start.startswith(b"[") or _parse(start.split(b"\n", 1)[0]) is None:
+        if is_array(start) or _parse(start.split(b"\n", 1)[0]) is None:
             document = _document(path)
             if document is not None:
                 return _open_document(path, name, shown, document, progress)
