@@ -29,9 +29,8 @@ def connect(url: str, connections: int = 32) -> Database:
     """A pooled database for a SQLite or PostgreSQL URL; nothing is opened yet."""
     scheme, _, path = url.partition("://")
     if scheme != "sqlite":
-        # The shorter name would be taken for a database's, on whatever server is the default.
         return _PostgreSQL(
-            f"postgresql://{path}",
+            f"postgresql://{path}",  # The driver takes postgres:// for a database's name.
             max_connections=connections,
             timeout=10,
             prefer_psycopg3=True,

@@ -97,26 +97,24 @@ def test_a_bucket_that_was_set_aside_stays_aside_as_it_grows():
     assert counted() == (1, 0, 100)
 
 
-FAILED = call(9, tokens=0, failed=True)
+FAILED, UNKNOWN = {"failed": True}, {"usage_known": False}
+
+
+@pytest.mark.parametrize("fields", [FAILED, UNKNOWN], ids=["failed", "unknown"])
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_call_without_usage_sets_no_sum_aside(fields, order, together):
+    events = [bucket(), call(9, tokens=0, **fields)][::order]
+
+    for batch in [events] if together else [[event] for event in events]:
+        send(*batch)
+
+    assert counted() == (10, int(fields is FAILED), 5000)
 
 
 @pytest.mark.parametrize(
-    "batches",
-    [
-        [[FAILED], [bucket()]],
-        [[bucket()], [FAILED]],
-        [[bucket(), FAILED]],
-    ],
-    ids=["failed first", "bucket first", "together"],
+    "before", [FAILED | {"tokens": 0}, UNKNOWN | {"tokens": 0}, {"model": ""}], ids=str
 )
-def test_a_failed_call_is_in_no_sum(batches):
-    for batch in batches:
-        send(*batch)
-
-    assert counted() == (10, 1, 5000)
-
-
-@pytest.mark.parametrize("before", [{"failed": True, "tokens": 0}, {"model": ""}], ids=str)
 def test_a_call_that_moves_into_a_bucket_sets_it_aside(before):
     send(call(**{"model": "o3"} | before))
     send(bucket(model="o3"))

@@ -88,7 +88,8 @@ def _taken(people: People, buckets: Collection[Call]) -> set[Cell]:
     found = set()
     for some in slices(sorted(names_of(people, {owner for owner, _, _ in cells}))):
         single = Event.select(*columns).where(Event.user.in_(some), Event.day.in_(days))
-        single = single.where(~Event.bucket, ~Event.failed).distinct()
+        # The sum has the usage of a call without any.
+        single = single.where(~Event.bucket, ~Event.failed, Event.usage_known).distinct()
         for user, day, model in single.tuples():
             found.add((people.get(user, user), day, family(model)))
     return found & cells

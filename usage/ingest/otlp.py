@@ -37,12 +37,8 @@ OPAQUE_IDS = ("user.account_id", "user.account_uuid", "user.id", "installation.i
 WHO_AND_WHAT_FOR = {*PERSON, *OPAQUE_IDS, *PROJECT, TEAM, *TEST_TYPE}
 IDS = {"gen_ai.response.id", "anthropic.request.id", "request_id", "response_id"}
 PARAMETERS = {"llm.invocation_parameters", "embedding.invocation_parameters"}
-USAGE = {
-    "ai.response.providerMetadata",
-    "metadata.usage_object",
-    "langsmith.metadata.usage_metadata",
-    "gcp.vertex.agent.llm_response",
-}
+USAGE = {"ai.response.providerMetadata", "metadata.usage_object"}
+USAGE |= {"langsmith.metadata.usage_metadata", "gcp.vertex.agent.llm_response"}
 # Read as a whole, however many counts it holds.
 WHOLE = {"langfuse.observation.usage_details", "mlflow.chat.tokenUsage"}
 # What isn't named here never gets into a Record: prompts, command lines, system instructions.
@@ -146,6 +142,9 @@ def naming(record: Record) -> Iterator[Naming]:
 def _named(place: dict[str, object], names: tuple[str, ...]) -> str:
     for name in names:
         user = text(place, name) if name in place else ""
+        if name == "user.id" and user.isdigit():
+            # An application's own number for somebody; whatever names them is clearer.
+            continue
         if user and len(user) <= MOST_USER_CHARACTERS and not OPAQUE.fullmatch(user):
             return user
     return ""

@@ -204,7 +204,7 @@ def _count(
 def _bucket_flips(people: People, now: Sequence[Call], before: Sequence[Call]) -> list[Call]:
     if not buckets.concern(people, [*now, *before]):
         return []
-    single = {buckets.cell_of(people, call) for call in now if not (call.bucket or call.failed)}
+    single = {buckets.cell_of(people, call) for call in now if call.answered and not call.bucket}
     left = {buckets.cell_of(people, call) for call in before}
     new = {buckets.cell_of(people, call) for call in now if call.bucket}
     found = buckets.in_cells(people, single | left | new)
