@@ -6,25 +6,25 @@ from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
-from pydantic_core import from_json
-
 from usage.counting import TOKEN_FIELDS
-from usage.ingest import formats
+from usage.ingest import formats, json_lines
 from usage.ingest.event import WHOLE_NUMBER, InvalidEvent
 from usage.ingest.formats import Format
+from usage.ingest.json_lines import Numbered, lines, parse
 from usage.ingest.json_text import elements, fits, is_array
 from usage.ingest.native_fields import FIELDS
 
 REQUIRED = ("id", "time", "prompt_tokens", "completion_tokens")
-LONGEST_LINE = 1024 * 1024
-LARGEST_DOCUMENT = 256 * 1024 * 1024
+MIB = 1024 * 1024
+# Formats that read many lines at once hold these in memory. Session files have pictures in lines.
+LONGEST_LINE, LONGEST_ALONE = MIB, 32 * MIB
+LARGEST_DOCUMENT = 256 * MIB
 SAMPLES = 20
+# How far into a file of JSON lines a format is looked for.
+MOST_SEARCHED, MOST_BYTES_SEARCHED = 20_000, 64 * MIB
 LISTS = ("events", "data")
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 ENDINGS = (".jsonl", ".ndjson", ".json", ".csv")
-
-Numbered = Iterator[tuple[int, object]]
-"""Pairs of line number and record; an InvalidEvent in the place of a record is a refusal."""
 
 
 class UnreadableFile(ValueError):
@@ -59,18 +59,28 @@ def open_file(
             start = file.read(LONGEST_LINE).removeprefix(b"\xef\xbb\xbf").lstrip()
         if not start.startswith((b"{", b"[")):
             return _open_csv(path, name, shown, start, progress)
-        if is_array(start) or _parse(start.split(b"\n", 1)[0]) is None:
+        if is_array(start) or parse(start.split(b"\n", 1)[0]) is None:
             document = _document(path)
             if document is not None:
                 return _open_document(path, name, shown, document, progress)
-        samples = [_parse(line) for line in start.split(b"\n", SAMPLES)[:SAMPLES]]
-        form = _format(path, name, shown, samples)
-        return form, _json(_lines(path, progress))
+        form = _format(path, name, shown, _searched(path))
+        longest = LONGEST_LINE if form.read_many else LONGEST_ALONE
+        return form, json_lines.records(path, progress, longest)
     except OSError as error:
         raise UnreadableFile(f"{path} can't be read: {error.strerror}.") from None
 
 
-def _format(path: Path, name: str, shown: str, samples: list[object]) -> Format:
+def _searched(path: Path) -> Iterator[object]:
+    """The first records of a file of JSON lines, those among which its format shows."""
+    left = MOST_BYTES_SEARCHED
+    for line in islice(lines(path, lambda count: None, LONGEST_ALONE), MOST_SEARCHED):
+        yield parse(line)
+        left -= len(line)
+        if left < 0:
+            return
+
+
+def _format(path: Path, name: str, shown: str, samples: Iterable[object]) -> Format:
     if name == "auto":
         # Of a file that was named itself, native events are expected when nothing else is clear.
         name = formats.recognise(_within(samples)) or ("" if shown != path.name else "native")
@@ -79,7 +89,7 @@ def _format(path: Path, name: str, shown: str, samples: list[object]) -> Format:
     return formats.of(name, shown)
 
 
-def _within(samples: list[object]) -> Iterator[object]:
+def _within(samples: Iterable[object]) -> Iterator[object]:
     """These samples, each before what stands in it as in an array, or in pages of an API."""
     for sample in samples:
         yield sample
@@ -90,25 +100,33 @@ def _within(samples: list[object]) -> Iterator[object]:
 
 def _document(path: Path) -> Iterator[object] | None:
     """The one JSON document of a file, a long array as its elements; None when it isn't one."""
+    if _begins_with_two_lines(path):
+        return None
     if path.stat().st_size > LARGEST_DOCUMENT:
         size = LARGEST_DOCUMENT // 1024**2
         raise UnreadableFile(f"{path} holds one JSON document of over {size} MiB; use JSON lines.")
     text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     if fits(text):
-        document = _parse(text)
+        document = parse(text)
         return None if document is None else iter([document])
     if is_array(text):
         return _elements(path, text)
     _first, second, *_more = [*text.split(b"\n", 2), b""]
-    if isinstance(_parse(second), dict):
+    if isinstance(parse(second), dict):
         return None
     raise UnreadableFile(f"{path} holds one JSON document of too many values; use JSON lines.")
+
+
+def _begins_with_two_lines(path: Path) -> bool:
+    with path.open("rb") as file:
+        first, second = file.readline(LONGEST_ALONE), file.readline(LONGEST_LINE)
+    return second.startswith(b"{") and isinstance(parse(first.removeprefix(b"\xef\xbb\xbf")), dict)
 
 
 def _elements(path: Path, text: bytes) -> Iterator[object]:
     try:
         for element in elements(text):
-            yield _read(element)
+            yield json_lines.read(element)
     except ValueError as error:
         raise UnreadableFile(f"{path} is not valid JSON: {error}.") from None
 
@@ -140,39 +158,7 @@ def _open_csv(
     # A header that nobody else writes is a native one, perhaps with a typing error to name.
     form = formats.of("native" if name == "auto" else name, shown)
     record = _record if form.name == "native" else _cells
-    return form, _csv(_lines(path, progress), path, record)
-
-
-def _lines(path: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while line := file.readline(LONGEST_LINE):
-            progress(len(line))
-            rest = line
-            while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
-                # The end of an overlong line: it is refused as it is, and still one line.
-                rest = file.readline(LONGEST_LINE)
-                progress(len(rest))
-            yield line.removeprefix(b"\xef\xbb\xbf")
-
-
-def _parse(text: bytes) -> object | None:
-    try:
-        return from_json(text, allow_inf_nan=False) if fits(text) else None
-    except ValueError:
-        return None
-
-
-def _read(text: bytes) -> object:
-    record = _parse(text)
-    if record is not None:
-        return record
-    return InvalidEvent("line", "is not valid JSON" if fits(text) else "holds too many values")
-
-
-def _json(lines: Iterable[bytes]) -> Numbered:
-    for number, line in enumerate(lines, start=1):
-        if text := line.strip():
-            yield number, _read(text)
+    return form, _csv(lines(path, progress, LONGEST_LINE), path, record)
 
 
 def _csv(lines: Iterable[bytes], path: Path, record: Callable) -> Numbered:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from usage.ingest import files
@@ -60,7 +60,9 @@ class Import:
         try:
             form, records = files.open_file(path, self.format, shown, self.progress)
             imported.format = form.name
-            while some := list(islice(records, AT_ONCE)):
+            # Each record is read when its turn comes: a thousand at once may be too long for that.
+            for first in records:
+                some = chain([first], islice(records, AT_ONCE - 1))
                 receipt = take(form, some, self.sender, self.timezone, self.now(), self.trial)
                 for line, error in receipt.refusals:
                     self.refused(str(path), line, error)
