@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from hashlib import sha256
 from math import isfinite
 from pathlib import PureWindowsPath
 from typing import Any
@@ -45,6 +46,11 @@ def text(fields: Mapping[str, object], *names: str) -> str:
         elif type(value) is int and abs(value) < LARGEST:
             return str(value)
     return ""
+
+
+def kept_id(id: str) -> str:
+    """An id as it is kept: one that is too long, on every road by the same short one."""
+    return id if len(id) <= LONGEST_ID else sha256(id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def whole(value: object, field: str = "tokens") -> int:

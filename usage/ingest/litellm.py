@@ -12,6 +12,7 @@ from usage.ingest.fields import (
     dollars,
     email_of,
     instant,
+    kept_id,
     labels,
     nested,
     rows,
@@ -70,7 +71,7 @@ def _events(record: dict, metadata: dict, headers: dict) -> Iterator[Event]:
     tags = labels(nested(record, "request_tags", list) or nested(metadata, "tags", list))
     agent = text(record, *AGENT) or text(metadata, *AGENT) or text(tags, *AGENT)
     yield Event(
-        id=text(record, "id"),
+        id=_id(text(record, "id"), failed),
         also=tuple(_other_ids(record, provider, headers)),
         time=time,
         user=user,
@@ -86,6 +87,11 @@ def _events(record: dict, metadata: dict, headers: dict) -> Iterator[Event]:
         usage_known=failed or any(counts.values()),
         **counts,
     )
+
+
+def _id(said: str, failed: bool) -> str:
+    # Failures go by the number of the request, as an embedding does that then succeeds.
+    return kept_id(f"{said}:failed" if said and failed else said)
 
 
 def _other_ids(record: dict, provider: str, headers: dict) -> Iterator[str]:

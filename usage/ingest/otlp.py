@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
-from hashlib import sha256
 from itertools import islice
 from math import isfinite
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from usage.ingest.event import (
     Naming,
     canonical_user,
 )
-from usage.ingest.fields import OPAQUE, email_of, iso, text
+from usage.ingest.fields import OPAQUE, email_of, iso, kept_id, text
 from usage.ingest.otlp_messages import PATHS, Look, parsed
 from usage.ingest.otlp_messages import failure as failure
 from usage.ingest.otlp_messages import success as success
@@ -216,7 +215,7 @@ def _keep(key: str, value: Any) -> tuple[str, Any] | None:
     if key in USAGE or type(value) is not str or len(value) <= LONGEST_ID:
         return key, value
     if key in IDS:
-        return key, sha256(value.encode()).hexdigest()
+        return key, kept_id(value)
     return (key, value) if len(value) <= (LONGEST_USAGE if key in WHOLE else LONGEST) else None
 
 
