@@ -397,3 +397,10 @@ def test_no_secret_of_the_way_in_is_kept_or_logged(sign_in, provider, anonymous,
     written = caplog.text + kept
     for token in (SECRET, code, *given, anonymous.get_cookie("tallyboard").value, "opaque"):
         assert token not in written
+
+
+@ON_ONE_DATABASE
+def test_the_provider_leads_back_to_the_page_that_was_asked_for(sign_in, anonymous):
+    anonymous.get("/users/vera@example.com?days=7")
+
+    assert sign_in().location == "/users/vera@example.com?days=7"

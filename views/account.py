@@ -6,7 +6,7 @@ from usage import sign_in
 from usage.accounts import Refused, find_person
 from usage.sign_in import PASSWORD
 from usage.throttle import TooManyAttempts
-from views import guards
+from views import cookies, guards
 from views.front import front_page
 from views.guards import browser, note, now, require_session, settings
 from views.responses import refuse, respond
@@ -127,9 +127,10 @@ def turned_away(problem: str, status: int):
 
 
 def signed_in(user, way: str):
-    """Note that somebody came in, and begin their session."""
+    """Note that somebody came in, begin their session, and lead where they wanted to go."""
     note("sign-in", actor=user.username, detail=way)
-    return guards.start_session(redirect(front_page(user)), user)
+    response = redirect(cookies.kept_page() or front_page(user))
+    return cookies.drop_page(guards.start_session(response, user))
 
 
 def _form(problem: str = "", name: str = "") -> str:

@@ -12,7 +12,7 @@ from usage import accounts, audit, keys, looks, sign_in
 from usage.horizon import Horizon, NotVisible
 from usage.settings import Settings
 from usage.sign_in import Browser
-from views import proxies
+from views import cookies, proxies
 from views.responses import redirect_to
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -55,7 +55,7 @@ def require_session(view: Callable) -> Callable:
     def guarded(*args, **kwargs):
         g.session, user = _recognised()
         if not user:
-            return redirect_to(url_for("account.sign_in_form"))
+            return cookies.keep_page(redirect_to(url_for("account.sign_in_form")))
         g.viewer, g.role = user, accounts.role_of(user)
         try:
             return view(*args, **kwargs)
@@ -158,38 +158,19 @@ def note(action: str, subject: str = "", detail: str = "", actor: str = "") -> N
     audit.note(action, now(), actor, subject, detail, browser().address)
 
 
-def cookie_name() -> str:
-    """The session cookie's name; the prefix makes browsers keep it to this host, on https."""
-    return "__Host-tallyboard" if _secure() else "tallyboard"
-
-
 def start_session(response: Response, user) -> Response:
     """Give the browser a session of that person; one that it had before ends."""
-    sign_in.end_session(request.cookies.get(cookie_name(), ""), settings().secret_key)
+    sign_in.end_session(request.cookies.get(cookies.session_name(), ""), settings().secret_key)
     lifetime = timedelta(days=settings().session_days)
     token = sign_in.start_session(user, browser(), settings().secret_key, now(), lifetime)
-    return set_cookie(response, cookie_name(), token, int(lifetime.total_seconds()))
+    return cookies.put(response, cookies.session_name(), token, int(lifetime.total_seconds()))
 
 
 def end_session(response: Response) -> Response:
     """Sign the browser out, in the database as well."""
-    token = request.cookies.get(cookie_name(), "")
+    token = request.cookies.get(cookies.session_name(), "")
     sign_in.end_session(token, settings().secret_key)
-    return drop_cookie(response, cookie_name())
-
-
-def set_cookie(response: Response, name: str, value: str, seconds: int) -> Response:
-    """Give the browser a cookie that scripts and other sites can't reach."""
-    response.set_cookie(
-        name, value, max_age=seconds, secure=_secure(), httponly=True, samesite="Lax"
-    )
-    return response
-
-
-def drop_cookie(response: Response, name: str) -> Response:
-    """Take a cookie away again."""
-    response.delete_cookie(name, secure=_secure(), httponly=True, samesite="Lax")
-    return response
+    return cookies.drop(response, cookies.session_name())
 
 
 def _recognised():
@@ -199,13 +180,9 @@ def _recognised():
         # If a proxy names a person, an older session of somebody else doesn't count.
         user = sign_in.vouched(name)
         return None, user if user and not user.disabled_at else None
-    token = request.cookies.get(cookie_name(), "")
+    token = request.cookies.get(cookies.session_name(), "")
     session = sign_in.session(token, settings().secret_key, now()) if token else None
     return session, session.user if session else None
-
-
-def _secure() -> bool:
-    return request.is_secure or settings().public_url.startswith("https://")
 
 
 def sent_key() -> str:

@@ -10,7 +10,7 @@ from usage import oidc
 from usage.accounts import Refused
 from usage.horizon import NotVisible
 from usage.oidc import Unavailable
-from views import guards
+from views import cookies
 from views.account import signed_in, turned_away
 from views.guards import note, now, settings
 
@@ -29,7 +29,7 @@ def begin():
     except Refused as error:
         return _refused(error)
     response = redirect(address)
-    return guards.set_cookie(response, _cookie(), _signer().dumps(asked), MINUTES * 60)
+    return cookies.put(response, _cookie(), _signer().dumps(asked), MINUTES * 60)
 
 
 @bp.get("/sign-in/oidc/callback")
@@ -46,7 +46,7 @@ def callback():
         return _refused(error)
     if changed:
         note("role changed", subject=user.username, detail=changed, actor=user.username)
-    return guards.drop_cookie(signed_in(user, "single sign-on"), _cookie())
+    return cookies.drop(signed_in(user, "single sign-on"), _cookie())
 
 
 def _asked() -> dict:
@@ -67,7 +67,7 @@ def _refused(error: Refused):
     note("sign-in refused", detail=str(error))
     # Even a provider that is down is no failure of ours: the board works, and a password does.
     status = 424 if isinstance(error, Unavailable) else 403
-    return guards.drop_cookie(turned_away(str(error), status), _cookie())
+    return cookies.drop(turned_away(str(error), status), _cookie())
 
 
 def _require_provider() -> None:
@@ -81,7 +81,7 @@ def _callback() -> str:
 
 
 def _cookie() -> str:
-    return f"{guards.cookie_name()}-oidc"
+    return f"{cookies.session_name()}-oidc"
 
 
 def _signer() -> URLSafeTimedSerializer:

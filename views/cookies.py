@@ -1,0 +1,59 @@
+"""What a browser keeps for the board: its session, and the page that it asked for before that."""
+
+import re
+
+from flask import Response, current_app, request, url_for
+
+# A path of this host, as it stands in a header: browsers take // and /\\ for another host.
+PAGE = re.compile(r"/(?![/\\])[!-\[\]-~]{0,2000}")
+PAGE_MINUTES = 30
+
+
+def session_name() -> str:
+    """The session cookie's name; the prefix makes browsers keep it to this host, on https."""
+    return "__Host-tallyboard" if _secure() else "tallyboard"
+
+
+def put(response: Response, name: str, value: str, seconds: int) -> Response:
+    """Give the browser a cookie that scripts and other sites can't reach."""
+    response.set_cookie(
+        name, value, max_age=seconds, secure=_secure(), httponly=True, samesite="Lax"
+    )
+    return response
+
+
+def drop(response: Response, name: str) -> Response:
+    """Take a cookie away again."""
+    response.delete_cookie(name, secure=_secure(), httponly=True, samesite="Lax")
+    return response
+
+
+def keep_page(response: Response) -> Response:
+    """Let the browser remember the page that it asked for, to be led there after the sign-in."""
+    if request.method != "GET" or request.blueprint == "exports" or request.path == "/":
+        return response
+    query = request.query_string.decode("latin-1")
+    page = url_for(request.endpoint, **request.view_args) + (f"?{query}" if query else "")
+    if not PAGE.fullmatch(page):
+        return response
+    return put(response, _page_name(), page, PAGE_MINUTES * 60)
+
+
+def kept_page() -> str:
+    """The page that the browser asked for before, "" for none."""
+    page = request.cookies.get(_page_name(), "")
+    return page if PAGE.fullmatch(page) else ""
+
+
+def drop_page(response: Response) -> Response:
+    """Forget that page, if there is one."""
+    return drop(response, _page_name()) if _page_name() in request.cookies else response
+
+
+def _page_name() -> str:
+    return f"{session_name()}-page"
+
+
+def _secure() -> bool:
+    public_url = current_app.extensions["settings"].public_url
+    return request.is_secure or public_url.startswith("https://")
