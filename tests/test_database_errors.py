@@ -62,9 +62,10 @@ def test_a_column_that_is_missing_is_a_migration_that_is_missing(anonymous, make
 def test_a_page_of_a_board_without_tables_says_so_too(client):
     with without("daily_usage"):
         response = client.get("/leaderboard")
-        ready = client.get("/readyz").status_code
+        ready = client.get("/readyz")
 
-    assert (response.status_code, ready) == (503, 503)
+    assert (response.status_code, ready.status_code) == (503, 503)
+    assert "flask --app app migrate" in ready.json["error"]["message"]
     assert "flask --app app migrate" in response.text
     assert client.get("/leaderboard").status_code == 200
 

@@ -28,7 +28,7 @@ WHOLE_VIEW = "main"
 LIVE = "region"
 # The targets of the board's own links.
 PLACES = (WHOLE_VIEW, LIVE)
-MACHINES = ("/api/", "/ingest/", "/metrics")
+MACHINES = ("/api/", "/ingest/", "/metrics", "/healthz", "/readyz")
 EMBEDS = "/embed/"
 # google.rpc.Code: what OTLP's senders read in a refusal.
 RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 3, 415: 3, 422: 3, 500: 13, 503: 14}

@@ -68,7 +68,7 @@ EVENT = {
     "cache_write_tokens": _field(COUNT),
     "reasoning_tokens": _field(COUNT),
     "cost_usd": _field(_read_by(_amount)),
-    "failed": schemas.typed_dict_field(schemas.bool_schema(strict=True), required=False),
+    "failed": _field(schemas.bool_schema(strict=True)),
 }
 VALIDATOR = SchemaValidator(schemas.typed_dict_schema(EVENT))
 COLUMNS = {
