@@ -110,16 +110,25 @@ def test_an_attempt_that_nobody_refused_yields_nothing(status):
     assert list(codex.read(but(REFUSED, http__response__status_code=status))) == []
 
 
-def test_codex_is_known_by_scope_service_or_event():
-    unknown = Record("traces", "", {}, {})
+def said_by(service, scope="", signal="traces", name=""):
+    return Record(signal, scope, {"service.name": service}, {}, name)
 
-    for service in ("codex_exec", "codex_tui", "codex-cli", "codex"):
-        assert codex.claims(unknown._replace(resource={"service.name": service}))
-    assert codex.claims(unknown._replace(scope="codex_otel.log_only"))
-    assert codex.claims(unknown._replace(name="codex.sse_event"))
-    assert not codex.claims(unknown)
-    assert not codex.claims(unknown._replace(resource={"service.name": "codexample"}))
-    assert not codex.claims(unknown._replace(scope="opentelemetry.instrumentation.openai_v2"))
+
+def test_codex_is_known_by_its_programs_scopes_and_events():
+    for program in ("codex_exec", "codex_tui", "codex_cli_rs", "codex-cli", "Codex Desktop"):
+        assert codex.claims(said_by(program, "any"))
+    assert codex.claims(said_by("codex_new", "codex_new"))
+    assert codex.claims(said_by("codex"))
+    assert codex.claims(said_by("mine", "codex_otel.log_only", "logs"))
+    assert codex.claims(said_by("mine", "", "logs", "codex.sse_event"))
+
+
+@pytest.mark.parametrize("service", ["codex-search-api", "codex_search", "codex", "codexample", ""])
+def test_what_only_has_a_name_like_codex_is_another_program(service):
+    for scope in ("opentelemetry.instrumentation.openai_v2", "codex_search.models"):
+        assert not codex.claims(said_by(service, scope))
+        assert not codex.claims(said_by(service, scope, "logs", "gen_ai.choice"))
+    assert not codex.claims(said_by("codex-search-api", "codex-search-api", name="codex.chat"))
 
 
 @pytest.mark.parametrize(

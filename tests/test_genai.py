@@ -314,8 +314,6 @@ def test_the_logs_of_the_sample_are_read():
         call({"gen_ai.operation.name": "execute_tool"}, signal="logs"),
         call(scope="com.anthropic.claude_code.tracing"),
         call(resource={"service.name": "claude-code"}),
-        call(resource={"service.name": "codex_exec"}),
-        call(resource={"service.name": "codex-cli"}),
         call(resource={"service.name": "gemini-cli"}),
         Record("traces", "", {}, {}, name="GET /"),
     ],

@@ -68,6 +68,14 @@ def test_a_span_is_a_call_of_whom_the_resource_names(send_signal):
     assert counted() == [("vera", f"{'a' * 32}:{1:016x}", 1000)]
 
 
+@pytest.mark.parametrize("service", ["codex-search-api", "codex.search", "Codex"])
+def test_a_service_with_a_name_like_a_client_s_is_counted(send_signal, service):
+    body = traces(span(1), **{"service.name": service, "enduser.id": "vera"})
+
+    assert send_signal("traces", body).data == b"{}"
+    assert len(counted()) == 1
+
+
 def test_a_call_instrumented_twice_counts_once_whichever_span_comes_first(send_signal):
     inner, outer = span(2, parent=f"{1:016x}"), span(1, **{"gen_ai.response.id": "resp_1"})
 

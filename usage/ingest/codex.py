@@ -15,14 +15,20 @@ TOKENS = {
     "reasoning_tokens": "reasoning_token_count",
 }
 ATTEMPT = ("http.response.status_code", "attempt")
-# Services are codex_exec, codex_tui, codex-cli; events codex.sse_event, codex.api_request.
-OWN = re.compile(r"codex(?:[_.-]|$)")
+PROGRAM = r"codex(?:[_-](?:exec|tui|cli|cli_rs|vscode|app.server|mcp.server|sdk_ts)| desktop)"
+PROGRAM = re.compile(PROGRAM, re.IGNORECASE)
+LIKE_A_PROGRAM = re.compile(r"codex(?:_\w+)?")
 
 
 def claims(record: Record) -> bool:
     """Whether Codex sent this record."""
-    names = (record.scope, record.name, text(record.resource, "service.name"))
-    return any(OWN.match(name) for name in names)
+    service = text(record.resource, "service.name")
+    # Scopes are codex_otel.log_only, events codex.sse_event, codex.api_request.
+    own = record.scope.startswith("codex_otel") or record.name.startswith("codex.")
+    if PROGRAM.fullmatch(service) or (own and record.signal == "logs"):
+        return True
+    # Its spans have the program's name for a scope, those of another service that of a library.
+    return record.scope in ("", service) and bool(LIKE_A_PROGRAM.fullmatch(service))
 
 
 def read(record: Record) -> Iterator[Event]:

@@ -11,7 +11,7 @@ from usage.ingest.otlp import WHO_AND_WHAT_FOR, Record, kind_of_work, person, pr
 
 DETAILS = "gen_ai.client.inference.operation.details"
 # Command lines have adapters of their own.
-OTHERS = re.compile(r"com\.anthropic\.claude_code|claude-code$|codex|gemini-cli")
+OTHERS = re.compile(r"com\.anthropic\.claude_code|claude-code$|gemini-cli")
 OPERATION = ("gen_ai.operation.name", "llm.request.type")
 CALLS = {"chat", "completion", "text_completion", "generate_content", "responses"}
 CALLS |= {"embeddings", "embedding"}
