@@ -42,6 +42,7 @@ PURE = (
     "usage/ingest/fields.py",
     "usage/ingest/usage_reports.py",
     "usage/ingest/otlp.py",
+    "usage/ingest/otlp_attributes.py",
     "usage/ingest/genai_frame.py",
     "usage/ingest/otlp_messages.py",
     "usage/ingest/otlp_protobuf.py",

@@ -23,7 +23,8 @@ from usage.counting import TOKEN_FIELDS
 from usage.ingest import genai
 from usage.ingest.body import BodyTooLarge, UnreadableBody, UnsupportedBody
 from usage.ingest.event import TEXT_LIMITS, InvalidEvent
-from usage.ingest.otlp import KEPT, Record, decode, failure, person, project, success
+from usage.ingest.otlp import Record, decode, failure, person, project, success
+from usage.ingest.otlp_attributes import KEPT
 from usage.ingest.otlp_protobuf import MOST_REMEMBERED, Attributes, parsed
 
 DATA = Path(__file__).parent / "data"

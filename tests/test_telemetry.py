@@ -9,7 +9,10 @@ import pytest
 from conftest import CAPTURES, ROOT
 from google.protobuf import json_format
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
 from models import CallId, Event, User
 from usage.ingest.otlp_messages import SERVICES
@@ -74,6 +77,49 @@ def test_a_service_with_a_name_like_a_client_s_is_counted(send_signal, service):
 
     assert send_signal("traces", body).data == b"{}"
     assert len(counted()) == 1
+
+
+ODD = [{"doubleValue": one} for one in ("NaN", "Infinity", float("nan"), 1.5, 10**30, -1.0)]
+ODD += [{"intValue": one} for one in ("abc", "", "9" * 30, True, "-1", 1.5)]
+ODD += [{"stringValue": one} for one in ("many", "9" * 600)]
+
+
+@pytest.mark.parametrize("part", ["input_tokens", "output_tokens", "cache_read.input_tokens"])
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_a_call_with_a_count_that_is_none_is_refused_and_not_counted_as_0(send_signal, part, value):
+    odd = span(1)
+    odd["attributes"] = [a for a in odd["attributes"] if not a["key"].endswith(part)]
+    odd["attributes"].append({"key": f"gen_ai.usage.{part}", "value": value})
+
+    answer = send_signal("traces", traces(odd, span(2), **{"enduser.id": "vera"}))
+
+    told = answer.get_json()["partialSuccess"]
+    assert (answer.status_code, told["rejectedSpans"]) == (200, "1")
+    assert f"gen_ai.usage.{part}: must be a whole number, 0 or more" in told["errorMessage"]
+    assert len(counted()) == 1
+
+
+@pytest.mark.parametrize("value", [{"doubleValue": None}, {"intValue": None}, {}])
+def test_a_count_without_a_value_is_one_that_nobody_told(send_signal, value):
+    silent = span(1)
+    for attribute in silent["attributes"][-2:]:
+        attribute["value"] = value
+
+    assert send_signal("traces", traces(silent)).data == b"{}"
+    assert [call.usage_known for call in Event.select()] == [False]
+
+
+def test_a_count_in_protobuf_that_is_no_number_is_refused_too(send_signal):
+    request = ExportTraceServiceRequest()
+    json_format.ParseDict(traces(span(1)), request)
+    call = request.resource_spans[0].scope_spans[0].spans[0]
+    call.attributes[-1].value.double_value = float("nan")
+    call.trace_id, call.span_id = b"a" * 16, b"b" * 8
+
+    answer = send_signal("traces", request.SerializeToString(), PROTOBUF)
+
+    told = ExportTraceServiceResponse.FromString(answer.data).partial_success
+    assert (told.rejected_spans, counted()) == (1, [])
 
 
 def test_a_call_instrumented_twice_counts_once_whichever_span_comes_first(send_signal):

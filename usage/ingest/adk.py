@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from usage.ingest import genai
 from usage.ingest.event import Event, Naming
 from usage.ingest.fields import count, text
-from usage.ingest.otlp import OPAQUE_IDS, PERSON, Record, naming
+from usage.ingest.otlp import Record, naming
+from usage.ingest.otlp_attributes import OPAQUE_IDS, PERSON
 
 SCOPE, CALL, EVENT = "gcp.vertex.agent", "call_llm", "gcp.vertex.agent.event_id"
 MODEL, ID = "gen_ai.request.model", "gen_ai.response.id"

@@ -7,7 +7,8 @@ from zlib import crc32
 
 from usage.ingest.event import SOURCES
 from usage.ingest.fields import in_editor, text
-from usage.ingest.otlp import WHO_AND_WHAT_FOR, Record, kind_of_work, person, project
+from usage.ingest.otlp import Record, kind_of_work, person, project
+from usage.ingest.otlp_attributes import WHO_AND_WHAT_FOR
 
 DETAILS = "gen_ai.client.inference.operation.details"
 # Command lines have adapters of their own.

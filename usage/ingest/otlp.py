@@ -8,77 +8,28 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
-from math import isfinite
 from typing import Any, NamedTuple
 
 from usage.ingest.body import BodyTooLarge
-from usage.ingest.event import (
-    LONGEST_ID,
-    MOST_USER_CHARACTERS,
-    InvalidEvent,
-    Naming,
-    canonical_user,
+from usage.ingest.event import MOST_USER_CHARACTERS, InvalidEvent, Naming, canonical_user
+from usage.ingest.fields import OPAQUE, email_of, iso, text
+from usage.ingest.otlp_attributes import (
+    LONGEST,
+    OPAQUE_IDS,
+    PERSON,
+    PERSON_AROUND,
+    PROJECT,
+    TEAM,
+    TEST_TYPE,
+    keep,
+    unfold,
 )
-from usage.ingest.fields import OPAQUE, email_of, iso, kept_id, text
 from usage.ingest.otlp_messages import PATHS, Look, parsed
 from usage.ingest.otlp_messages import failure as failure
 from usage.ingest.otlp_messages import success as success
 
-PERSON = ("user.email", "enduser.id", "user.id", "gen_ai.user")
-PERSON += ("traceloop.association.properties.user_id", "ai.telemetry.metadata.userId")
-PERSON += ("mastra.metadata.userId", "langfuse.user.id")
-# So LiteLLM passes on whose its key is.
-PERSON += tuple(f"metadata.user_api_key_{name}" for name in ("user_email", "user_id", "alias"))
-PERSON_AROUND = ("enduser.id", "user.email", "user.id")
-PROJECT, TEAM, TEST_TYPE = ("project", "project.name"), "team.id", ("test_type",)
-PROJECT += ("metadata.user_api_key_project_alias", "metadata.user_api_key_team_alias")
-OPAQUE_IDS = ("user.account_id", "user.account_uuid", "user.id", "installation.id")
-WHO_AND_WHAT_FOR = {*PERSON, *OPAQUE_IDS, *PROJECT, TEAM, *TEST_TYPE}
-IDS = {"gen_ai.response.id", "anthropic.request.id", "request_id", "response_id"}
-PARAMETERS = {"llm.invocation_parameters", "embedding.invocation_parameters"}
-USAGE = {"ai.response.providerMetadata", "metadata.usage_object"}
-USAGE |= {"langsmith.metadata.usage_metadata", "gcp.vertex.agent.llm_response"}
-# Read as a whole, however many counts it holds.
-WHOLE = {"langfuse.observation.usage_details", "mlflow.chat.tokenUsage"}
-# What isn't named here never gets into a Record: prompts, command lines, system instructions.
-NAMES = {
-    "": """agent.name app.entrypoint app.version attempt auth_type cache_creation_tokens
-        cache_read_tokens cache_write_token_count cached_content_token_count cached_token_count
-        conversation.id cost_usd cost_usd_micros duration_ms effort embedding.model_name error.type
-        event.kind event.name event.sequence event.timestamp http.response.status_code
-        input_token_count input_tokens model openinference.span.kind organization.id originator
-        output_token_count output_tokens prompt.id prompt_id query_source reasoning_token_count role
-        service.name session.id slug source speed status_code success terminal.type test_type
-        thoughts_token_count tool_token_count total_token_count traceloop.span.kind""",
-    "gen_ai.": "operation.name provider.name request.model response.model system",
-    "gen_ai.usage.": """cache_creation.input_tokens cache_creation_input_tokens
-        cache_read.input_tokens cache_read_input_tokens cache_write.input_tokens completion_tokens
-        details.reasoning_tokens details.thoughts_tokens experimental.reasoning_tokens
-        input_tokens input_tokens.cache_write input_tokens.cached output_tokens
-        output_tokens.reasoning prompt_tokens reasoning.output_tokens reasoning_tokens""",
-    "llm.": """model_name provider request.model request.type response.model system
-        usage.completion_tokens usage.prompt_tokens vendor""",
-    "llm.token_count.": """completion completion_details.reasoning prompt prompt_details.cache_input
-        prompt_details.cache_read prompt_details.cache_write""",
-    "ai.": "model.id model.provider",
-    "langsmith.": "span.kind",
-    "langfuse.observation.": "level model.name type usage_details",
-    "litellm.": "provider.model",
-    "mlflow.": "chat.tokenUsage llm.model llm.provider spanType",
-    "gcp.vertex.agent.": "event_id",
-    "ai.usage.": """cachedInputTokens inputTokenDetails.cacheReadTokens
-        inputTokenDetails.cacheWriteTokens reasoningTokens tokens""",
-}
-KEPT = frozenset({*WHO_AND_WHAT_FOR, *IDS, *PARAMETERS, *USAGE}).union(
-    prefix + name for prefix, names in NAMES.items() for name in names.split()
-)
-MOST_RECORDS, LONGEST, STATUS_CODE_ERROR = 100_000, 512, 2
-LONGEST_USAGE = 10_000
+MOST_RECORDS, STATUS_CODE_ERROR = 100_000, 2
 IDENTIFIER = re.compile(r"(?=.{1,100}\Z)[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
-DETAILS = "cache_read|cache_creation|reasoning"
-NUMBERS = rf"""["'](\w{{1,40}}_(?:tokens|token_count)|{DETAILS})["']: ?(\d{{1,15}})\b"""
-COUNTS = re.compile(NUMBERS, re.ASCII)
-REQUESTED = re.compile(r'"model"\s*:\s*"([^"\\]{1,200})"')
 
 
 class Record(NamedTuple):
@@ -109,7 +60,7 @@ def decode(
     as the body has them. Raises UnsupportedBody, UnreadableBody or, for more than `most` records,
     BodyTooLarge, all before the first record.
     """
-    request, look = parsed(body, content_type, signal, _keep)
+    request, look = parsed(body, content_type, signal, keep)
     found = () if signal == "metrics" else _walk(look, request, signal)
     records = list(islice(found, most + 1))
     if len(records) > most:
@@ -164,7 +115,7 @@ def _walk(look: Look, request: Any, signal: str) -> Iterator[Record]:
     groups, scopes, items = PATHS[signal]
     read = _span if signal == "traces" else _log
     for group in look.many(request, groups):
-        resource = _attributes(look, look.one(group, "resource"))
+        resource = unfold(look.attributes(look.one(group, "resource")))
         for inner in look.many(group, scopes):
             one = look.one(inner, "scope")
             scope = [look.text(one, name)[:LONGEST] for name in ("name", "version")]
@@ -173,7 +124,7 @@ def _walk(look: Look, request: Any, signal: str) -> Iterator[Record]:
 
 
 def _span(look: Look, span: Any, resource: dict[str, object], scope: str, version: str) -> Record:
-    kept = _attributes(look, span)
+    kept = unfold(look.attributes(span))
     time = look.time(span, "end_time_unix_nano", "start_time_unix_nano")
     ids = [look.id(span, name) for name in ("trace_id", "span_id", "parent_span_id")]
     failed = look.number(look.one(span, "status"), "code") == STATUS_CODE_ERROR
@@ -183,7 +134,7 @@ def _span(look: Look, span: Any, resource: dict[str, object], scope: str, versio
 
 
 def _log(look: Look, log: Any, resource: dict[str, object], scope: str, version: str) -> Record:
-    kept = _attributes(look, log)
+    kept = unfold(look.attributes(log))
     # Codex has a source location for eventName; Claude Code's body is its event's name.
     name = text(kept, "event.name") or look.text(log, "event_name")[:LONGEST]
     body = "" if name else look.text(look.one(log, "body"), "string_value")
@@ -193,30 +144,6 @@ def _log(look: Look, log: Any, resource: dict[str, object], scope: str, version:
     ids = look.id(log, "trace_id"), look.id(log, "span_id"), ""
     failed = bool(kept.get("error.type"))
     return Record("logs", scope, resource, kept, name, time, *ids, failed, version)
-
-
-def _attributes(look: Look, holder: Any) -> dict[str, object]:
-    kept = look.attributes(holder)
-    if not kept.keys().isdisjoint(USAGE):
-        # The provider's own counts, written out among other things; the outermost is first.
-        for said in [kept.pop(key) for key in tuple(kept) if key in USAGE]:
-            counts = str(said).rpartition('"usage_metadata":')[2][:LONGEST_USAGE]
-            for name, count in COUNTS.findall(counts):
-                kept.setdefault(f"usage.{name}", int(count))
-    return kept
-
-
-def _keep(key: str, value: Any) -> tuple[str, Any] | None:
-    if key not in KEPT or (type(value) is float and not isfinite(value)):
-        return None
-    if key in PARAMETERS:
-        # OpenInference tells the requested model only here, among instructions.
-        return key, found[1] if (found := REQUESTED.search(str(value))) else ""
-    if key in USAGE or type(value) is not str or len(value) <= LONGEST_ID:
-        return key, value
-    if key in IDS:
-        return key, kept_id(value)
-    return (key, value) if len(value) <= (LONGEST_USAGE if key in WHOLE else LONGEST) else None
 
 
 def _inherit(records: list[Record]) -> None:

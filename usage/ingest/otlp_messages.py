@@ -19,6 +19,8 @@ PROTOBUF = ("application/x-protobuf", "application/protobuf")
 # OTLP's JSON has numbers here; protobuf's own, which some write, has names.
 ENUMS = {"STATUS_CODE_ERROR": 2}
 LONGEST_NUMBER, EPOCH = 20, datetime(1970, 1, 1, tzinfo=UTC)
+# What stands where a number should, and is none.
+NO_NUMBER = float("nan")
 
 
 class Look(NamedTuple):
@@ -139,10 +141,11 @@ def _scalar(value: object) -> str | int | float | bool | None:
         return None
     if isinstance(found := value.get("stringValue"), str):
         return found
-    if (found := _whole(value.get("intValue"))) is not None:
-        return found
-    if type(found := value.get("doubleValue")) in (float, int):
-        return float(found) if abs(found) < 10**LONGEST_NUMBER else None
+    if (said := value.get("intValue")) is not None:
+        return NO_NUMBER if (found := _whole(said)) is None else found
+    if (found := value.get("doubleValue")) is not None:
+        is_number = type(found) in (float, int) and abs(found) < 10**LONGEST_NUMBER
+        return float(found) if is_number else NO_NUMBER
     return found if isinstance(found := value.get("boolValue"), bool) else None
 
 
