@@ -85,8 +85,10 @@ def _embedded() -> dict[str, bytes]:
     """What portals load, by name; scripts ask for the styles of their own version."""
     styles = _for_portals()
     address = f"{STYLES}?v={_hash(styles)}".encode()
-    files = (STATIC / "embed").glob("*.js")
-    scripts = {file.name: file.read_bytes().replace(STYLES.encode(), address) for file in files}
+    names = [file.name for file in (STATIC / "embed").glob("*.js")]
+    scripts = {
+        name: _joined((f"embed/{name}",)).replace(STYLES.encode(), address) for name in names
+    }
     return scripts | {STYLES: styles}
 
 

@@ -81,6 +81,7 @@
     #failed;
     #timer;
     #retry;
+    #strange;
     #styled;
     #wait = 0;
 
@@ -91,6 +92,7 @@
     set fetchToken(fetchToken) {
       this.#fetchToken = fetchToken;
       this.#token = undefined;
+      this.#strange = true;
       this.reload();
     }
 
@@ -111,8 +113,7 @@
       removeEventListener("online", this.#again);
       document.removeEventListener("visibilitychange", this.#again);
       document.removeEventListener("pointerdown", this.#closePanel);
-      clearTimeout(this.#retry);
-      this.#asking?.abort();
+      this.#stop();
     }
 
     attributeChangedCallback() {
@@ -121,10 +122,22 @@
 
     /* Ask for all of it anew. Another origin is asked with a token only. */
     reload() {
+      if (!this.shadowRoot || !this.isConnected) return;
       const src = this.getAttribute("src");
-      if (!this.shadowRoot || !this.isConnected || !src) return;
-      const url = new URL(src, document.baseURI);
-      if (this.#fetchToken || url.origin === location.origin) this.#load(url);
+      const url = src && new URL(src, document.baseURI);
+      if (url && (this.#fetchToken || url.origin === location.origin)) this.#load(url);
+      else this.#clear();
+    }
+
+    #stop() {
+      clearTimeout(this.#timer);
+      clearTimeout(this.#retry);
+      this.#asking?.abort();
+    }
+
+    #clear() {
+      this.#stop();
+      this.shadowRoot.querySelector("div").replaceChildren();
     }
 
     #build() {
@@ -157,8 +170,9 @@
       if (before?.href === href) return;
       const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href });
       this.#styled = new Promise((done) => {
+        setTimeout(done, 5000);
         link.onload = () => done(before?.remove());
-        link.onerror = () => done(before && link.remove());
+        link.onerror = () => done(link.remove());
       });
       this.shadowRoot.prepend(link);
     }
@@ -191,6 +205,8 @@
       if (this.#fetchToken) {
         if (!this.#token || Date.now() > this.#until) {
           const { token, expires_in } = await this.#fetchToken();
+          // It may have been fetched for the reader before.
+          signal.throwIfAborted();
           this.#token = token;
           this.#until = Date.now() + expires_in * 1000 - EARLY;
         }
@@ -210,32 +226,37 @@
     }
 
     async #load(url, source) {
-      clearTimeout(this.#timer);
-      clearTimeout(this.#retry);
-      this.#asking?.abort();
+      this.#stop();
       const { signal } = (this.#asking = new AbortController());
       const region = this.shadowRoot.querySelector("section.tb-region");
       region?.classList.add("htmx-request");
       this.#failed = undefined;
       let limit;
+      let shown;
       const late = new Promise((_, fail) => (limit = setTimeout(fail, PATIENCE, new Error("Nobody answers."))));
       try {
         const [response, html] = await Promise.race([this.#answer(url, source, signal), late]);
+        const failed = Object.assign(new Error(response.statusText), { status: response.status });
         const answer = parsed(html);
+        // A proxy in between may answer with a page of its own.
+        if (response.status >= 500 || !answer.content.querySelector("[class^=tb-], [hx-swap-oob]")) throw failed;
         const styles = answer.content.querySelector("link");
         styles?.remove();
-        if (styles) this.#dress(styles.getAttribute("href").split("/").pop());
+        this.#dress(styles?.getAttribute("href").split("/").pop() ?? STYLES);
         await this.#styled;
         if (signal.aborted) return;
         this.#show(answer, source, response.ok);
-        if (!response.ok) throw Object.assign(new Error(response.statusText), { status: response.status });
+        shown = true;
+        this.#strange = false;
+        if (!response.ok) throw failed;
         this.#wait = 0;
         this.#tell("loaded", { url: url.href });
       } catch (error) {
         if (signal.aborted) return;
         const expired = error.status === 401 || error.status === 403;
-        if (!error.status) this.#say("The board can't be reached right now. It is tried again by itself.");
-        if (error.status !== 422 && error.status !== 404) {
+        if (this.#strange) this.#clear();
+        if (!shown) this.#say("The board can't be reached right now. It is tried again by itself.");
+        if (!shown || (error.status !== 422 && error.status !== 404)) {
           this.#failed = [url, source];
           this.#wait = Math.min(60_000, this.#wait * 2 || 5000);
           this.#retry = setTimeout(this.#again, this.#wait);

@@ -432,3 +432,114 @@ def test_the_board_is_accessible_where_it_is(enter, way, theme, width):
             ]
             assert problems == [], step
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+READERS = """(times) => {
+  const element = document.querySelector("tally-board");
+  const { fetchToken } = element;
+  const after = (wait) => async () => {
+    await new Promise((done) => setTimeout(done, wait));
+    window.asked = (window.asked ?? 0) + 1;
+    return { ...(await fetchToken()), token: `reader-${wait}` };
+  };
+  for (const wait of times) element.fetchToken = after(wait);
+}"""
+
+
+def test_a_late_token_of_the_reader_before_opens_nothing(enter):
+    with enter("element", "no") as (page, board):
+        expect(rows(board)).to_have_count(25)
+        sent = []
+
+        def answer(route):
+            sent.append(route.request.headers.get("authorization"))
+            route.continue_(headers=route.request.headers | {"authorization": token})
+
+        token = page.evaluate("JSON.parse(document.body.dataset.token).token")
+        token = f"Bearer {token}"
+        page.route("**/embed/leaderboard**", answer)
+        page.evaluate(READERS, [300, 0])
+        until(page, "window.asked === 2")
+        board.locator("[id$=sort-cost]").click()
+        expect(board.locator("[aria-sort=descending] [id$=sort-cost]")).to_be_visible()
+
+        assert set(sent) == {"Bearer reader-0"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "fetchToken = async () => { throw new Error('Signed out.') }",
+        "fetchToken = null",
+        "removeAttribute('src')",
+    ],
+)
+def test_no_row_stays_for_who_may_not_see_it(enter, change):
+    with enter("element", "no") as (page, board):
+        expect(rows(board)).to_have_count(25)
+
+        page.evaluate(f"() => {{ document.querySelector('tally-board').{change} }}")
+
+        expect(rows(board)).to_have_count(0)
+
+
+def test_rows_come_without_styles_that_fail_and_put_them_on_later(enter, problems):
+    with enter("element", "no") as (page, board):
+        page.route("**/tally-board.css?v=*", lambda route: route.abort())
+        page.reload()
+        expect(rows(board)).to_have_count(25)
+        page.unroute("**/tally-board.css?v=*")
+
+        page.evaluate("document.querySelector('tally-board').reload()")
+
+        expect(board.locator(".tb-row .tb-name").first).to_have_css("font-weight", "600")
+        problems[:] = [one for one in problems if "net::ERR_FAILED" not in one]
+
+
+def test_rows_do_not_wait_for_styles_for_ever(enter):
+    with enter("element", "no") as (page, board):
+        page.clock.install()
+        page.route("**/tally-board.css?v=*", lambda route: None)
+        with page.expect_response("**/embed/leaderboard"):
+            page.reload(wait_until="commit")
+        expect(rows(board)).to_have_count(0)
+
+        page.clock.run_for(5_000)
+
+        expect(rows(board)).to_have_count(25)
+
+
+@pytest.mark.parametrize("status", [200, 401, 502, 503])
+def test_a_page_of_somebody_elses_takes_no_boards_place(enter, problems, status):
+    with enter("proxied", "no") as (page, board):
+        expect(rows(board)).to_have_count(25)
+        page.evaluate("addEventListener('tally:error', () => (window.failed = true))")
+        page.evaluate("addEventListener('tally:expired', () => (window.failed = true))")
+        theirs = "<!doctype html><link rel=icon href=/fav.ico><form id=login>Sign in</form>"
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.route("**/embed/**", lambda route: route.fulfill(status=status, body=theirs))
+
+        for act in ("board.reload()", "board.shadowRoot.querySelector('[id$=sort-cost]').click()"):
+            page.evaluate("window.failed = false")
+            page.evaluate(f"const board = document.querySelector('tally-board'); {act}")
+            until(page, "window.failed")
+
+            expect(board.get_by_role("alert").first).to_contain_text("can't be reached")
+            expect(rows(board)).to_have_count(25)
+            expect(board.locator("#login")).to_have_count(0)
+        assert not [one for one in asked if "fav.ico" in one]
+        problems[:] = [one for one in problems if "the server responded" not in one]
+
+
+def test_an_element_that_was_removed_asks_no_more(enter):
+    with enter("element", "no") as (page, board):
+        expect(rows(board)).to_have_count(25)
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+
+        board.locator("input[id$=-q]").press_sequentially("amara", delay=0)
+        page.evaluate("document.querySelector('tally-board').remove()")
+        page.wait_for_timeout(600)
+
+        assert asked == []
