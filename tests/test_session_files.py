@@ -118,3 +118,21 @@ def test_a_search_for_a_format_comes_to_an_end(take, monkeypatch):
 
     assert (code, Event.select().count()) == (0, 0)
     assert errors == "Skipped: a.jsonl is in no format that is known here.\n"
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize(
+    ("sidechains", "calls"), [((False, False), 2), ((False, True), 1), ((True, False), 1)]
+)
+def test_an_answer_of_two_requests_is_one_call_only_if_a_sub_agent_replays_it(
+    take, sidechains, calls
+):
+    one, other = (
+        answer(1, requestId=f"req_{number}", isSidechain=aside)
+        for number, aside in enumerate(sidechains)
+    )
+
+    for _again in range(2):
+        assert take({"s.jsonl": [one, other, other]})[0] == 0
+
+    assert Event.select().count() == calls

@@ -29,7 +29,7 @@ def records(document: object) -> Iterator[object]:
 
 def reader(path: str) -> Callable[[object], Iterator[Event]]:
     """A function for the lines of one file, in order: line -> events, which name no user."""
-    project = ""
+    project, asked = "", dict[str, str]()
 
     def read(line: object) -> Iterator[Event]:
         nonlocal project
@@ -39,12 +39,13 @@ def reader(path: str) -> Callable[[object], Iterator[Event]]:
         project = project or folder(text(line, "cwd"))
         message = line.get("message")
         if text(line, "type") == "assistant" and isinstance(message, dict):
-            yield from _events(line, message, project)
+            yield from _events(line, message, project, asked)
 
     return read
 
 
-def _events(line: dict, message: dict, project: str) -> Iterator[Event]:
+def _events(line: dict, message: dict, project: str, asked: dict[str, str]) -> Iterator[Event]:
+    """The answer that a line tells of; `asked` is by which request each was told first."""
     usage, model = message.get("usage"), text(message, "model")
     # Claude Code's own words, like those about an error, stand there as the model's.
     if not isinstance(usage, dict) or line.get("isApiErrorMessage") or model == "<synthetic>":
@@ -55,6 +56,9 @@ def _events(line: dict, message: dict, project: str) -> Iterator[Event]:
     # those of sub-agents with another request's id.
     request_id = text(line, "requestId")
     ids = [id for id in (request_id, text(message, "id")) if _usable(id)]
+    # Without a sub-agent, a message of another request is another answer.
+    if len(ids) == 2 and not line.get("isSidechain") and asked.setdefault(ids[1], ids[0]) != ids[0]:
+        ids.pop()
     yield Event(
         id=ids[0] if ids else f"claude-code:{text(line, 'uuid')}",
         time=timestamp(line),
