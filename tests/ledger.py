@@ -34,8 +34,7 @@ class Ledger:
             new.append((self.person(event.user), event.id) not in known)
             known.add((self.person(event.user), event.id))
             old = self.kept.setdefault(call, event)
-            if says_more(event, old):
-                self.kept[call] = grown(old, event)
+            self.kept[call] = told_again(old, event)
         return new
 
     def merge(self, name, into):
@@ -80,20 +79,43 @@ class Ledger:
         return {key: (*sums(rows[key]), *ends(rows[key])) for key in rows}
 
 
-def says_more(event, old):
-    """Whether a later record adds to an earlier one of the same call."""
-    if event.usage_known and not event.failed and not old.usage_known:
-        return True
+def told_again(old, event):
+    """What a call comes to with another record of it: grown where it says more, else filled up."""
+    answered = event.usage_known and not event.failed
+    becomes_known = answered and not old.usage_known
     elsewhere = event.project and old.project and event.project != old.project
-    return event.replaces and not elsewhere and weight(event) > weight(old)
-
-
-def grown(old, event):
-    """What it comes to: the numbers of the later, and what the earlier left out."""
-    words = {word: getattr(old, word) or getattr(event, word) for word in WORDS}
+    if elsewhere and not becomes_known:
+        return old
+    equal = answered and old.usage_known and not old.failed and totals(event) == totals(old)
+    larger = event.replaces and weight(event) > weight(old)
+    numbers = event if not equal and (becomes_known or larger) else old
     said = old if old.project or not event.project else event
-    words["cost_usd"] = old.cost_usd if event.cost_usd is None else event.cost_usd
-    return replace(event, user=old.user, project=said.project, time=said.time, **words)
+    words = {word: getattr(old, word) or getattr(event, word) for word in WORDS}
+    words |= {"user": old.user, "project": said.project, "time": said.time}
+    words |= richer(old, event) if equal else {}
+    return replace(numbers, **words, cost_usd=cost(numbers, old, event))
+
+
+def richer(one, other):
+    """What both know of the kinds of equally many tokens."""
+    found = {name: max(getattr(one, name), getattr(other, name)) for name in TOKEN_FIELDS[2:]}
+    cached = found["cache_read_tokens"] + found["cache_write_tokens"]
+    pairs = [(e.cache_read_tokens, e.cache_write_tokens) for e in (one, other)]
+    if cached > one.prompt_tokens:
+        pair = max(pairs, key=lambda pair: (sum(pair), pair))
+        found |= dict(zip(TOKEN_FIELDS[2:4], pair, strict=True))
+    return found
+
+
+def cost(numbers, old, event):
+    """The cost of whoever told the numbers, else of whoever told one."""
+    first, second = (numbers, old) if numbers is event else (old, event)
+    return second.cost_usd if first.cost_usd is None else first.cost_usd
+
+
+def totals(event):
+    """All tokens in, and all tokens out."""
+    return event.prompt_tokens, event.completion_tokens
 
 
 def weight(event):
