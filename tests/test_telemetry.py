@@ -99,7 +99,10 @@ def test_a_call_with_a_count_that_is_none_is_refused_and_not_counted_as_0(send_s
     assert len(counted()) == 1
 
 
-@pytest.mark.parametrize("value", [{"doubleValue": None}, {"intValue": None}, {}])
+NOBODY_KNOWS = [{"doubleValue": None}, {"intValue": None}, {}, {"doubleValue": float("nan")}]
+
+
+@pytest.mark.parametrize("value", NOBODY_KNOWS, ids=repr)
 def test_a_count_without_a_value_is_one_that_nobody_told(send_signal, value):
     silent = span(1)
     for attribute in silent["attributes"][-2:]:

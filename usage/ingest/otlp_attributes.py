@@ -94,4 +94,9 @@ def unfold(kept: dict[str, Any]) -> dict[str, Any]:
             counts = str(said).rpartition('"usage_metadata":')[2][:LONGEST_USAGE]
             for name, count in COUNTS.findall(counts):
                 kept.setdefault(f"usage.{name}", int(count))
+    if NO_NUMBER in kept.values():
+        counts = {name: kept[name] for name in kept if name in COUNTED}
+        # So some tell that they know no usage: of the call there is nothing to be refused.
+        if all(count is NO_NUMBER for count in counts.values()):
+            return {name: kept[name] for name in kept if name not in counts}
     return kept
