@@ -4,7 +4,7 @@ import itertools
 from threading import Barrier, Thread
 
 import pytest
-from conftest import NOW, empty_tables
+from conftest import NOW, assert_query_count, empty_tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger import daily_rows
@@ -20,6 +20,8 @@ from usage.rollups import verify
 
 ACCEPTED, DUPLICATE, REPLACED, CLOSED = Outcome
 NUMBER = "f" * 64
+# On SQLite; PostgreSQL also takes a lock.
+LOOKED_UP = 12
 pytestmark = pytest.mark.usefixtures("app")
 
 
@@ -372,6 +374,29 @@ def test_a_call_that_a_key_signs_is_whose_another_road_says(order):
     assert counted() == {"vera": (1, 0, 100)}
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("unsure", [NUMBER, "2f1c0d5e-7a4b-4c1d-9e8f-0123456789ab", "robot"])
+def test_a_call_that_all_know_by_one_id_is_whose_a_record_says_by_name(unsure, together, order):
+    told, key = [call("request", user=unsure), call("request")], Key("robot", unsure=OPAQUE)
+
+    for batch in [told[::order]] if together else [[one] for one in told[::order]]:
+        send(*batch, key=key)
+
+    assert counted() == {"vera": (1, 0, 100)}
+    assert [send(one, key=key)[0] for one in told] == [DUPLICATE] * 2
+    assert counted() == {"vera": (1, 0, 100)}
+
+
+@pytest.mark.parametrize("key", [NO_KEY, Key("robot")])
+@pytest.mark.parametrize("other", [NUMBER, "robot"])
+def test_whoever_says_whose_each_call_is_may_give_two_people_calls_of_one_id(other, key):
+    send(call("request", user=other), key=key)
+
+    assert send(call("request"), key=key) == [ACCEPTED]
+    assert counted() == {other: (1, 0, 100), "vera": (1, 0, 100)}
+
+
 def test_a_number_that_an_admin_called_a_person_keeps_its_calls():
     send(call("request", user=NUMBER))
     User.update(confirmed=True).where(User.username == NUMBER).execute()
@@ -438,7 +463,16 @@ def test_what_was_said_of_a_call_first_stays_when_its_person_is_known():
     assert (project, user, words) == ("atlas", "vera", ["ide", "", "o3", ""])
 
 
-def send_at_once(numbers, *roads):
+@pytest.mark.parametrize("key", [NO_KEY, Key("robot", unsure=OPAQUE)])
+@pytest.mark.parametrize("others", [[NOBODY], []])
+def test_new_calls_of_known_people_are_looked_up_with_one_question(key, others):
+    send(*(call(user, user=user) for user in ("vera", "max", "robot", *others)))
+
+    with assert_query_count(LOOKED_UP + bool(models.db.for_update)):
+        assert send(call("a"), call("b", user="max"), key=key) == [ACCEPTED] * 2
+
+
+def send_at_once(numbers, *roads, key=NO_KEY):
     """Send a batch of one by every road at the same time, number by number."""
     start = Barrier(len(roads))
 
@@ -446,7 +480,7 @@ def send_at_once(numbers, *roads):
         with models.db.connection_context():
             for number in numbers:
                 start.wait()
-                record([road(number)], "UTC", NOW)
+                record([road(number)], "UTC", NOW, key)
 
     threads = [Thread(target=deliver, args=(road,)) for road in roads]
     for thread in threads:
@@ -469,6 +503,16 @@ def test_a_call_that_comes_by_two_roads_at_once_counts_once(road):
     send_at_once(range(12), road, lambda n: call(f"m{n}"))
 
     assert counted() == {"vera": (12, 0, 1200)}
+
+
+@pytest.mark.parametrize("other", [NUMBER, "robot"])
+def test_a_call_of_nobody_certain_that_somebody_is_named_for_at_once_counts_once(other):
+    send(call("before", user=other))
+    roads = (lambda n: call(f"r{n}", user=other)), (lambda n: call(f"r{n}"))
+
+    send_at_once(range(12), *roads, key=Key("robot", unsure=OPAQUE))
+
+    assert counted() == {"vera": (12, 0, 1200), other: (1, 0, 100)}
 
 
 def test_a_call_of_a_log_that_its_session_file_tells_at_once_counts_once():

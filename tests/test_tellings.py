@@ -277,7 +277,6 @@ LOG = {
         input_tokens=1000,
         output_tokens=200,
         cost_usd="0.00123",
-        user__id="f" * 64,
     ),
 }
 LINE = {
@@ -299,37 +298,54 @@ def grouped(groups, scopes, items, scope, *records):
     return {groups: [{scopes: [{"scope": {"name": scope}, items: list(records)}]}]}
 
 
+SPANS = "resourceSpans", "scopeSpans", "spans"
+LOGS = "resourceLogs", "scopeLogs", "logRecords", "com.anthropic.claude_code.events"
+ROW = {
+    "request_id": "chatcmpl-1",
+    "call_type": "acompletion",
+    "status": "success",
+    "startTime": "2026-11-22T10:18:43Z",
+    "endTime": "2026-11-22T10:18:44Z",
+    "api_base": "https://api.openai.com",
+    "custom_llm_provider": "openai",
+    "model": "gpt-4.1",
+    "spend": 0.00123,
+    "prompt_tokens": 1000,
+    "completion_tokens": 200,
+    "user": "2f1c0d5e-7a4b-4c1d-9e8f-0123456789ab",
+}
+
+
 @pytest.fixture
-def roads(send_signal, anonymous, make_key, run, tmp_path):
+def roads(anonymous, make_key, run, tmp_path):
     """The roads by which a call may come; each sends a record of it."""
-    headers, file = make_key("ingest"), tmp_path / "session.jsonl"
+    nobodys, ottos = make_key("ingest"), make_key("ingest", user="otto@example.com")
+    file = tmp_path / "calls.json"
 
-    def span():
-        scope = "opentelemetry.instrumentation.openai_v2"
-        body = grouped("resourceSpans", "scopeSpans", "spans", scope, SPAN)
-        assert send_signal("traces", body).status_code == 200
+    def post(path, body, key=nobodys):
+        assert anonymous.post(path, json=body, headers=key).status_code == 200
 
-    def callback():
-        answer = anonymous.post("/ingest/litellm", json=[CALLBACK], headers=headers)
-        assert answer.status_code == 200
+    def log(key=ottos, **said):
+        all_said = {"attributes": LOG["attributes"] + attributes(**said)}
+        post("/v1/logs", grouped(*LOGS, LOG | all_said), key)
 
-    def native():
-        event = {"id": "chatcmpl-1", "time": "2026-11-22T10:18:44Z", "user": "vera@example.com"}
-        event |= {"prompt_tokens": 1000, "completion_tokens": 200}
-        answer = anonymous.post("/api/v1/events", json=event, headers=headers)
-        assert answer.status_code == 200
+    def imported(record, *more):
+        file.write_text(json.dumps(record))
+        assert run("import", file, *more)[0] == 0
 
-    def log():
-        scope = "com.anthropic.claude_code.events"
-        body = grouped("resourceLogs", "scopeLogs", "logRecords", scope, LOG)
-        assert send_signal("logs", body).status_code == 200
-
-    def session_file():
-        file.write_text(json.dumps(LINE))
-        assert run("import", file, "--user", "vera@example.com")[0] == 0
-
-    known = (span, callback, native, log, session_file)
-    return {road.__name__: road for road in known}
+    scope = "opentelemetry.instrumentation.openai_v2"
+    native = {"id": "chatcmpl-1", "time": "2026-11-22T10:18:44Z", "user": "vera@example.com"}
+    native |= {"prompt_tokens": 1000, "completion_tokens": 200}
+    return {
+        "span": lambda: post("/v1/traces", grouped(*SPANS, scope, SPAN)),
+        "callback": lambda: post("/ingest/litellm", [CALLBACK]),
+        "native": lambda: post("/api/v1/events", native),
+        "log of a key": log,
+        "log of a number": lambda: log(nobodys, user__id="f" * 64),
+        "log of a person": lambda: log(user__email="vera@example.com"),
+        "session file": lambda: imported(LINE, "--user", "vera@example.com"),
+        "spend row": lambda: imported([ROW]),
+    }
 
 
 @pytest.mark.parametrize(
@@ -354,9 +370,26 @@ def test_a_proxy_tells_what_an_instrumentation_and_the_app_do_not_know(roads, or
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_session_file_tells_the_project_and_the_model_of_a_logged_call(roads, order):
-    for road in ["log", "session_file"][::order]:
+    for road in ["log of a number", "session file"][::order]:
         roads[road]()
 
     call = stored()
     assert (call.cost_nanodollars, call.model) == (1_230_000, "claude-sonnet-4-5")
     assert {(key[0], key[2]) for key in daily_rows()} == {("atlas", "vera@example.com")}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    "told",
+    [
+        ["spend row", "callback"],
+        ["log of a number", "log of a person"],
+        ["log of a key", "log of a person"],
+    ],
+    ids=": ".join,
+)
+def test_a_call_of_a_number_or_of_a_key_s_user_is_whose_a_later_record_names(roads, told, order):
+    for _ in range(2):
+        for road in told[::order]:
+            roads[road]()
+        assert stored().user.username == "vera@example.com"

@@ -11,11 +11,10 @@ from models import UNASSIGNED
 from usage import bulk, counting, prices
 from usage.counting import DayKey, Delta
 from usage.ingest import calls, identity, turns
-from usage.ingest.call_names import BatchNames, names_of_all
+from usage.ingest.call_names import BatchNames, linked, names_of_all
 from usage.ingest.calls import Call, Identity
 from usage.ingest.event import Event
 from usage.ingest.identity import KnownProject
-from usage.ingest.same_call import linked
 from usage.ingest.tellings import Telling
 from usage.price_book import Book
 from usage.window import days_of

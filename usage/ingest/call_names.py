@@ -15,6 +15,11 @@ def is_nameless(call_id: str) -> bool:
     return bool(SPAN.fullmatch(call_id))
 
 
+def linked(event: Event) -> bool:
+    """True for an event whose call may also arrive under other ids."""
+    return bool(event.also or event.span or event.parent_span or event.alike)
+
+
 class Called(NamedTuple):
     """All names of a call. Names of spans include its size, the number of tokens.
 

@@ -85,7 +85,7 @@ def record(
     terms = Terms(timezone, now, key, guess)
     try:
         with changes.noted():
-            return _record(events, terms, turns.needs_to_be_alone(events))
+            return _record(events, terms, turns.needs_to_be_alone(events, key.stand_in, key.unsure))
     except turns.NotAlone:
         with changes.noted():
             return _record(events, terms, alone=True)
@@ -127,7 +127,7 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     unnamed = (nobody, *unsure, stand_in, *([0] if terms.key.unsure else []))
     named = [(users[event.user].id, event) for event in events]
     names = terms.guess.names if terms.guess and terms.guess.events == events else None
-    found = same_call.resolve(named, unnamed, names)
+    found = same_call.resolve(named, unnamed, names, worldwide=bool(terms.key.unsure))
     if found.one_with and not alone:
         raise turns.NotAlone
     batch = _batch(events, found.calls, terms)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_UN, flock
 from functools import cache
+from re import Pattern
 from threading import Event as Signal
 from threading import Lock
 from typing import Any, TypeVar
@@ -31,15 +32,20 @@ class NotAlone(Exception):
     """Raised when a batch turns out to be safe only while nobody else stores anything."""
 
 
-def needs_to_be_alone(events: Iterable[Event]) -> bool:
+def needs_to_be_alone(
+    events: Iterable[Event], stand_in: str = "", unsure: Pattern | None = None
+) -> bool:
     """True if a batch may hold calls that another has under other ids or people.
 
-    Single calls of named people, known by one id each, are kept apart by the tables' keys.
+    Single calls of named people, known by one id each, are kept apart by the tables' keys. Where
+    some names are `unsure`, so is the key's stand-in.
     """
-    return any(
-        (event.also or event.span or event.parent_span or event.alike or event.bucket)
-        or event.user == NOBODY
-        for event in events
+    events = list(events)
+    users = {event.user for event in events}
+    return (
+        NOBODY in users
+        or (unsure is not None and (stand_in in users or any(map(unsure.fullmatch, users))))
+        or any(e.also or e.span or e.parent_span or e.alike or e.bucket for e in events)
     )
 
 
