@@ -1,6 +1,7 @@
 """usage/ingest/buckets.py - a vendor's sum is never counted beside the calls it is the sum of."""
 
 import itertools
+import json
 from datetime import timedelta
 from functools import partial
 
@@ -154,3 +155,30 @@ def test_buckets_and_calls_come_to_the_same_in_any_order():
         ("o3", 4, 300),
         ("gpt-4.1", 1, 100),
     }
+
+
+def a_day_of(tokens):
+    """A report of ccusage, which names nobody."""
+    model = {"modelsUsed": ["claude-sonnet-4-5"]}
+    return {"daily": [{"date": "2026-11-20", "inputTokens": tokens, "totalTokens": tokens} | model]}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_people_who_report_their_days_have_sums_of_their_own(run, tmp_path, order):
+    file, due = tmp_path / "days.json", {"max@example.com": 100, "vera@example.com": 300}
+    for name, tokens in [*due.items()][::order] * 2:
+        file.write_text(json.dumps(a_day_of(tokens)))
+        assert run("import", file, "--user", name)[0] == 0
+
+    assert {key[2]: row[3] for key, row in daily_rows().items()} == due
+    assert verify() == []
+
+
+def test_a_sum_of_nobody_is_whose_it_is_imported_for(run, tmp_path):
+    file = tmp_path / "days.json"
+    file.write_text(json.dumps(a_day_of(100)))
+
+    for more in ((), ("--user", "vera@example.com"), ()):
+        assert run("import", file, *more)[0] == 0
+
+    assert {key[2]: row[3] for key, row in daily_rows().items()} == {"vera@example.com": 100}

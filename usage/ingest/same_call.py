@@ -66,8 +66,7 @@ def resolve(
     calls = [(user_id, event.id) for user_id, event in rows]
     alone = {n for n in names.alone if known.keys().isdisjoint(names.each[n].looked_up)}
     claimed = {(name, calls[n][0]): calls[n][1] for n in alone for name in names.alone[n]}
-    # Of the stand-in's calls only those that may come under several ids are looked up.
-    weak = [user in yielding or (user == stand_in and linked(event)) for user, event in rows]
+    weak = [_is_weak(row, yielding, stand_in) for row in rows]
     others = [n for n in range(len(rows)) if n not in alone]
     # Events that name a person come first, so that those that name nobody find them.
     for place in sorted(others, key=weak.__getitem__):
@@ -78,6 +77,16 @@ def resolve(
     final = {one: _final(one_with, one) for one in one_with}
     held_by = [(name, *final.get((user, id), (user, id))) for (name, user), id in claimed.items()]
     return Resolved([final.get(call, call) for call in calls], final, held_by)
+
+
+def _is_weak(row: Named, yielding: Sequence[int], stand_in: int) -> bool:
+    """True for a row that joins the call of whoever else is known to have it."""
+    user, event = row
+    if event.bucket:
+        # Of a day's sums the ids may be alike for all people, and only nobody's is another's.
+        return user == yielding[0]
+    # Of the stand-in's calls only those that may come under several ids are looked up.
+    return user in yielding or (user == stand_in and linked(event))
 
 
 def _named(
