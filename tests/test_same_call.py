@@ -216,6 +216,40 @@ def test_what_a_framework_tells_in_another_trace_or_of_other_tokens_is_another_c
     assert counted() == {"vera": (3, 0, 299)}
 
 
+GPT = {"provider": "openai", "model": "o3"}
+CLAUDE = {"provider": "anthropic", "model": "claude-sonnet-4"}
+MAKERS = {
+    "two makers": (2, [GPT, CLAUDE]),
+    "two makers, one with the answer's id": (2, [GPT, CLAUDE | {"id": "msg"}]),
+    "two makers, and one that a third tells again": (2, [GPT, CLAUDE, CLAUDE]),
+    "two makers, and one that knows no person": (2, [GPT | {"user": NOBODY}, GPT, CLAUDE]),
+    "both, and a third that knows neither": (2, [GPT, CLAUDE, {}, {"teller": "2"}]),
+    "makers without models": (2, [{"provider": "openai"}, {"provider": "anthropic"}]),
+    "one that is not told": (1, [GPT, {}]),
+    "a model under the name of its gateway": (1, [{"provider": "openai", "model": "x"}, CLAUDE]),
+    "one interface for another's model": (1, [GPT | {"model": "claude-4"}, CLAUDE]),
+    "who serves it": (1, [{"provider": "azure", "model": "gpt-4.1"}, GPT]),
+    "whose cloud it is": (1, [{"provider": "bedrock", "model": "claude-4"}, CLAUDE]),
+    "google's cloud": (1, [{"provider": "google", "model": "claude-4"}, CLAUDE]),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_answers_of_one_size_by_two_makers_are_two_calls_of_a_trace(name, data):
+    start_over()
+    calls, tellings = MAKERS[name]
+    spans = [
+        span(f"{place}", f"around {place}", **{"teller": f"{place}"} | said)
+        for place, said in enumerate(tellings)
+    ]
+
+    in_batches(data, spans)
+
+    assert counted() == {"vera": (calls, 0, 100 * calls)}
+
+
 @pytest.mark.parametrize("owners", [("vera", "vera"), ("vera", NOBODY), (NOBODY, "vera")])
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 @pytest.mark.parametrize("together", [True, False])

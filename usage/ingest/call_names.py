@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from usage.ingest.event import Event
 
 # The id of a call that has none from its provider: that of its span.
 SPAN = re.compile("[0-9a-f]{32}:[0-9a-f]{16}")
+# Whose models are called as they are; a cloud serves those of others, and so may a gateway under
+# the name of the interface that it speaks.
+MAKERS = {"openai": "gpt|o[1-9]|chatgpt|$", "anthropic": "claude|$", "google": "gemini"}
 
 
 def is_nameless(call_id: str) -> bool:
@@ -18,6 +22,13 @@ def is_nameless(call_id: str) -> bool:
 def linked(event: Event) -> bool:
     """True for an event whose call may also arrive under other ids."""
     return bool(event.also or event.span or event.parent_span or event.alike)
+
+
+@lru_cache(1024)
+def maker_of(provider: str, model: str) -> str:
+    """Who made a model that was asked, "" unless that is beyond doubt."""
+    pattern = MAKERS.get(provider.lower())
+    return provider.lower() if pattern and re.match(pattern, model.lower()) else ""
 
 
 class Called(NamedTuple):

@@ -8,8 +8,8 @@ from peewee import SQL, Query
 from models import CallId
 from models import Event as Stored
 from usage import bulk
-from usage.ingest.call_names import Called, linked
-from usage.ingest.calls import Identity
+from usage.ingest.call_names import Called, linked, maker_of
+from usage.ingest.calls import Call, Identity, read
 from usage.ingest.event import Event
 
 # Beyond so many answers of one size in a trace, each record counts as a call.
@@ -54,6 +54,24 @@ def known_names(
         known.setdefault(event_id, {})[user_id] = event_id
     _ask_for_more_alike(known, names)
     return known
+
+
+def known_makers(
+    known: Names, rows: Sequence[Named], names: Sequence[Called]
+) -> dict[Identity, str]:
+    """Who made the models of known answers that are as large as answers by known makers."""
+    asked: set[Identity] = set()
+    for (_, event), called in zip(rows, names, strict=True) if known else ():
+        for number in range(1, MOST_ALIKE + 1) if called.alike and _maker(event) else ():
+            here = known.get(called.place(number), {})
+            asked.update(one for one in here.items() if one[1] not in called.ids)
+            if not here:
+                break
+    return {one: maker for one, call in read(asked).items() if (maker := _maker(call))}
+
+
+def _maker(call: Event | Call) -> str:
+    return maker_of(call.provider, call.model)
 
 
 def _ask_for_more_alike(known: Names, names: Sequence[Called]) -> None:

@@ -8,10 +8,25 @@ from peewee import Query
 from models import CallId
 from usage import bulk
 from usage.ingest import one_person
-from usage.ingest.call_names import BatchNames, Called, is_nameless, linked, names_of_all
+from usage.ingest.call_names import (
+    BatchNames,
+    Called,
+    is_nameless,
+    linked,
+    maker_of,
+    names_of_all,
+)
 from usage.ingest.calls import Identity, slices
 from usage.ingest.event import Event
-from usage.ingest.known_names import FIELDS, MOST_ALIKE, Named, Names, are_any_known, known_names
+from usage.ingest.known_names import (
+    FIELDS,
+    MOST_ALIKE,
+    Named,
+    Names,
+    are_any_known,
+    known_makers,
+    known_names,
+)
 from usage.rollups import among
 
 
@@ -24,10 +39,14 @@ class Resolved(NamedTuple):
 
 
 class Known(NamedTuple):
-    """The known names of calls, of these users only, or of everyone if `whose` is empty."""
+    """The known names of calls, of these users only, or of everyone if `whose` is empty.
+
+    Of some calls it is also known who made the model that answered.
+    """
 
     names: Names
     one_with: dict[Identity, Identity]
+    makers: dict[Identity, str]
     whose: set[int]
 
     def by(self, *names: str) -> list[Identity]:
@@ -59,6 +78,7 @@ def resolve(
         return Resolved([(user_id, event.id) for user_id, event in rows], {}, [])
     names = names or names_of_all(event for _, event in rows)
     known = known_names(rows, names.each, yielding, worldwide)
+    makers = known_makers(known, rows, names.each)
     others = {user for held in known.values() for user in held} - {user for user, _ in rows}
     yielding[1:1] = one_person.unsure(others.difference(unnamed))
     unnamed = (*yielding, stand_in)
@@ -71,7 +91,7 @@ def resolve(
     # Events that name a person come first, so that those that name nobody find them.
     for place in sorted(others, key=weak.__getitem__):
         (user_id, event), called = rows[place], names.each[place]
-        theirs = Known(known, one_with, set() if weak[place] else {user_id, *unnamed})
+        theirs = Known(known, one_with, makers, set() if weak[place] else {user_id, *unnamed})
         calls[place] = call = _joined(theirs, rows[place], called, unnamed)
         claimed |= _named(theirs, event, called, call)
     final = {one: _final(one_with, one) for one in one_with}
@@ -103,6 +123,8 @@ def _named(
                 claimed[name, call[0]] = call[1]
     # Stored are only the ids of linked calls.
     known.names.setdefault(event.id, {}).setdefault(*call)
+    if maker := maker_of(event.provider, event.model):
+        known.makers.setdefault(call, maker)
     return claimed
 
 
@@ -144,7 +166,11 @@ def _joined(known: Known, row: Named, called: Called, unnamed: Sequence[int]) ->
     call = next((one for one in same if one[0] == owner), new)
     if ids and is_nameless(call[1]):
         call = new
-    known.one_with.update({one: call for one in same if one != call})
+    for one in same:
+        if one != call:
+            known.one_with[one] = call
+        if one in known.makers:
+            known.makers.setdefault(call, known.makers[one])
     return call
 
 
@@ -166,8 +192,9 @@ def _told_by_others(
     """The same answer as reported by another instrumentation in its trace: one at most.
 
     Answers of one size are numbered. It is the first that this teller has not reported, or if the
-    event has an id from its provider, the first without one.
+    event has an id from its provider, the first without one. Models of two makers are two calls.
     """
+    maker = maker_of(event.provider, event.model)
     nameless = called.teller is not None
     if not called.alike or (held and nameless and not called.may_grow):
         return []
@@ -177,6 +204,8 @@ def _told_by_others(
             return []
         told = known.by(called.told_at(number)) if nameless else []
         others = [one for one in here if one not in told and (nameless or is_nameless(one[1]))]
+        if maker:
+            others = [one for one in others if known.makers.get(one, maker) == maker]
         if others or not here:
             return others[:1]
     return []
