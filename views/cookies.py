@@ -30,7 +30,9 @@ def drop(response: Response, name: str) -> Response:
 
 def keep_page(response: Response) -> Response:
     """Let the browser remember the page that it asked for, to be led there after the sign-in."""
-    if request.method != "GET" or request.blueprint == "exports" or request.path == "/":
+    is_page = request.method == "GET" and request.blueprint != "exports" and request.path != "/"
+    # Who signs requests with a key or a token is a program.
+    if not is_page or "Authorization" in request.headers or "X-API-Key" in request.headers:
         return response
     query = request.query_string.decode("latin-1")
     page = url_for(request.endpoint, **request.view_args) + (f"?{query}" if query else "")
