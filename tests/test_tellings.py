@@ -83,27 +83,36 @@ def board():
     return read
 
 
-@pytest.mark.parametrize("together", [True, False])
-@pytest.mark.parametrize("order", [1, -1])
+@pytest.fixture(params=itertools.product([1, -1], [True, False]), ids=str)
+def both_told(request, board):
+    """Two records of a call, in either order, the richer adds to the other; the stored call."""
+    order, together = request.param
+
+    def tell(poor, rich):
+        tellings = [poor, rich][::order]
+        board()
+        outcomes = deliver(*tellings, together=together)
+        board()
+
+        assert outcomes == [ACCEPTED, REPLACED if (order, together) == (1, False) else DUPLICATE]
+        call = stored()
+        assert deliver(*tellings) == [DUPLICATE] * 2
+        assert stored() == call
+        return call
+
+    return tell
+
+
 @pytest.mark.parametrize("ways", list(itertools.product(WAYS, WAYS)))
-def test_a_call_ends_with_the_richer_tokens_and_the_cost_whoever_tells_first(
-    ways, order, together, board
-):
+def test_a_call_ends_with_the_richer_tokens_and_the_cost_whoever_tells_first(ways, both_told):
     prices.set_price("openai", "gpt-4.1", {"prompt": "2", "completion": "8", "cache_read": "0.5"})
     rich = {"cache_read_tokens": 512, "reasoning_tokens": 40, "cost_usd": Decimal("0.00123")}
-    tellings = [told(**ways[0]), told(**ways[1], **rich)][::order]
 
-    board()
-    outcomes = deliver(*tellings, together=together)
-    board()
+    call = both_told(told(**ways[0]), told(**ways[1], **rich))
 
-    grew = REPLACED if order == 1 and not together else DUPLICATE
-    assert outcomes == [ACCEPTED, grew]
-    call = stored()
     assert kinds(call) == (512, 0, 40)
     assert call.cost_nanodollars == 1_230_000
     assert call.list_nanodollars == 488 * 2000 + 512 * 500 + 200 * 8000
-    assert deliver(*tellings) == [DUPLICATE] * 2
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
@@ -174,25 +183,16 @@ SAID |= {"provider": "openai", "model": "gpt-4.1"}
 WORDS = [{name: value} for name, value in SAID.items()]
 
 
-@pytest.mark.parametrize("together", [True, False])
-@pytest.mark.parametrize("order", [1, -1])
 @pytest.mark.parametrize("replaces", [True, False])
 @pytest.mark.parametrize("word", [*WORDS, SAID], ids=str)
-def test_what_one_record_leaves_out_another_fills_in(word, replaces, order, together, board):
+def test_what_one_record_leaves_out_another_fills_in(word, replaces, both_told):
     blank = dict.fromkeys(SAID, "")
-    tellings = [told(**blank | {"replaces": replaces}), told(**blank | word)][::order]
 
-    board()
-    outcomes = deliver(*tellings, together=together)
-    board()
+    call = both_told(told(**blank, replaces=replaces), told(**blank | word))
 
-    filled = REPLACED if order == 1 and not together else DUPLICATE
-    assert outcomes == [ACCEPTED, filled]
-    call = stored()
     (key,) = daily_rows()
     words = (key[0], call.source, call.test_type, call.provider, call.model)
     assert words == tuple((blank | word).values())
-    assert deliver(*tellings) == [DUPLICATE] * 2
 
 
 @pytest.mark.parametrize("order", [1, -1])

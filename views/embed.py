@@ -36,13 +36,12 @@ def board():
     scope = _scope()
     if scope.horizon.only_self:
         raise NotVisible("There is no such page.")
-    part, linked = _part(), "styles" in request.args
 
     def render() -> str:
         shown = leaderboard.board(scope)
-        return _rendered("leaderboard.show", scope, part, board=shown, searchable=True)
+        return _rendered("leaderboard.show", scope, board=shown, searchable=True)
 
-    return id_prefix.of_this_board(fresh.text_once(scope, render, part, linked))
+    return id_prefix.of_this_board(fresh.text_once(scope, render, _part(), _has_styles()))
 
 
 @bp.get("/embed/users/<username:username>")
@@ -58,7 +57,7 @@ def person(username: str):
     users = found.names if scope.horizon.only_self else ()
     drawn = charts(scope, found)
     context = {"person": found, "charts": drawn, "username": username, "users": users}
-    return id_prefix.of_this_board(_rendered("analysis.show", scope, _part(), **context))
+    return id_prefix.of_this_board(_rendered("analysis.show", scope, **context))
 
 
 @bp.get("/embed/frame")
@@ -114,14 +113,19 @@ def _part() -> str:
     return parts.get(target() if id_prefix.is_known() else "", "whole")
 
 
-def _rendered(screen: str, scope: Scope, part: str, **context: object) -> str:
-    """A part of any portal's board: see id_prefix.of_this_board()."""
+def _has_styles() -> bool:
+    """True if the page has linked the board's styles."""
+    return "styles" in request.args
+
+
+def _rendered(screen: str, scope: Scope, **context: object) -> str:
+    """The part of any portal's board that is asked for: see id_prefix.of_this_board()."""
     users = context.pop("users", ())
     return render_template(
         "embed/_board.html",
-        part=part,
+        part=_part(),
         prefix=id_prefix.ANY,
-        linked="styles" in request.args,
+        linked=_has_styles(),
         screen=screen,
         trigger=trigger(),
         brought=brought_filters(),

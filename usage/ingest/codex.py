@@ -15,8 +15,8 @@ TOKENS = {
     "reasoning_tokens": "reasoning_token_count",
 }
 ATTEMPT = ("http.response.status_code", "attempt")
-PROGRAM = r"codex(?:[_-](?:exec|tui|cli|cli_rs|vscode|app.server|mcp.server|sdk_ts)| desktop)"
-PROGRAM = re.compile(PROGRAM, re.IGNORECASE)
+PROGRAMS = "exec|tui|cli|cli_rs|vscode|app.server|mcp.server|sdk_ts"
+PROGRAM = re.compile(rf"codex(?:[_-](?:{PROGRAMS})| desktop)", re.IGNORECASE)
 LIKE_A_PROGRAM = re.compile(r"codex(?:_\w+)?")
 
 

@@ -103,7 +103,7 @@ def _document(path: Path) -> Iterator[object] | None:
     if _begins_with_two_lines(path):
         return None
     if path.stat().st_size > LARGEST_DOCUMENT:
-        size = LARGEST_DOCUMENT // 1024**2
+        size = LARGEST_DOCUMENT // MIB
         raise UnreadableFile(f"{path} holds one JSON document of over {size} MiB; use JSON lines.")
     text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     if fits(text):

@@ -15,6 +15,7 @@ from peewee import OperationalError, PeeweeException
 from playhouse.pool import MaxConnectionsExceeded
 
 from models import db
+from usage.ingest.call_names import linked
 from usage.ingest.event import NOBODY, Event
 
 # Of PostgreSQL's advisory lock; any number will do.
@@ -45,7 +46,7 @@ def needs_to_be_alone(
     return (
         NOBODY in users
         or (unsure is not None and (stand_in in users or any(map(unsure.fullmatch, users))))
-        or any(e.also or e.span or e.parent_span or e.alike or e.bucket for e in events)
+        or any(linked(event) or event.bucket for event in events)
     )
 
 
