@@ -225,16 +225,9 @@ class TraceName(Table):
         primary_key = CompositeKey("trace_id", "username", "event_id")
 
 
-class DailyUsage(Table):
-    """The roll-up that pages read: one row per day and combination of the other dimensions."""
+class Rollup(Model):
+    """What the rows of every roll-up count: see usage.counting.COUNTERS."""
 
-    project_id = BigIntegerField()
-    day = DateField()
-    user = ForeignKeyField(User, index=False)
-    source = TextField()
-    provider = TextField()
-    model = TextField()
-    test_type = TextField()
     calls = BigIntegerField()
     failed_calls = BigIntegerField()
     unknown_calls = BigIntegerField()
@@ -247,8 +240,23 @@ class DailyUsage(Table):
     unpriced_calls = BigIntegerField(default=0)
     reported_nanodollars = BigIntegerField(default=0)
     unreported_calls = BigIntegerField(default=0)
-    first_time = InstantField()
     last_time = InstantField()
+
+    class Meta:
+        database = db
+
+
+class DailyUsage(Rollup, Table):
+    """The roll-up that pages read: one row per day and combination of the other dimensions."""
+
+    project_id = BigIntegerField()
+    day = DateField()
+    user = ForeignKeyField(User, index=False)
+    source = TextField()
+    provider = TextField()
+    model = TextField()
+    test_type = TextField()
+    first_time = InstantField()
 
     class Meta:
         table_name = "daily_usage"
@@ -256,6 +264,20 @@ class DailyUsage(Table):
             "project_id", "day", "user", "source", "provider", "model", "test_type"
         )
         indexes = ((("user", "day"), False), (("day",), False))
+
+
+class WeeklyUsage(Rollup, Table):
+    """The daily rows added up by weeks, each named by its Monday, for long windows."""
+
+    user = ForeignKeyField(User, index=False)
+    week = DateField()
+    project_id = BigIntegerField()
+    source = TextField()
+
+    class Meta:
+        table_name = "weekly_usage"
+        primary_key = CompositeKey("user", "week", "project_id", "source")
+        indexes = ((("project_id", "week"), False), (("week",), False))
 
 
 class BoardState(Table):
@@ -597,4 +619,4 @@ Event.add_index(Event.index(Event.user, name="event_buckets", where=Event.bucket
 
 TABLES = tuple(Table.__subclasses__())
 # What grows with usage: Citus distributes these by user_id, and copies the others to all nodes.
-GROWING = (Event, CallId, DailyUsage)
+GROWING = (Event, CallId, DailyUsage, WeeklyUsage)

@@ -6,7 +6,7 @@ from conftest import NOW, ON_ONE_DATABASE, TODAY
 import models
 from benchmarks import content, report
 from benchmarks.content import Size
-from models import DailyUsage, Project, User
+from models import DailyUsage, Project, User, WeeklyUsage
 from models import Event as Stored
 from usage.ingest.event import Event
 from usage.ingest.record import record
@@ -37,7 +37,7 @@ def test_what_is_put_straight_into_the_tables_is_what_record_would_have_stored(u
     assert count == Stored.select().count() == 2 * DailyUsage.select().count()
     assert verify() == []
     straight = stored()
-    for table in (Stored, DailyUsage, Project, User):
+    for table in (Stored, DailyUsage, WeeklyUsage, Project, User):
         table.delete().execute()
 
     record([_event(row) for row in content.rows(SMALL, TODAY)], "UTC", NOW)

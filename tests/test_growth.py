@@ -216,10 +216,11 @@ def test_citus_gets_small_tables_everywhere_and_the_others_by_user():
 
     assert set(asked) == {table._meta.table_name for table in TABLES}
     assert next(iter(asked)) == "users"
-    assert list(asked.values())[-3:] == [
+    assert list(asked.values())[-4:] == [
         "SELECT create_distributed_table('events', 'user_id')",
         "SELECT create_distributed_table('call_ids', 'user_id', colocate_with => 'events')",
         "SELECT create_distributed_table('daily_usage', 'user_id', colocate_with => 'events')",
+        "SELECT create_distributed_table('weekly_usage', 'user_id', colocate_with => 'events')",
     ]
     assert asked["projects"] == "SELECT create_reference_table('projects')"
 

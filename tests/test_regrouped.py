@@ -122,7 +122,8 @@ def totals(anonymous, make_key):
 
 def start_over():
     with changes.noted():
-        for table in (models.Event, models.CallId, models.TraceName, models.DailyUsage):
+        rollups = models.DailyUsage, models.WeeklyUsage
+        for table in (models.Event, models.CallId, models.TraceName, *rollups):
             table.delete().execute()
         changes.touch_everything()
 

@@ -4,7 +4,7 @@ import pytest
 from conftest import NOW, settings
 from reading import names
 
-from models import DailyUsage, Event, Project, ProjectAdmin, Pseudonym, User
+from models import DailyUsage, Event, Project, ProjectAdmin, Pseudonym, User, WeeklyUsage
 from usage import accounts, demo, grants, naming, webhooks
 from usage.scope import Scope
 
@@ -29,8 +29,8 @@ def test_demo_fills_an_empty_board_once_and_leaves_it_empty_again(run, client):
     assert run("verify")[0] == 0
 
     assert run("demo", "--remove") == (0, "The sample data is gone.\n", "")
-    tables = (Event, DailyUsage, Project)
-    assert [table.select().count() for table in tables] == [0, 0, 0]
+    tables = (Event, DailyUsage, WeeklyUsage, Project)
+    assert [table.select().count() for table in tables] == [0, 0, 0, 0]
     assert [user.username for user in User] == ["ada"]
 
 

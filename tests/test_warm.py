@@ -24,6 +24,7 @@ from usage import (
     rollups,
     samples,
     warm,
+    weekly,
 )
 from usage.counting import COUNTERS
 from usage.daily import in_scope, per_user
@@ -76,6 +77,7 @@ def send(*events):
 def test_sums_that_no_float_holds_are_right_to_the_last_token(ask):
     send(call(1), call(2, time=NOW - timedelta(days=1)))
     DailyUsage.update(prompt_tokens=2**52, completion_tokens=2**60 + 1).execute()
+    weekly.rebuild(range(100))
 
     (standings, totals), _sources = ask(Store())
 
@@ -146,6 +148,7 @@ def test_whatever_happens_every_process_answers_as_if_it_had_just_read_everythin
     often, seldom = Store(), Store(most_rows=6 + 2 * warm.LEAST_ROWS)
     for step, both in steps:
         take(*step)
+        assert weekly.differing(range(1, 100)) == set()
         for args in QUESTIONS:
             fresh = ask(Store(), **args)
             assert ask(often, **args) == fresh

@@ -135,3 +135,15 @@ def test_a_window_across_both_switches_of_the_clocks_loses_no_day():
 def test_what_is_no_zone_is_named(name):
     with pytest.raises(ValueError, match="must be an IANA name"):
         zone(name)
+
+
+@given(st.dates(), st.integers(0, 40))
+def test_whole_weeks_are_all_the_weeks_of_which_a_window_has_every_day(first, more):
+    last = min(first.toordinal() + more, date.max.toordinal())
+    days = range(first.toordinal(), last + 1)
+    # Ordinals begin with 1, on a Monday.
+    due = [day for day in days if (start := (day - 1) // 7 * 7 + 1) in days and start + 6 in days]
+
+    weeks = Window(first, date.fromordinal(last), "UTC").whole_weeks()
+
+    assert [day.toordinal() for day in weeks.days()] == due if weeks else due == []

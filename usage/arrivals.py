@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from peewee import EXCLUDED, Case, DatabaseError, Query
+from peewee import EXCLUDED, DatabaseError, Query
 
 from models import Arrival, Key, Reason, db
 from usage import bulk
@@ -23,7 +23,8 @@ COUNTERS = (
     "unreadable",
 )
 KEY = (Arrival.key_id, Arrival.format, Arrival.day)
-ROW = (*KEY, *(getattr(Arrival, name) for name in COUNTERS), Arrival.last_time)
+COUNTED = tuple(getattr(Arrival, name) for name in COUNTERS)
+ROW = (*KEY, *COUNTED, Arrival.last_time)
 DAYS = 30
 MOST_REASONS = 20
 OTHER = "other reasons"
@@ -81,8 +82,7 @@ def note(
 
 
 def _upsert(rows: Sequence[tuple]) -> Query:
-    update = {name: getattr(Arrival, name) + getattr(EXCLUDED, name) for name in COUNTERS}
-    update["last_time"] = _later(Arrival.last_time, EXCLUDED.last_time)
+    update = bulk.added(COUNTED) | {"last_time": bulk.later(Arrival.last_time)}
     return Arrival.insert_many(rows, fields=ROW).on_conflict(conflict_target=KEY, update=update)
 
 
@@ -149,10 +149,6 @@ def _note_reasons(
             "last_time": EXCLUDED.last_time,
         },
     ).execute()
-
-
-def _later(mine: object, other: object) -> Case:
-    return Case(None, [(other > mine, other)], mine)
 
 
 def _shown(text: str) -> str:

@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 
-from peewee import Field, ForeignKeyField, Query
+from peewee import EXCLUDED, Case, Expression, Field, ForeignKeyField, Query, Tuple, ValuesList
 
 from models import db
 
@@ -43,6 +43,30 @@ def values(fields: Sequence[Field], rows: Iterable[tuple]) -> Iterator[Values]:
         for place, db_value in special:
             columns[place] = map(db_value, columns[place])
         yield tuple(chain.from_iterable(zip(*columns, strict=True)))
+
+
+def among(columns: Sequence[Field], rows: Iterable[Sequence]) -> Expression:
+    """True where the columns together hold one of these rows, on every database."""
+    return Tuple(*columns).in_(ValuesList(list(rows)))
+
+
+def added(fields: Iterable[Field]) -> dict[str, Expression]:
+    """An ON CONFLICT that adds to what a row holds what an insert brings."""
+    return {field.name: field + _brought(field) for field in fields}
+
+
+def earlier(field: Field) -> Case:
+    """The lesser of what a row holds and what an insert brings."""
+    return Case(None, [(_brought(field) < field, _brought(field))], field)
+
+
+def later(field: Field) -> Case:
+    """The greater of what a row holds and what an insert brings."""
+    return Case(None, [(_brought(field) > field, _brought(field))], field)
+
+
+def _brought(field: Field) -> Expression:
+    return getattr(EXCLUDED, field.name)
 
 
 def _executed(make: Make, width: int, batches: Iterable[Values]) -> Iterator[Any]:

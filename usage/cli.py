@@ -21,6 +21,7 @@ from usage.cli_prune import prune
 from usage.daily import any_usage
 from usage.settings import Settings
 from usage.terminal import now, plain_errors
+from usage.weekly import WeekKey
 
 
 def register(group: click.Group, settings: Settings, scripts: Path) -> None:
@@ -126,10 +127,14 @@ def rebuild() -> None:
 def verify() -> None:
     """Recount the daily roll-up from the events; exits with 1 on a difference."""
     differing = rollups.verify()
-    for day_key in differing[:20]:
-        click.echo(f"Differs: {', '.join(str(part or '-') for part in day_key)}")
+    weeks = sum(isinstance(key, WeekKey) for key in differing)
+    for key in differing[:20]:
+        which = "Week differs" if isinstance(key, WeekKey) else "Differs"
+        click.echo(f"{which}: {', '.join(str(part or '-') for part in key)}")
     _tell_of_closed_days("can't be recounted")
-    click.echo(f"{len(differing):,} daily rows differ from the events.")
+    if weeks:
+        click.echo(f"{weeks:,} weekly rows differ from the daily ones.")
+    click.echo(f"{len(differing) - weeks:,} daily rows differ from the events.")
     sys.exit(1 if differing else 0)
 
 

@@ -61,36 +61,32 @@ class Delta:
     def grow(self, counters: Iterable[int], first: datetime, last: datetime) -> None:
         """Add events that come to these counters, the first and last of them at these times."""
         self.counters = list(map(operator.add, self.counters, counters))
-        self.first = min(self.first or first, first)
-        self.last = max(self.last or last, last)
+        self.first = first if self.first is None else min(self.first, first)
+        self.last = last if self.last is None else max(self.last, last)
+
+    def __add__(self, other: Self) -> Self:
+        """What both together come to."""
+        both = Delta(shrinks=self.shrinks or other.shrinks)
+        for one in (self, other):
+            both.grow(one.counters, one.first, one.last)
+        return both
 
 
 def counters_of(event: object) -> tuple[int, ...]:
     """What a stored event adds to its day; a failed call adds no tokens and no cost."""
-    columns = ((value,) for value in NUMBERS_OF(event))
-    return _together(event.failed, event.usage_known, *columns)
+    return _counters(event.failed, event.usage_known, NUMBERS_OF(event))
 
 
-def _together(
-    failed: bool, known: bool, calls: Sequence[int], *numbers: Sequence[int | None]
-) -> tuple[int, ...]:
-    """The counters of stored events of one kind, given as columns."""
+def _counters(failed: bool, known: bool, numbers: Sequence) -> tuple[int, ...]:
+    calls, *tokens, listed, cost, _ = numbers
     if failed:
-        return (0, sum(calls), *NOTHING)
-    *tokens, listed, costs, _ = numbers
-    sums = (*map(sum, tokens), sum(filter(None, listed)))
-    cost = sum(filter(None, costs))
+        return (0, calls, *NOTHING)
     if not known:
-        return (0, 0, sum(calls), *sums, 0, cost, 0)
-    return (sum(calls), 0, 0, *sums, _without(listed, calls), cost, _without(costs, calls))
-
-
-def _without(costs: Sequence[int | None], calls: Sequence[int]) -> int:
-    """How many of these calls have no cost."""
-    if None not in costs:
-        return 0
+        return (0, 0, calls, *tokens, listed or 0, 0, cost or 0, 0)
     # A vendor's sum may not say over how many calls it is; it counts as one without a cost.
-    return sum(many or 1 for cost, many in zip(costs, calls, strict=True) if cost is None)
+    one = calls or 1
+    without_list, without_cost = one * (listed is None), one * (cost is None)
+    return (calls, 0, 0, *tokens, listed or 0, without_list, cost or 0, without_cost)
 
 
 def count(deltas: dict[DayKey, Delta], event: object, sign: int = 1) -> None:
@@ -104,9 +100,10 @@ def count_all(deltas: dict[DayKey, Delta], events: Sequence[object]) -> None:
     for kind, numbers in zip(map(KIND_OF, events), map(NUMBERS_OF, events), strict=True):
         by_kind[kind].append(numbers)
     for (failed, known, *day), some in by_kind.items():
-        columns = list(zip(*some, strict=True))
-        times = columns[-1]
-        counters = _together(failed, known, *columns)
+        rows = [_counters(failed, known, numbers) for numbers in some]
+        # Many days gain a single call, which is its own sum.
+        counters = map(sum, zip(*rows, strict=True)) if len(rows) > 1 else rows[0]
+        times = [numbers[-1] for numbers in some]
         deltas[DayKey._make(day)].grow(counters, min(times), max(times))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from peewee import SQL, Cast, Expression, Field, ModelSelect, fn
 
-from models import DailyUsage, User, db
+from models import DailyUsage, Rollup, User, db
 from usage.counting import COUNTERS
 from usage.horizon import ALL
 from usage.pricing import LIST, RATES, REPORTED
@@ -53,13 +53,20 @@ def in_scope(query: ModelSelect, scope: Scope, of_few: bool = False) -> ModelSel
     `of_few` is for a query of a few users, which should use the index by user.
     """
     query = query.where(DailyUsage.day.between(scope.window.first, scope.window.last))
+    return narrowed(query, DailyUsage, scope, of_few)
+
+
+def narrowed(
+    query: ModelSelect, table: type[Rollup], scope: Scope, of_few: bool = False
+) -> ModelSelect:
+    """Narrow a query of daily or weekly rows to the scope's project and source."""
     projects = projects_of(scope)
     if projects is not None:
         # "+ 0" keeps SQLite from using the index by project instead.
-        project = DailyUsage.project_id + 0 if of_few else DailyUsage.project_id
+        project = table.project_id + 0 if of_few else table.project_id
         query = query.where(project.in_(projects))
     if scope.source != ALL:
-        query = query.where(DailyUsage.source == stored(scope.source))
+        query = query.where(table.source == stored(scope.source))
     return query
 
 
@@ -97,10 +104,10 @@ def stored(source: str) -> str:
     return "" if source == "unassigned" else source
 
 
-def sums(leave_out: Collection[str] = (), as_floats: bool = False) -> list:
+def sums(leave_out: Collection[str] = (), as_floats: bool = False, of: object = DailyUsage) -> list:
     """The sums of all COUNTERS as columns of a query; 0 in the place of those left out."""
     return [
-        sum_of(getattr(DailyUsage, name), as_floats=as_floats).alias(name)
+        sum_of(getattr(of, name), as_floats=as_floats).alias(name)
         if name not in leave_out
         else SQL("0")
         for name in COUNTERS

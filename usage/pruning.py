@@ -8,10 +8,10 @@ from peewee import EXCLUDED, fn
 
 from models import EPOCH, CallId, DailyUsage, Event, Retention, User, db
 from usage.accounts import Refused
+from usage.bulk import among
 from usage.ingest import turns
 from usage.ingest.calls import IDENTITY, slices
 from usage.retention import kept_from
-from usage.rollups import among
 
 PEOPLE_AT_ONCE = 100
 EVENTS_AT_ONCE = 500

@@ -8,10 +8,10 @@ from peewee import Tuple, fn
 
 from models import Event, db
 from usage import changes, counting, prices, retention, rollups
+from usage.bulk import among
 from usage.counting import DayKey, Delta
 from usage.ingest import calls, turns
 from usage.ingest.calls import FIELDS, Call, Identity
-from usage.rollups import among
 
 EVENTS_AT_ONCE = 2000
 PAIRS_AT_ONCE = 200

@@ -1,15 +1,16 @@
-"""Keep the daily rows equal to the events: add to them, rebuild them, verify them."""
+"""Keep the daily rows equal to the events, and the weekly ones to these: add, rebuild, verify."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
-from peewee import EXCLUDED, Case, Expression, Field, ModelSelect, Query, Tuple, ValuesList, fn
+from peewee import EXCLUDED, Case, Expression, ModelSelect, Query, fn
 
 from models import DailyUsage, Event, Table, User, db
-from usage import bulk, changes, retention
-from usage.bulk import ROWS_AT_ONCE
+from usage import bulk, changes, retention, weekly
+from usage.bulk import ROWS_AT_ONCE, among
 from usage.counting import COUNTERS, TOKEN_FIELDS, DayKey, Delta
 from usage.growth import Growth
+from usage.weekly import WeekKey
 
 KEY = (
     DailyUsage.project_id,
@@ -20,9 +21,9 @@ KEY = (
     DailyUsage.model,
     DailyUsage.test_type,
 )
-COLUMNS = (*KEY, *(getattr(DailyUsage, name) for name in COUNTERS))
+COUNTED = tuple(getattr(DailyUsage, name) for name in COUNTERS)
+ROW = (*KEY, *COUNTED, DailyUsage.first_time, DailyUsage.last_time)
 USERS_AT_ONCE = 500
-ROW = (*COLUMNS, DailyUsage.first_time, DailyUsage.last_time)
 
 
 def add(deltas: dict[DayKey, Delta]) -> None:
@@ -35,6 +36,7 @@ def add(deltas: dict[DayKey, Delta]) -> None:
     ]
     bulk.run(_upsert, ROW, rows)
     _settle([key for key in sorted(deltas) if deltas[key].shrinks])
+    weekly.add(deltas)
     shrinking = [key for key, delta in deltas.items() if delta.shrinks]
     changes.touch((key.project_id, key.day, key.user_id) for key in shrinking)
     changes.grow(_growth(key, delta) for key, delta in deltas.items() if not delta.shrinks)
@@ -47,9 +49,9 @@ def _growth(key: DayKey, delta: Delta) -> Growth:
 
 
 def _upsert(rows: Sequence[tuple]) -> Query:
-    update = {name: getattr(DailyUsage, name) + getattr(EXCLUDED, name) for name in COUNTERS}
-    update["first_time"] = _nearest("first_time", "<")
-    update["last_time"] = _nearest("last_time", ">")
+    update = bulk.added(COUNTED)
+    update["first_time"] = bulk.earlier(DailyUsage.first_time)
+    update["last_time"] = bulk.later(DailyUsage.last_time)
     query = DailyUsage.insert_many(rows, fields=ROW)
     return query.on_conflict(conflict_target=KEY, update=update)
 
@@ -60,7 +62,7 @@ def closed_rows() -> int:
 
 
 def rebuild() -> int:
-    """Recompute the daily rows from the events; returns how many there are.
+    """Recompute the daily rows from the events, and the weekly ones; returns how many daily ones.
 
     Rows of days whose events were dropped stay as they are.
     """
@@ -73,23 +75,27 @@ def rebuild() -> int:
         DailyUsage.delete().where(DailyUsage.day >= since).execute()
         for some in _some_at_once():
             DailyUsage.insert_from(_recomputed(since, some), ROW).execute()
+            weekly.rebuild(some)
         return DailyUsage.select().where(DailyUsage.day >= since).count()
 
 
-def verify() -> list[DayKey]:
+def verify() -> list[DayKey | WeekKey]:
     """The days whose row differs from a recount of the events; empty when all is right.
 
-    Only days whose events are kept can be recounted.
+    Only days whose events are kept can be recounted. After them, the weeks whose row differs from
+    its days.
     """
     differing: set[DayKey] = set()
+    weeks: set[WeekKey] = set()
     for some in _some_at_once():
         with changes.snapshot():
             since = retention.kept_from()
             stored = DailyUsage.select(*ROW).where(DailyUsage.day >= since, _of(DailyUsage, some))
             due = _recomputed(since, some)
             rows = [*(stored - due).tuples(), *(due - stored).tuples()]
+            weeks |= weekly.differing(some)
         differing.update(DayKey(*row[: len(KEY)]) for row in rows)
-    return sorted(differing)
+    return [*sorted(differing), *sorted(weeks)]
 
 
 def _some_at_once() -> Iterator[range]:
@@ -100,17 +106,6 @@ def _some_at_once() -> Iterator[range]:
 
 def _of(table: type[Table], users: range) -> Expression:
     return table.user.between(users[0], users[-1])
-
-
-def _nearest(name: str, comparison: str) -> Case:
-    mine, other = getattr(DailyUsage, name), getattr(EXCLUDED, name)
-    closer = other < mine if comparison == "<" else other > mine
-    return Case(None, [(closer, other)], mine)
-
-
-def among(columns: Sequence[Field], rows: Iterable[Sequence]) -> Expression:
-    """True where the columns together hold one of these rows, on every database."""
-    return Tuple(*columns).in_(ValuesList(list(rows)))
 
 
 def _settle(keys: Sequence[DayKey]) -> None:

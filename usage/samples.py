@@ -20,6 +20,7 @@ from models import (
     SignInLink,
     User,
     Webhook,
+    WeeklyUsage,
 )
 from usage import changes, demo
 from usage.ingest.identity import slug
@@ -62,7 +63,7 @@ def remove() -> None:
     with changes.noted():
         changes.touch_everything()
         people = User.select(User.id).where(User.sample)
-        for table in (DailyUsage, Event, Session, SignInLink):
+        for table in (DailyUsage, WeeklyUsage, Event, Session, SignInLink):
             table.delete().where(table.user.in_(people)).execute()
         for table in OF_PEOPLE:
             table.delete().where(table.user_id.in_(people)).execute()

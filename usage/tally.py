@@ -6,22 +6,18 @@ from itertools import chain
 from operator import attrgetter
 from threading import Lock
 
-from peewee import ModelSelect, fn
-
-from models import DailyUsage, db
-from usage import changes
+from models import db
+from usage import changes, tally_query
 from usage.changes import NEVER, NOTHING, State
 from usage.counting import COSTS, COUNTERS
-from usage.daily import MOST_AS_FLOATS, in_scope, per_user, projects_of, stored, sum_of, sums
+from usage.daily import MOST_AS_FLOATS, projects_of, stored
 from usage.growth import NAMES, Changes, Growth
 from usage.horizon import ALL
 from usage.kept_names import Name, Names
 from usage.pricing import RATES
 from usage.ranking import Keys, Order
 from usage.rows import (
-    ABSENT,
     LAST,
-    SOURCES,
     Aggregate,
     Row,
     by_user,
@@ -214,24 +210,11 @@ class Tally:
         # Writing a statement takes as long as reading a few people: keep one per power of two.
         size = 1 << (len(users) - 1).bit_length() if users else 0
         if (kind := (type(db.obj), size, as_floats)) not in self._statements:
-            self._statements[kind] = self._query(size, as_floats).sql()
+            self._statements[kind] = tally_query.query(self._scope, size, as_floats).sql()
         text, values = self._statements[kind]
         padded = [*users, *users[:1] * (size - len(users))]
         found = db.execute_sql(text, (*values[: len(values) - size], *padded))
         return by_user(found.fetchall())
-
-    def _query(self, users: int, as_floats: bool) -> ModelSelect:
-        """The query for everyone, or for so many users, whose ids are its last parameters."""
-        counted = sums(COSTS if self._scope.basis == RATES else (), as_floats)
-        asked = [DailyUsage.user, *counted, fn.MAX(DailyUsage.last_time)]
-        if self._scope.source == ALL:
-            sources = [DailyUsage.source == one for one in SOURCES]
-            by_source = [sum_of(DailyUsage.calls, one, as_floats) for one in sources]
-            asked += [fn.COALESCE(one, ABSENT) for one in by_source]
-        query = in_scope(DailyUsage.select(*asked), self._scope, of_few=bool(users))
-        if users:
-            return query.where(DailyUsage.user.in_(range(users))).group_by(DailyUsage.user)
-        return per_user(query, self._scope)
 
 
 def _by_person(rows: Mapping[int, Row], owners: Mapping[int, int]) -> dict[int, Row]:

@@ -36,6 +36,14 @@ class Window:
         """Every day of the window, oldest first."""
         return [self.first + timedelta(days=n) for n in range(self.length)]
 
+    def whole_weeks(self) -> "Window | None":
+        """The days from the first Monday to the last Sunday in it; None without a whole week."""
+        first = self.first.toordinal() + -self.first.weekday() % 7
+        last = self.last.toordinal() - self.last.isoweekday() % 7
+        if first > last:
+            return None
+        return Window(date.fromordinal(first), date.fromordinal(last), self.timezone)
+
     def span(self, used: Collection[date]) -> list[date]:
         """Every day of the window; of a very long one those from first to last use."""
         # A range may begin centuries before anyone used AI.

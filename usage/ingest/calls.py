@@ -11,11 +11,10 @@ from peewee import SQL, BooleanField, DateField, Query
 from models import Event as Stored
 from models import InstantField, db
 from usage import bulk
-from usage.bulk import ROWS_AT_ONCE
+from usage.bulk import ROWS_AT_ONCE, among
 from usage.counting import TOKEN_FIELDS, DayKey
 from usage.ingest.event import Event
 from usage.price_book import Book
-from usage.rollups import among
 
 WORDS = ("source", "provider", "model", "test_type")
 NUMBERS = (*TOKEN_FIELDS, "failed", "usage_known", "calls")

@@ -9,9 +9,9 @@ from peewee import Case, Query, fn
 from models import CallId, User, db
 from models import Event as Stored
 from usage import bulk
+from usage.bulk import among
 from usage.ingest.calls import Call, Identity, read, slices
 from usage.ingest.fields import OPAQUE
-from usage.rollups import among
 
 People = Mapping[int, int]
 """The person of each user id, for people with several names; their own id included."""

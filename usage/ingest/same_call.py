@@ -7,6 +7,7 @@ from peewee import Query
 
 from models import CallId
 from usage import bulk
+from usage.bulk import among
 from usage.ingest import one_person
 from usage.ingest.call_names import (
     BatchNames,
@@ -27,7 +28,6 @@ from usage.ingest.known_names import (
     known_makers,
     known_names,
 )
-from usage.rollups import among
 
 
 class Resolved(NamedTuple):

@@ -1,0 +1,101 @@
+"""Keep the weekly rows equal to the daily ones: add to them, rebuild them, find differences."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import NamedTuple, Self
+
+from peewee import SQL, Field, Function, ModelSelect, Query, fn
+
+from models import DailyUsage, WeeklyUsage, db
+from usage import bulk
+from usage.counting import COUNTERS, DayKey, Delta
+
+KEY = (WeeklyUsage.user, WeeklyUsage.week, WeeklyUsage.project_id, WeeklyUsage.source)
+COUNTED = tuple(getattr(WeeklyUsage, name) for name in COUNTERS)
+ROW = (*KEY, *COUNTED, WeeklyUsage.last_time)
+
+
+class WeekKey(NamedTuple):
+    """Which weekly row a daily row belongs to; a week is named by its Monday."""
+
+    user_id: int
+    week: date
+    project_id: int
+    source: str
+
+    @classmethod
+    def of(cls, key: DayKey) -> Self:
+        """The weekly row of a daily one."""
+        return cls(key.user_id, monday(key.day), key.project_id, key.source)
+
+
+@lru_cache(1024)
+def monday(day: date) -> date:
+    """The Monday of a day's week."""
+    return day - timedelta(days=day.weekday())
+
+
+def add(deltas: Mapping[DayKey, Delta]) -> None:
+    """Add what daily rows gained, once these have it: what shrank is added up from them.
+
+    Everyone writes their daily rows first and weekly ones by their key: no two writers deadlock.
+    """
+    gained: dict[WeekKey, Delta] = {}
+    for key, delta in deltas.items():
+        week = WeekKey.of(key)
+        before = gained.get(week)
+        gained[week] = before + delta if before else delta
+    keys = sorted(gained)
+    bulk.run(_upsert, ROW, [(*key, *gained[key].counters, gained[key].last) for key in keys])
+    _add_up_again([key for key in keys if gained[key].shrinks])
+
+
+def rebuild(users: range) -> None:
+    """Make the users' weekly rows anew from their daily ones."""
+    WeeklyUsage.delete().where(WeeklyUsage.user.between(users[0], users[-1])).execute()
+    WeeklyUsage.insert_from(_due(users), ROW).execute()
+
+
+def differing(users: range) -> set[WeekKey]:
+    """The users' weekly rows that differ from their daily ones, or that only one side has."""
+    mine = WeeklyUsage.user.between(users[0], users[-1])
+    stored, due = WeeklyUsage.select(*ROW).where(mine), _due(users)
+    rows = [*(stored - due).tuples(), *(due - stored).tuples()]
+    return {WeekKey(*row[: len(KEY)]) for row in rows}
+
+
+def _upsert(rows: Sequence[tuple]) -> Query:
+    update = bulk.added(COUNTED) | {"last_time": bulk.later(WeeklyUsage.last_time)}
+    return WeeklyUsage.insert_many(rows, fields=ROW).on_conflict(conflict_target=KEY, update=update)
+
+
+def _add_up_again(keys: Sequence[WeekKey]) -> None:
+    """Add up weekly rows from what is left of their daily ones."""
+    for start in range(0, len(keys), bulk.ROWS_AT_ONCE):
+        some = keys[start : start + bulk.ROWS_AT_ONCE]
+        WeeklyUsage.delete().where(bulk.among(KEY, some)).execute()
+        users, since = sorted({key.user_id for key in some}), min(key.week for key in some)
+        left = _added_up().where(DailyUsage.user.in_(users), DailyUsage.day >= since)
+        WeeklyUsage.insert_from(left.where(bulk.among(_dimensions(), some)), ROW).execute()
+
+
+def _due(users: range) -> ModelSelect:
+    return _added_up().where(DailyUsage.user.between(users[0], users[-1]))
+
+
+def _added_up() -> ModelSelect:
+    """The query of the weekly rows that daily ones come to."""
+    counted = (fn.SUM(getattr(DailyUsage, name)) for name in COUNTERS)
+    query = DailyUsage.select(*_dimensions(), *counted, fn.MAX(DailyUsage.last_time))
+    return query.group_by(*(SQL(str(place)) for place, _ in enumerate(KEY, start=1)))
+
+
+def _dimensions() -> tuple[Field | Function, ...]:
+    return DailyUsage.user, _monday(DailyUsage.day), DailyUsage.project_id, DailyUsage.source
+
+
+def _monday(day: Field) -> Function:
+    if db.for_update:
+        return fn.DATE(fn.DATE_TRUNC("week", day.cast("timestamp")))
+    return fn.DATE(day, "weekday 0", "-6 days").python_value(WeeklyUsage.week.python_value)
