@@ -56,6 +56,12 @@ def scope_of(**args):
     )
 
 
+def read(scope):
+    """The rows of a scope by user."""
+    text, values = tally_query.query(scope, 0, as_floats=False).sql()
+    return by_user(models.db.execute_sql(text, values).fetchall())
+
+
 def test_the_days_from_monday_to_sunday_are_one_week():
     send(call(1), call(2, 6), call(3, 7), call(4, 13), call(5, 14))
 
@@ -88,6 +94,21 @@ def test_calls_that_move_to_another_week_are_taken_out_of_the_first_with_their_t
         ("max", before): (1, early[0].time),
         ("max", MONDAY): (1, NOW - timedelta(days=3)),
     }
+
+
+def test_a_week_keeps_the_time_of_its_newest_call_whichever_comes_first():
+    send(call(1, 1))
+    send(call(2, 3))
+
+    assert [row.last_time for row in WeeklyUsage] == [NOW - timedelta(days=1)]
+
+
+@pytest.mark.parametrize("filters", [{"project": "checkout"}, {"source": "cli"}])
+def test_the_weeks_of_other_projects_and_sources_are_left_out(filters):
+    send(call(1, project="checkout", source="cli"), call(2, user="max", project="atlas"))
+
+    vera = User.get(username="vera").id
+    assert read(scope_of(**filters)).keys() == {vera}
 
 
 @pytest.mark.parametrize("name", [*COUNTERS, "last_time"])
@@ -148,8 +169,7 @@ def test_any_window_comes_to_the_same_by_weeks_as_by_days(batches, window, proje
     asked = {"from": str(first), "to": str(last), "source": source, "cost": "list"}
     scope = scope_of(**asked, **({"project": project} if project else {}))
 
-    text, values = tally_query.query(scope, 0, as_floats=False).sql()
-    rows = by_user(models.db.execute_sql(text, values).fetchall())
+    rows = read(scope)
 
     due = defaultdict(lambda: [0] * len(COUNTERS))
     for row in DailyUsage:
