@@ -23,8 +23,9 @@ TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf
 FOR_EVER = "public, max-age=31536000, immutable"
 STYLES = "tally-board.css"
 # A script is used as it was on the last visit and asked for meanwhile: it knows its own styles,
-# and takes those that an answer names. A page that links styles itself has to have the right ones.
-WITHOUT_VERSION = {".css": "no-cache", ".js": "max-age=0, stale-while-revalidate=86400"}
+# and takes those that an answer names. To ask with each page would be in the way of the rows.
+# A page that links styles itself has to have the right ones.
+WITHOUT_VERSION = {".css": "no-cache", ".js": "max-age=300, stale-while-revalidate=86400"}
 
 
 def register(app: Flask) -> None:
