@@ -147,3 +147,14 @@ def test_whole_weeks_are_all_the_weeks_of_which_a_window_has_every_day(first, mo
     weeks = Window(first, date.fromordinal(last), "UTC").whole_weeks()
 
     assert [day.toordinal() for day in weeks.days()] == due if weeks else due == []
+
+
+@given(st.dates(), st.integers(0, 40))
+def test_the_days_around_the_whole_weeks_of_a_window_are_all_others_of_it(first, more):
+    last = min(first.toordinal() + more, date.max.toordinal())
+    window = Window(first, date.fromordinal(last), "UTC")
+    weeks = window.whole_weeks() or window
+
+    others = [day for days in window.around(weeks) for day in days.days()]
+
+    assert sorted([*others, *weeks.days()]) == window.days()

@@ -72,10 +72,15 @@ def narrowed(
 
 def per_user(query: ModelSelect, scope: Scope) -> ModelSelect:
     """Group a query of a scope's daily rows by user."""
+    return user_by_user(query, DailyUsage, scope).group_by(DailyUsage.user)
+
+
+def user_by_user(query: ModelSelect, table: type[Rollup], scope: Scope) -> ModelSelect:
+    """Let a query of a scope's daily or weekly rows go from user to user where that is quickest."""
     if not db.for_update and projects_of(scope) is None:
-        # Without this SQLite reads all days of each user, not only those of the scope.
-        query = query.where(DailyUsage.user.in_(User.select(User.id)))
-    return query.group_by(DailyUsage.user)
+        # Without this SQLite reads all days of each user, or looks each weekly row up by itself.
+        return query.where(table.user.in_(User.select(User.id)))
+    return query
 
 
 def within_locks(query: ModelSelect, scope: Scope) -> ModelSelect:

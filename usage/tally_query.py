@@ -1,12 +1,13 @@
 """The query that a tally reads its rows with: weekly ones where it can, daily ones for the rest."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from peewee import ModelSelect, Select, fn
 
 from models import DailyUsage, Rollup, WeeklyUsage
 from usage.counting import COSTS, COUNTERS
-from usage.daily import in_scope, narrowed, per_user, sum_of, sums
+from usage.daily import in_scope, narrowed, per_user, sum_of, sums, user_by_user
 from usage.horizon import ALL
 from usage.pricing import RATES
 from usage.rows import ABSENT, SOURCES
@@ -35,11 +36,15 @@ def _asked(rows: object, scope: Scope, as_floats: bool) -> ModelSelect:
 
 
 def _rows(scope: Scope, weeks: Window) -> Select:
-    """The rows of a scope: the weekly ones of these weeks, and the daily ones of its other days."""
-    others = (DailyUsage.day < weeks.first) | (DailyUsage.day > weeks.last)
-    daily = in_scope(_columns(DailyUsage, scope), scope).where(others)
-    weekly = WeeklyUsage.week.between(weeks.first, weeks.last)
-    return narrowed(_columns(WeeklyUsage, scope).where(weekly), WeeklyUsage, scope) + daily
+    """The rows of a scope: the weekly ones of these weeks, and the daily ones of its other days.
+
+    The days before and after are asked for apart: with an OR SQLite may read all days there are.
+    """
+    weekly = _columns(WeeklyUsage, scope).where(WeeklyUsage.week.between(weeks.first, weeks.last))
+    rows = user_by_user(narrowed(weekly, WeeklyUsage, scope), WeeklyUsage, scope)
+    for days in scope.window.around(weeks):
+        rows += in_scope(_columns(DailyUsage, scope), replace(scope, window=days))
+    return rows
 
 
 def _columns(table: type[Rollup], scope: Scope) -> ModelSelect:

@@ -2,7 +2,7 @@
 
 from calendar import monthrange
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -43,6 +43,15 @@ class Window:
         if first > last:
             return None
         return Window(date.fromordinal(first), date.fromordinal(last), self.timezone)
+
+    def around(self, inner: "Window") -> "list[Window]":
+        """The days before and after a window inside this one: two windows at most."""
+        found = []
+        if self.first < inner.first:
+            found.append(replace(self, last=inner.first - timedelta(days=1)))
+        if inner.last < self.last:
+            found.append(replace(self, first=inner.last + timedelta(days=1)))
+        return found
 
     def span(self, used: Collection[date]) -> list[date]:
         """Every day of the window; of a very long one those from first to last use."""
