@@ -16,6 +16,7 @@ from models import User
 from usage import accounts, doubles, merging
 from usage.accounts import Refused
 from usage.analysis import analysis
+from usage.ingest import one_person
 from usage.ingest.event import NOBODY, Event
 from usage.ingest.record import Outcome, record
 from usage.leaderboard import board
@@ -530,3 +531,28 @@ def test_what_arrives_while_a_merge_looks_around_is_looked_at_too(monkeypatch, l
 
     assert len(comparisons) == min(len(late) + 1, 2)
     assert shown() == [("vera", calls, 100 * calls)]
+
+
+@pytest.mark.parametrize(
+    ("act", "due"),
+    [(merging.preview, [("vera", 1, 100), ("vm", 1, 100)]), (merge, [("vera", 1, 100)])],
+)
+def test_two_calls_may_turn_out_to_be_one_while_names_are_compared(monkeypatch, act, due):
+    send(call(1, "vm"), call(2, "vm"), call(2, "vera"))
+    arriving, copies = iter([call(1, "vm", "call-2")]), one_person.copies
+
+    def deliver():
+        with models.db.connection_context():
+            send(*arriving)
+
+    def copies_of_then(*asked):
+        found = copies(*asked)
+        sender = Thread(target=deliver)
+        sender.start()
+        sender.join()
+        return found
+
+    monkeypatch.setattr(one_person, "copies", copies_of_then)
+    act("vm", "vera")
+
+    assert shown() == due

@@ -33,8 +33,10 @@ class Comparison(NamedTuple):
 
 def compare(owner: int, mine: Collection[int], theirs: Collection[int]) -> Comparison:
     """Find the calls that would count twice, without holding up those who store usage."""
-    state, ids = changes.state(), _ids({*mine, *theirs})
-    aside = doubled(owner, mine, theirs)
+    # A batch may turn two calls into one meanwhile: of one moment, all that was found is there.
+    with changes.snapshot():
+        state, ids = changes.state(), _ids({*mine, *theirs})
+        aside = doubled(owner, mine, theirs)
     return Comparison(frozenset(mine), frozenset(theirs), state, ids, aside)
 
 

@@ -73,20 +73,8 @@ def side(name: str) -> Side:
 
 def preview(name: str, into: str) -> Preview:
     """What merging these two would come to; changes nothing. Raises Refused."""
-    one, person = _pair(name, into)
-    mine, theirs = _names(one), _names(person)
-    unnamed = naming.unnamed_projects()
-    aside = [c for c in doubles.doubled(person.id, mine, theirs) if c.project_id not in unnamed]
-    both, less = _usage({*mine, *theirs}), [counters_of(call) for call in aside]
-    lost = dict(zip(COUNTERS, map(sum, zip(*less, strict=True)), strict=True)) if less else {}
-    numbers = ("calls", "prompt_tokens", "completion_tokens")
-    after = (getattr(both, counter) - lost.get(counter, 0) for counter in numbers)
-    return Preview(
-        name=_side(one, mine),
-        into=_side(person, theirs),
-        set_aside=sum(call.calls for call in aside),
-        after=Usage(*after, both.first_time, both.last_time, both.projects, both.days),
-    )
+    with changes.snapshot():
+        return _preview(*_pair(name, into))
 
 
 def merge(name: str, into: str, now: datetime) -> None:
@@ -148,6 +136,22 @@ def merged() -> list[Merged]:
         .order_by(User.merged_at.desc(), User.username)
     )
     return [Merged(*row) for row in query.tuples()]
+
+
+def _preview(one: User, person: User) -> Preview:
+    mine, theirs = _names(one), _names(person)
+    unnamed = naming.unnamed_projects()
+    aside = [c for c in doubles.doubled(person.id, mine, theirs) if c.project_id not in unnamed]
+    both, less = _usage({*mine, *theirs}), [counters_of(call) for call in aside]
+    lost = dict(zip(COUNTERS, map(sum, zip(*less, strict=True)), strict=True)) if less else {}
+    numbers = ("calls", "prompt_tokens", "completion_tokens")
+    after = (getattr(both, counter) - lost.get(counter, 0) for counter in numbers)
+    return Preview(
+        name=_side(one, mine),
+        into=_side(person, theirs),
+        set_aside=sum(call.calls for call in aside),
+        after=Usage(*after, both.first_time, both.last_time, both.projects, both.days),
+    )
 
 
 def _user(name: str) -> User:
