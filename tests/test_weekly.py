@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from conftest import NOW, ROOT, empty_tables
+from conftest import NOW, ON_ONE_DATABASE, ROOT, empty_tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playhouse.migrations import Runner
@@ -214,6 +214,24 @@ def test_only_the_rows_of_a_scope_are_read(args, on_sqlite, on_postgresql):
 
     assert (on_postgresql if models.db.for_update else on_sqlite) in plan
     assert not re.search(r"SCAN t\d|Seq Scan", plan)
+
+
+@ON_ONE_DATABASE
+def test_weeks_that_lose_calls_are_added_up_from_their_own_days(monkeypatch):
+    send(*(call(n, n + 0.4, f"user-{n % 50}", project="checkout") for n in range(200)))
+    models.db.execute_sql("ANALYZE")
+    plans, execute = [], models.db.obj.execute_sql
+
+    def explained(text, *values):
+        if text.startswith('INSERT INTO "weekly_usage"') and "SELECT" in text:
+            plans.append(str(execute(f"EXPLAIN QUERY PLAN {text}", *values).fetchall()))
+        return execute(text, *values)
+
+    monkeypatch.setattr(models.db.obj, "execute_sql", explained)
+    rezone("America/New_York")
+
+    assert plans
+    assert [plan for plan in plans if "(user_id=? AND day>? AND day<?)" not in plan] == []
 
 
 def test_a_board_with_history_gets_the_weeks_of_its_days(tmp_path):

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple, Self
 
-from peewee import SQL, Field, Function, ModelSelect, Query, fn
+from peewee import JOIN, SQL, Column, Field, Function, ModelSelect, Query, ValuesList, fn
 
 from models import DailyUsage, WeeklyUsage, db
 from usage import bulk
@@ -14,6 +14,8 @@ from usage.counting import COUNTERS, DayKey, Delta
 KEY = (WeeklyUsage.user, WeeklyUsage.week, WeeklyUsage.project_id, WeeklyUsage.source)
 COUNTED = tuple(getattr(WeeklyUsage, name) for name in COUNTERS)
 ROW = (*KEY, *COUNTED, WeeklyUsage.last_time)
+SPAN = (WeeklyUsage.user, WeeklyUsage.week, DailyUsage.day, *KEY[2:])
+SIX_DAYS = timedelta(days=6)
 
 
 class WeekKey(NamedTuple):
@@ -72,27 +74,44 @@ def _upsert(rows: Sequence[tuple]) -> Query:
 
 def _add_up_again(keys: Sequence[WeekKey]) -> None:
     """Add up weekly rows from what is left of their daily ones."""
-    for start in range(0, len(keys), bulk.ROWS_AT_ONCE):
-        some = keys[start : start + bulk.ROWS_AT_ONCE]
-        WeeklyUsage.delete().where(bulk.among(KEY, some)).execute()
-        users, since = sorted({key.user_id for key in some}), min(key.week for key in some)
-        left = _added_up().where(DailyUsage.user.in_(users), DailyUsage.day >= since)
-        WeeklyUsage.insert_from(left.where(bulk.among(_dimensions(), some)), ROW).execute()
+    bulk.run(_delete, KEY, keys)
+    spans = [(key.user_id, key.week, key.week + SIX_DAYS, *key[2:]) for key in keys]
+    bulk.run(_insert_what_is_left, SPAN, spans)
+
+
+def _delete(rows: Sequence[tuple]) -> Query:
+    return WeeklyUsage.delete().where(bulk.among(KEY, rows))
+
+
+def _insert_what_is_left(rows: Sequence[tuple]) -> Query:
+    """Insert the weekly rows of these weeks; each is looked up by its user and days."""
+    weeks = ValuesList(rows, alias="weeks")
+    # Both databases name the columns of values like that.
+    user, first, last, project, source = (getattr(weeks.c, f"column{n}") for n in range(1, 6))
+    # SQLite begins on the left of a CROSS JOIN; "+ 0" keeps it from using the index by project.
+    query = (
+        _added_up(first)
+        .from_(weeks.join(DailyUsage, JOIN.CROSS))
+        .where(
+            DailyUsage.user == user,
+            DailyUsage.day.between(first, last),
+            DailyUsage.project_id + SQL("0") == project,
+            DailyUsage.source == source,
+        )
+    )
+    return WeeklyUsage.insert_from(query, ROW)
 
 
 def _due(users: range) -> ModelSelect:
-    return _added_up().where(DailyUsage.user.between(users[0], users[-1]))
+    return _added_up(_monday(DailyUsage.day)).where(DailyUsage.user.between(users[0], users[-1]))
 
 
-def _added_up() -> ModelSelect:
-    """The query of the weekly rows that daily ones come to."""
+def _added_up(week: Column | Function) -> ModelSelect:
+    """The query of the weekly rows that daily ones come to; `week` is the Monday of one."""
+    key = DailyUsage.user, week, DailyUsage.project_id, DailyUsage.source
     counted = (fn.SUM(getattr(DailyUsage, name)) for name in COUNTERS)
-    query = DailyUsage.select(*_dimensions(), *counted, fn.MAX(DailyUsage.last_time))
+    query = DailyUsage.select(*key, *counted, fn.MAX(DailyUsage.last_time))
     return query.group_by(*(SQL(str(place)) for place, _ in enumerate(KEY, start=1)))
-
-
-def _dimensions() -> tuple[Field | Function, ...]:
-    return DailyUsage.user, _monday(DailyUsage.day), DailyUsage.project_id, DailyUsage.source
 
 
 def _monday(day: Field) -> Function:
