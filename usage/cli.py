@@ -116,7 +116,7 @@ def revoke_key(name: str) -> None:
 @click.command()
 @plain_errors
 def rebuild() -> None:
-    """Make the daily roll-up anew from the events."""
+    """Make the daily rows anew from the events, and the weekly ones from these."""
     made = rollups.rebuild()
     _tell_of_closed_days("stay as they are")
     click.echo(f"Made {made:,} daily rows.")
@@ -125,7 +125,7 @@ def rebuild() -> None:
 @click.command()
 @plain_errors
 def verify() -> None:
-    """Recount the daily roll-up from the events; exits with 1 on a difference."""
+    """Recount daily rows from events, and weekly ones from these; exits with 1 on a difference."""
     differing = rollups.verify()
     weeks = sum(isinstance(key, WeekKey) for key in differing)
     for key in differing[:20]:
