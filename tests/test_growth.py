@@ -1,6 +1,7 @@
 """flask copy-to and distribute - a board moves to PostgreSQL, and spreads over Citus."""
 
 from datetime import timedelta
+from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,8 +9,8 @@ from conftest import NOW, ON_ONE_DATABASE, ROOT
 from playhouse import migrations
 
 import models
+from models import Budget, User
 from models import Event as Stored
-from models import User
 from usage import accounts, copying, distribution, merging, pruning
 from usage.ingest.event import Event
 from usage.ingest.record import Outcome, record
@@ -116,6 +117,76 @@ def test_interrupted_it_goes_on_and_follows_what_changed_meanwhile(
     rows = everything()
     there()
     assert everything() == rows
+
+
+@ON_ONE_DATABASE
+def test_whoever_comes_while_it_copies_comes_along(run, target, there, monkeypatch):
+    fill()
+    insert, came = copying._insert, []
+
+    def come():
+        with models.db.connection_context():
+            came.extend(record([call(n, user="new") for n in range(40, 50)], "UTC", NOW))
+
+    def insert_while_somebody_comes(database, layout, rows):
+        if layout.name == "events" and not came:
+            somebody = Thread(target=come)
+            somebody.start()
+            somebody.join()
+        insert(database, layout, rows)
+
+    monkeypatch.setattr(copying, "_insert", insert_while_somebody_comes)
+    copied(run, target)
+    rows = everything()
+    there()
+
+    assert came == [Outcome.ACCEPTED] * 10
+    assert everything() == rows
+
+
+@ON_ONE_DATABASE
+def test_what_was_removed_and_made_again_between_two_runs_is_no_obstacle(run, target, there):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    fill()
+    Budget.create(id=1, project_id=1, amount="9", created_at=NOW)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copying, "_kept_still", interrupt)
+        assert run("copy-to", target)[0] == 1
+    Budget.delete().execute()
+    Budget.create(id=2, project_id=1, amount="8", created_at=NOW)
+
+    copied(run, target)
+    rows = everything()
+    there()
+    assert everything() == rows
+
+
+@ON_ONE_DATABASE
+def test_looking_for_surplus_rows_takes_one_question_for_many_of_them(
+    run, target, monkeypatch, apps
+):
+    fill()
+    still, asked = copying._kept_still, []
+    at = copying.Layout.at
+
+    def still_with_surplus():
+        row = "INSERT INTO call_ids SELECT 'surplus' || n, 1, 'call' FROM generate_series(1, 8) n"
+        apps("postgresql")[1].execute_sql(row)
+        return still()
+
+    def ask(layout, database, keys):
+        if database is models.db:
+            asked.append(layout.name)
+        return at(layout, database, keys)
+
+    monkeypatch.setattr(copying, "_kept_still", still_with_surplus)
+    monkeypatch.setattr(copying.Layout, "at", ask)
+    copied(run, target)
+
+    rows = 8 + models.CallId.select().count()
+    assert asked.count("call_ids") == -(-rows // copying.ROWS_AT_ONCE)
 
 
 @ON_ONE_DATABASE

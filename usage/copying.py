@@ -5,12 +5,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
-from peewee import AutoField, BooleanField, Database, DateField
+from peewee import (
+    EXCEPTIONS,
+    AutoField,
+    BooleanField,
+    Database,
+    DateField,
+    ExceptionWrapper,
+    IntegrityError,
+)
 
 from models import TABLES, DailyUsage, Event, Key, Project, User, db
+from usage import changes
 from usage.accounts import Refused
 
 ROWS_AT_ONCE = 1000
+PLAIN = ExceptionWrapper(EXCEPTIONS)
 MARK = "copy_of"
 """A table in the target that marks a copy as unfinished, and says of which board it is."""
 Row = tuple
@@ -130,7 +140,9 @@ def copy(target: Database, origin: str, progress: Progress) -> dict[str, int]:
         target.execute_sql(f"CREATE TABLE IF NOT EXISTS {MARK} (origin text NOT NULL)")
         if not target.execute_sql(f"SELECT 1 FROM {MARK}").fetchone():
             target.execute_sql(f"INSERT INTO {MARK} VALUES (%s)", (origin,))
-    _mend(target, progress)
+    # Of one moment: a row must not come without one of another table that it stands for.
+    with changes.snapshot():
+        _mend(target, progress)
     with _kept_still():
         while _mend(target, progress):
             pass
@@ -144,9 +156,20 @@ def copy(target: Database, origin: str, progress: Progress) -> dict[str, int]:
 
 def _mend(target: Database, progress: Progress) -> int:
     """Compare all rows and copy what differs; returns how many rows that were."""
-    return sum(_mend_table(target, layout, progress) for layout in LAYOUTS) + sum(
-        _drop_surplus(target, layout) for layout in reversed(LAYOUTS)
-    )
+    try:
+        mended = sum(_mend_table(target, layout, progress) for layout in LAYOUTS)
+    except IntegrityError:
+        # A name may be taken by a row that this board had when it was copied before.
+        dropped = _drop_all_surplus(target)
+        if not dropped:
+            raise
+        return dropped + _mend(target, progress)
+    differ = [one for one in LAYOUTS if _count(target, one) != _count(db, one)]
+    return mended + _drop_all_surplus(target, differ)
+
+
+def _drop_all_surplus(target: Database, layouts: Sequence[Layout] = LAYOUTS) -> int:
+    return sum(_drop_surplus(target, layout) for layout in reversed(layouts))
 
 
 def _mend_table(target: Database, layout: Layout, progress: Progress) -> int:
@@ -164,12 +187,11 @@ def _mend_table(target: Database, layout: Layout, progress: Progress) -> int:
 
 def _drop_surplus(target: Database, layout: Layout) -> int:
     """Delete rows that this board does not have any longer; returns how many."""
-    if _count(target, layout) == _count(db, layout):
-        return 0
     dropped = 0
     for some in layout.rows(target):
         keys = [row[: layout.keys] for row in some]
-        if gone := [key for key in keys if key not in layout.at(db, keys)]:
+        here = layout.at(db, keys)
+        if gone := [key for key in keys if key not in here]:
             with target.atomic():
                 _delete(target, layout, gone)
             dropped += len(gone)
@@ -180,7 +202,7 @@ def _insert(target: Database, layout: Layout, rows: Sequence[Row]) -> None:
     if not rows:
         return
     text = f"COPY {layout.name} ({', '.join(layout.columns)}) FROM STDIN"
-    with target.cursor() as cursor, cursor.copy(text) as stream:
+    with PLAIN, target.cursor() as cursor, cursor.copy(text) as stream:
         for row in rows:
             stream.write_row(row)
 
