@@ -1,11 +1,17 @@
-/* [data-live="tag"]: asks for itself every few seconds while it is seen; what changed lights up. */
+/* [data-live="tag"]: asks for itself every few seconds while it is seen
+   and nobody selects text in it; what changed lights up. */
 (() => {
   const SECONDS = 5;
   let before;
 
   const ask = () => {
     const region = document.querySelector("[data-live]");
-    if (region && !document.hidden) htmx.trigger(region, "live");
+    if (region && !document.hidden && !isSelected(region)) htmx.trigger(region, "live");
+  };
+
+  const isSelected = (region) => {
+    const { isCollapsed, anchorNode } = getSelection();
+    return !isCollapsed && region.contains(anchorNode);
   };
 
   const rows = (region) =>

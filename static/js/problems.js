@@ -11,3 +11,17 @@ htmx.on("htmx:oobAfterSwap", () => {
     if (field) field.setAttribute("aria-invalid", message.textContent !== "");
   }
 });
+
+/* No answer at all: the table that stays may be an old one, and says so until there is an answer. */
+(() => {
+  const AWAY = "The board can't be reached: what is shown may be out of date.";
+
+  htmx.on("htmx:sendError", () => {
+    const notice = document.querySelector("#notice");
+    if (notice && notice.textContent !== AWAY) notice.textContent = AWAY;
+  });
+  htmx.on("htmx:afterRequest", ({ detail: { xhr } }) => {
+    const notice = document.querySelector("#notice");
+    if (xhr.status && notice?.textContent === AWAY) notice.textContent = "";
+  });
+})();

@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 LIVE = "/leaderboard?live=1"
+LIVE_URL = f"**{LIVE}"
+NO_ANSWER = re.compile("ERR_FAILED|htmx:(sendError|afterRequest), ")
 CARET = "[document.activeElement.id, document.activeElement.selectionStart]"
 ANIMATION = "row => getComputedStyle(row).animationName"
 
@@ -23,9 +25,16 @@ def live(visit):
     return open_live
 
 
+@pytest.fixture
+def without_answer(problems):
+    """Has the next request of a page come to nothing, which is no problem of the page."""
+    yield lambda page: page.route(LIVE_URL, lambda route: route.abort(), times=1)
+    problems[:] = [one for one in problems if not NO_ANSWER.search(one)]
+
+
 def wait_for_it(page):
     """Let five seconds pass; the status of what the table is told then."""
-    with page.expect_response("**/leaderboard?live=1") as told:
+    with page.expect_response(LIVE_URL) as told:
         page.clock.fast_forward(5_000)
     return told.value.status
 
@@ -39,7 +48,7 @@ def lead_by_one_more(page):
         first = r"(<td [^>]*\btb-calls\b[^>]*>)[^<]*"
         route.fulfill(response=told, body=re.sub(first, r"\g<1>9,876,543", told.text(), count=1))
 
-    page.route("**/leaderboard?live=1", answer, times=1)
+    page.route(LIVE_URL, answer, times=1)
 
 
 def test_the_switch_is_in_the_address_and_turns_it_on_and_off(visit):
@@ -104,3 +113,40 @@ def test_a_hidden_tab_asks_for_nothing(live):
     page.evaluate("new Promise(done => requestAnimationFrame(() => done()))")
 
     assert asked == []
+
+
+def test_what_somebody_selects_in_the_table_stays_until_they_are_done(live):
+    page = live()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.locator(".tb-row th").first.select_text()
+    chosen = page.evaluate("getSelection().toString()")
+
+    page.clock.fast_forward(20_000)
+    page.evaluate("new Promise(done => requestAnimationFrame(() => done()))")
+
+    assert (asked, bool(chosen)) == ([], True)
+    assert page.evaluate("getSelection().toString()") == chosen
+    page.evaluate("getSelection().removeAllRanges()")
+    assert wait_for_it(page) == 304
+
+
+def test_while_the_board_is_away_the_page_says_so(live, without_answer):
+    page = live()
+    without_answer(page)
+
+    page.clock.fast_forward(5_000)
+    expect(page.locator("#notice")).to_contain_text("can't be reached")
+    expect(page.locator(".tb-row").first).to_be_visible()
+
+    assert wait_for_it(page) == 304
+    expect(page.locator("#notice")).to_be_empty()
+
+
+def test_a_filter_that_gets_no_answer_says_so_too(visit, without_answer):
+    page = visit()
+    without_answer(page)
+
+    page.get_by_role("checkbox", name="Live").check()
+
+    expect(page.locator("#notice")).to_contain_text("can't be reached")
