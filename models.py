@@ -38,7 +38,7 @@ def connect(url: str, connections: int = 32) -> Database:
             # As on SQLite: a request that waits too long for a lock is answered with 503.
             options="-c lock_timeout=5000",
         )
-    return PooledCySqliteDatabase(
+    return _SQLite(
         path.removeprefix("/"),
         max_connections=connections,
         # An acknowledged event has to survive a power cut: FULL waits for the disk.
@@ -54,6 +54,14 @@ def connect(url: str, connections: int = 32) -> Database:
         ),
         lock_type="immediate",
     )
+
+
+class _SQLite(PooledCySqliteDatabase):
+    """A full disk ends a transaction; to end it again would fail, and hide what was the matter."""
+
+    def rollback(self):
+        if self.connection().in_transaction:
+            super().rollback()
 
 
 class _PostgreSQL(PooledPostgresqlDatabase):

@@ -459,7 +459,7 @@ def test_no_connection_waits_for_a_lock_for_ever(app):
     assert set(limits) - {"0", 0}
 
 
-def test_a_full_disk_is_busy_for_now_and_keeps_nothing_half(board):
+def test_a_full_disk_is_busy_for_now_keeps_nothing_half_and_is_logged(board, caplog):
     client = create_app(settings(database_url=board)).test_client()
     headers = {"X-API-Key": keys.create("gateway", ["ingest"], NOW)}
     events = [native(n, model=f"model-{n}") for n in range(2000)]
@@ -471,6 +471,7 @@ def test_a_full_disk_is_busy_for_now_and_keeps_nothing_half(board):
         assert not models.Event.select().exists()
         assert not models.User.select().exists()
 
+    assert caplog.text.count("disk is full") == 3
     models.db.execute_sql("PRAGMA max_page_count = 100000")
     assert client.post("/api/v1/events", json=events, headers=headers).json["accepted"] == 2000
     assert verify() == []

@@ -165,9 +165,10 @@ def _is_for_programs() -> bool:
 
 
 def unavailable(error: Exception) -> Response:
-    """The database is busy, full or away: nothing was written, so asking again is safe."""
+    """The database is busy, full or away, as the log says; nothing was written, so ask again."""
     if NO_SUCH.search(str(error)):
         return unmigrated(error)
+    current_app.logger.warning("The database could not answer: %s", error)
     return _later("The database is busy; try again in a moment.")
 
 
