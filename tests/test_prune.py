@@ -279,7 +279,7 @@ def test_a_rebuild_loses_no_closed_day(pruned, run):
     before = daily_rows()
     DailyUsage.update(prompt_tokens=1).where(DailyUsage.day == TODAY).execute()
 
-    told = "1 of days before 2026-11-02, whose events are gone, "
+    told = "1 daily rows of days before 2026-11-02, whose events are gone, "
     made = run("rebuild")
 
     assert made == (0, f"{told}stay as they are.\nMade 1 daily rows.\n", "")

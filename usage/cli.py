@@ -141,7 +141,8 @@ def verify() -> None:
 def _tell_of_closed_days(fate: str) -> None:
     if closed := retention.closed():
         kept = rollups.closed_rows()
-        click.echo(f"{kept:,} of days before {closed.kept_from}, whose events are gone, {fate}.")
+        days = f"days before {closed.kept_from}, whose events are gone"
+        click.echo(f"{kept:,} daily rows of {days}, {fate}.")
 
 
 @click.command()
