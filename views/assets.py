@@ -121,6 +121,6 @@ def _joined(patterns: tuple[str, ...]) -> bytes:
     files = [file for pattern in patterns for file in sorted(STATIC.glob(pattern))]
     text = b"\n".join(file.read_bytes() for file in dict.fromkeys(files))
     # Readers of the files need indentation and comments, browsers don't.
-    text = re.sub(rb"\n[ \t]+", b"\n", text)
+    text = re.sub(rb"\n[ \t]+(?://.*\n\s*)*", b"\n", text)
     styles = files[0].suffix == ".css"
     return re.sub(rb"/\*.*?\*/\n?", b"", text, flags=re.DOTALL) if styles else text
