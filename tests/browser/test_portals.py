@@ -173,12 +173,17 @@ def test_not_even_rules_with_ids_in_them_get_into_the_board(enter):
         expect(name).to_have_css("letter-spacing", "normal")
         page.evaluate("""() => {
             const sheet = new CSSStyleSheet();
-            sheet.replaceSync(":root:not(#page#main) * { letter-spacing: 9px; display: flex }");
+            const own = ":root:not(#page#main)";
+            sheet.replaceSync(`${own} * { letter-spacing: 9px; display: flex }
+              ${own} ::placeholder { color: red } ${own} ::first-letter { color: red }`);
             document.adoptedStyleSheets = [sheet];
         }""")
 
         expect(page.locator("main > p").first).to_have_css("letter-spacing", "9px")
         expect(name).to_have_css("letter-spacing", "normal")
+        for part, kind in (("input[id$=-q]", "placeholder"), (".tb-name", "first-letter")):
+            style = f"one => getComputedStyle(one, '::{kind}').color"
+            assert board.locator(part).first.evaluate(style) != "rgb(255, 0, 0)", kind
 
 
 def test_a_portal_of_another_make_shows_the_board_as_it_is(enter):
