@@ -345,6 +345,18 @@ def test_the_filters_panel_is_used_by_keyboard_alone(enter, way, htmx):
         expect(panel).not_to_have_attribute("open", "")
 
 
+def test_names_of_models_are_read_where_the_board_is_narrowest(enter):
+    with enter("element", "no") as (page, board):
+        page.evaluate("document.querySelector('tally-board').style.width = '280px'")
+        board.locator(".tb-details").first.click()
+        expect(board.locator("h2.tb-title")).to_be_visible()
+
+        names = board.locator("table[aria-labelledby$=models-heading] tbody th")
+        assert names.count()
+        assert min(one.bounding_box()["width"] for one in names.all()) > 200
+        assert max(one.bounding_box()["height"] for one in names.all()) < 40
+
+
 def test_a_frame_takes_colours_and_lengths_and_nothing_else(enter):
     with enter("framed") as (page, board):
         arrow = board.locator("[id$=sort-activity] .tb-arrow")
