@@ -148,9 +148,13 @@ def permission(grant: Grant) -> Permission:
 def narrowed(grant: Grant, subject: str, lock: Mapping[str, str], horizon: Horizon) -> Permission:
     """What a grant permits one of the portal's readers, with more arguments locked.
 
-    Raises InvalidScope for a malformed lock, and Refused for one that would permit more.
+    Raises InvalidScope for a malformed or blank lock, and Refused for one that would permit more.
     """
     whole = permission(grant)
+    for name, value in lock.items():
+        # Of a reader without a team, say: locking nothing would show them everything.
+        if isinstance(value, str) and not value.strip():
+            raise InvalidScope(name[:MOST_TEXT], "must not be blank; leave it out to lock nothing")
     lock = _checked(lock, whole, horizon)
     reader = sign_in.vouched(subject) if subject else None
     if reader and reader.disabled_at:
