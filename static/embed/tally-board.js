@@ -13,6 +13,7 @@
     return page.querySelector("template");
   };
   const PARTS = "scope controls box panel table row button pager title summary chart notice";
+  const AWAY = "The board can't be reached right now.";
   const EARLY = 30_000;
   const PATIENCE = 30_000;
 
@@ -52,11 +53,15 @@
     choose(tabs, tabs[0]);
   };
 
-  const close = (root, but, focus) => {
+  const close = (root, but, event) => {
     for (const panel of root.querySelectorAll(".tb-embed details[data-panel][open]")) {
       if (but.includes(panel)) continue;
       panel.open = false;
-      if (focus) panel.querySelector("summary").focus();
+      if (!event) continue;
+      panel.querySelector("summary").focus();
+      // A dialog around the board stays open.
+      event.preventDefault();
+      event.stopPropagation();
     }
   };
 
@@ -66,10 +71,11 @@
       const panel = target.closest("summary")?.nextElementSibling;
       if (panel?.matches(".tb-embed [data-tabs]:not(:has([role=tablist]))")) buildTabs(panel);
     });
-    root.addEventListener("keydown", ({ key, target }) => {
-      const board = target.closest(".tb-embed")?.parentNode;
-      if (key === "Escape" && board) close(board, [], true);
-    });
+    const escape = (event) => {
+      const board = event.target.closest(".tb-embed")?.parentNode;
+      if (event.key === "Escape" && board) close(board, [], event);
+    };
+    root.addEventListener("keydown", escape, true);
   };
 
   class TallyBoard extends HTMLElement {
@@ -255,7 +261,7 @@
         if (signal.aborted) return;
         const expired = error.status === 401 || error.status === 403;
         if (this.#strange) this.#clear();
-        if (!shown) this.#say("The board can't be reached right now. It is tried again by itself.");
+        if (!shown) this.#say(`${AWAY} It is tried again by itself.`);
         if (!shown || (error.status !== 422 && error.status !== 404)) {
           this.#failed = [url, source];
           this.#wait = Math.min(60_000, this.#wait * 2 || 5000);
@@ -314,4 +320,22 @@
   customElements.define("tally-board", TallyBoard);
   tend(document);
   document.addEventListener("pointerdown", (event) => close(document, event.composedPath()));
+  // A link that its own answer takes off the page hands the focus on.
+  let board;
+  document.addEventListener("click", () => {
+    board = document.activeElement.closest(".tb-embed a")?.closest(".tb-embed");
+  });
+  for (const name of ["htmx:afterSettle", "htmx:after:settle"]) {
+    document.addEventListener(name, () => {
+      if (document.activeElement === document.body) board?.querySelector("summary")?.focus();
+    });
+  }
+  // htmx tells the reader nothing. What the board refused, it says itself.
+  for (const name of ["responseError", "sendError", "response:error", "error"]) {
+    document.addEventListener(`htmx:${name}`, ({ target, detail: { xhr, ctx } }) => {
+      const notice = target.closest(".tb-embed")?.querySelector(".tb-notice");
+      const status = (xhr ?? ctx?.response)?.status || 500;
+      if (notice && status >= 500) notice.textContent = AWAY;
+    });
+  }
 })();

@@ -345,6 +345,56 @@ def test_the_filters_panel_is_used_by_keyboard_alone(enter, way, htmx):
         expect(panel).not_to_have_attribute("open", "")
 
 
+@pytest.mark.parametrize(
+    ("way", "htmx"), [("proxied", "2"), ("blueprint", "4"), ("element", "no"), ("framed", "no")]
+)
+def test_the_focus_stays_on_the_board_when_what_had_it_goes(enter, way, htmx):
+    with enter(way, htmx) as (_, board):
+        button = board.locator("summary[id$=filters-button]")
+        board.locator("[id$=page-next]").press("Enter")
+        expect(rows(board)).to_have_count(11)
+        expect(board.locator("[id$=page-next]")).to_be_focused()
+
+        button.click()
+        board.get_by_role("tab", name="Source").click()
+        board.locator("label:has([id$=source-ide])").click()
+        board.locator("[id$=chip-source]").press("Enter")
+        expect(board.locator("[id$=chip-source]")).to_have_count(0)
+        expect(button).to_be_focused()
+
+        board.locator("input[id$=-q]").fill("nobody of that name")
+        board.locator("[id$=empty-next]").press("Enter")
+        expect(rows(board)).to_have_count(25)
+        expect(button).to_be_focused()
+
+
+@pytest.mark.parametrize(("way", "htmx"), [("proxied", "2"), ("element", "no")])
+def test_esc_closes_the_panel_and_leaves_the_dialog_around_it_open(enter, way, htmx):
+    with enter(way, htmx) as (page, board):
+        expect(rows(board)).to_have_count(25)
+        page.evaluate("""() => {
+            const dialog = document.createElement("dialog");
+            document.querySelector("main").append(dialog);
+            dialog.append(document.querySelector(".card"));
+            dialog.addEventListener("keydown", ({ key }) => (window.heard = key));
+            dialog.showModal();
+        }""")
+        dialog, panel = page.locator("dialog"), board.locator("[id$=filters-panel]")
+        button = board.locator("summary[id$=filters-button]")
+
+        button.press("Enter")
+        expect(panel).to_have_attribute("open", "")
+        page.keyboard.press("Escape")
+        expect(panel).not_to_have_attribute("open", "")
+        expect(button).to_be_focused()
+        expect(dialog).to_have_attribute("open", "")
+        assert page.evaluate("window.heard") != "Escape"
+
+        page.keyboard.press("Escape")
+        expect(dialog).not_to_have_attribute("open", "")
+        assert page.evaluate("window.heard") == "Escape"
+
+
 def test_names_of_models_are_read_where_the_board_is_narrowest(enter):
     with enter("element", "no") as (page, board):
         page.evaluate("document.querySelector('tally-board').style.width = '280px'")
@@ -547,6 +597,28 @@ def test_a_page_of_somebody_elses_takes_no_boards_place(enter, problems, status)
             expect(board.locator("#login")).to_have_count(0)
         assert not [one for one in asked if "fav.ico" in one]
         problems[:] = [one for one in problems if "the server responded" not in one]
+
+
+@pytest.mark.parametrize("htmx", ["2", "4"])
+@pytest.mark.parametrize("failing", ["proxy", "network"])
+def test_a_reader_on_htmx_hears_that_the_board_is_away_and_keeps_the_table(
+    enter, problems, htmx, failing
+):
+    kept = {"status": 502, "headers": {"HX-Reswap": "none"}, "body": "Bad gateway."}
+    with enter("proxied", htmx) as (page, board):
+        expect(rows(board)).to_have_count(25)
+        away = "**/embed/leaderboard**"
+        page.route(
+            away, lambda route: route.fulfill(**kept) if failing == "proxy" else route.abort()
+        )
+        board.locator("[id$=sort-cost]").click()
+        expect(board.locator("[id$=-notice]")).to_contain_text("can't be reached")
+        expect(rows(board)).to_have_count(25)
+        page.unroute(away)
+        board.locator("[id$=sort-cost]").click()
+        expect(board.locator("[aria-sort=descending] [id$=sort-cost]")).to_be_visible()
+        expect(board.locator("[id$=-notice]")).to_be_empty()
+        problems.clear()
 
 
 def test_an_element_that_was_removed_asks_no_more(enter):

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from flask import Flask, Response, abort, redirect, render_template, request, send_file, session
@@ -106,6 +106,12 @@ def forward(path):
         answer = error
     kept = {name: answer.headers[name] for name in KEPT if name in answer.headers}
     return Response(answer.read(), answer.status, kept)
+
+
+@portal.errorhandler(URLError)
+def say_so(error):
+    """The board can't be reached, or has no token: htmx leaves what is shown."""
+    return "The board can't be reached right now.", 502, {"HX-Reswap": "none"}
 
 
 # Ways 2 and 3: the browser asks the board, with the token of the page and with later ones.
