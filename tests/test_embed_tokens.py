@@ -96,6 +96,9 @@ def test_a_revoked_grant_opens_nothing_from_the_next_request_on(usage, anonymous
 
     assert refused(anonymous, token) == 401
     assert mint().status_code == 403
+    # A portal's reader knows of no token.
+    told = Reader(anonymous, token).get(PATHS[0]).text
+    assert "You may not see this board now: its token is not or no longer good." in told
 
 
 @pytest.mark.parametrize("token", ["", "made-up", "made.up", "a" * 5000, "é"])

@@ -128,7 +128,7 @@ def _holder(token: str) -> Permission:
     claims = tokens.read(tokens.EMBED, token, secret, guards.now())
     grant = grants.live_by_id(claims["grant"]) if claims else None
     if not grant:
-        raise Unauthorized("This token is not or no longer good.")
+        raise Unauthorized("You may not see this board now: its token is not or no longer good.")
     # Browsers name the origin of every page that asks across origins.
     if request.headers.get("Origin", claims["origin"]) != claims["origin"]:
         raise Forbidden("This token is for the pages of another origin.")
