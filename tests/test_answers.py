@@ -176,6 +176,21 @@ def test_usage_of_another_project_leaves_what_is_kept(client, used, make_usage, 
         client.get("/overview?project=checkout")
 
 
+@pytest.mark.parametrize("app", ["postgresql"], indirect=True)
+def test_postgresql_adds_up_many_days_without_sorting_their_rows(used):
+    horizon = accounts.horizon(
+        User(role=accounts.SUPER_ADMIN), Rates(Decimal(3), Decimal(15)), "UTC", NOW
+    )
+
+    def sorts():
+        return models.db.execute_sql("SHOW enable_sort").fetchone()[0]
+
+    with models.db.atomic():
+        assert sums.by_day(Scope.from_args({}, horizon))
+        assert sorts() == "off"
+    assert sorts() == "on"
+
+
 @ON_ONE_DATABASE
 def test_only_days_on_which_somebody_called_are_read_again(used, make_usage):
     horizon = accounts.horizon(

@@ -36,6 +36,9 @@ def by_day(scope: Scope, days: Collection[date] = ()) -> dict[date, tuple[Sum, .
     """The sums of each day of the scope with usage, or of some of its days, in one query."""
     query = in_scope(DailyUsage.select(DailyUsage.day, *COLUMNS, *sums()), scope)
     query = query.where(DailyUsage.day.in_(days)) if days else query
+    if db.for_update and not days:
+        # PostgreSQL expects far more sums than there are, and would sort all the rows on disk.
+        db.execute_sql("SET LOCAL enable_sort = off")
     found: dict[object, dict] = defaultdict(dict)
     for day, project, source, provider, model, test_type, *counters in db.execute(
         query.group_by(DailyUsage.day, *COLUMNS)
