@@ -50,11 +50,10 @@ def rezone(timezone):
         rezoning.advance(project)
 
 
-def scope_of(**args):
+def scope_of(args, now=NOW):
     admin = User(role=accounts.SUPER_ADMIN)
-    return Scope.from_args(
-        args, accounts.horizon(admin, Rates(Decimal(3), Decimal(15)), "UTC", NOW)
-    )
+    horizon = accounts.horizon(admin, Rates(Decimal(3), Decimal(15)), "UTC", now)
+    return Scope.from_args(args, horizon)
 
 
 def read(scope):
@@ -104,12 +103,23 @@ def test_a_week_keeps_the_time_of_its_newest_call_whichever_comes_first():
     assert [row.last_time for row in WeeklyUsage] == [NOW - timedelta(days=1)]
 
 
+@pytest.mark.parametrize("later", [[], [call(3)]])
+def test_this_week_is_told_by_its_days_once_there_is_usage_after_today(later):
+    send(call(1, 3), call(2, 4), *later)
+    # As somebody sees it on Thursday, while it is Sunday already for a project in another zone.
+    scope = scope_of({"days": "18"}, NOW - timedelta(days=3))
+
+    assert [row[0] for row in read(scope).values()] == [2]
+    text, _ = tally_query.query(scope, 0, as_floats=False).sql()
+    assert text.count('"daily_usage"') == len(later)
+
+
 @pytest.mark.parametrize("filters", [{"project": "checkout"}, {"source": "cli"}])
 def test_the_weeks_of_other_projects_and_sources_are_left_out(filters):
     send(call(1, project="checkout", source="cli"), call(2, user="max", project="atlas"))
 
     vera = User.get(username="vera").id
-    assert read(scope_of(**filters)).keys() == {vera}
+    assert read(scope_of(filters)).keys() == {vera}
 
 
 @pytest.mark.parametrize("name", [*COUNTERS, "last_time"])
@@ -160,15 +170,24 @@ WINDOWS = st.lists(st.integers(0, 41), min_size=2, max_size=2).map(sorted)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(BATCHES, WINDOWS, st.sampled_from(["", "checkout"]), st.sampled_from(["all", "cli"]))
-def test_any_window_comes_to_the_same_by_weeks_as_by_days(batches, window, project, source):
+@given(
+    BATCHES,
+    WINDOWS,
+    st.booleans(),
+    st.sampled_from(["", "checkout"]),
+    st.sampled_from(["all", "cli"]),
+)
+def test_any_window_comes_to_the_same_by_weeks_as_by_days(
+    batches, window, is_present, project, source
+):
     empty_tables()
     send(call(0, project="checkout"))
     for batch in batches:
         send(*batch)
     first, last = (TODAY - timedelta(days=ago) for ago in reversed(window))
     asked = {"from": str(first), "to": str(last), "source": source, "cost": "list"}
-    scope = scope_of(**asked, **({"project": project} if project else {}))
+    now = NOW - timedelta(days=window[0]) if is_present else NOW
+    scope = scope_of(asked | ({"project": project} if project else {}), now)
 
     rows = read(scope)
 
@@ -204,7 +223,7 @@ def test_only_the_rows_of_a_scope_are_read(args, on_sqlite, on_postgresql):
         *(call(n, n, f"user-{n % 50}", project="large" if n % 100 else "small") for n in range(400))
     )
     models.db.execute_sql("ANALYZE")
-    text, values = tally_query.query(scope_of(**args), 0, as_floats=False).sql()
+    text, values = tally_query.query(scope_of(args), 0, as_floats=False).sql()
 
     with models.db.atomic():
         if models.db.for_update:

@@ -1,5 +1,6 @@
 """usage/window.py - days, zones and "last N days"."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -147,6 +148,19 @@ def test_whole_weeks_are_all_the_weeks_of_which_a_window_has_every_day(first, mo
     weeks = Window(first, date.fromordinal(last), "UTC").whole_weeks()
 
     assert [day.toordinal() for day in weeks.days()] == due if weeks else due == []
+
+
+@given(st.dates(), st.integers(0, 40))
+def test_the_last_week_is_whole_where_nothing_comes_after_the_window(first, more):
+    last = min(first.toordinal() + more, date.max.toordinal())
+    window = Window(first, date.fromordinal(last), "UTC")
+    sunday = min((last + 6) // 7 * 7, date.max.toordinal())
+
+    assert window.whole_weeks(is_all=True) == replace(
+        window, last=date.fromordinal(sunday)
+    ).whole_weeks(is_all=True)
+    if more >= 6 and last % 7:
+        assert window.whole_weeks(is_all=True).last == date.fromordinal(sunday)
 
 
 @given(st.dates(), st.integers(0, 40))

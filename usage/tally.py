@@ -51,8 +51,8 @@ class Tally:
         self.owners: Mapping[int, int] = {}
         self._scope = scope
         self._state = self.content
-        # Statements by kind of database, number of users (0 for everyone), and whether as floats.
-        self._statements: dict[tuple[type, int, bool], tuple[str, Sequence]] = {}
+        # Statements by kind of database and number of users.
+        self._statements: dict[tuple[type, int], tuple[str, Sequence]] = {}
         # By user; a person with several names has several rows here, one in `people`.
         self._rows: dict[int, Row] = {}
         self._orders: OrderedDict[object, Order] = OrderedDict()
@@ -207,9 +207,12 @@ class Tally:
         return rows if most < MOST_AS_FLOATS else self._found(())
 
     def _found(self, users: Sequence[int], as_floats: bool = False) -> dict[int, Row]:
+        if not users:
+            text, values = tally_query.query(self._scope, 0, as_floats).sql()
+            return by_user(db.execute_sql(text, values).fetchall())
         # Writing a statement takes as long as reading a few people: keep one per power of two.
-        size = 1 << (len(users) - 1).bit_length() if users else 0
-        if (kind := (type(db.obj), size, as_floats)) not in self._statements:
+        size = 1 << (len(users) - 1).bit_length()
+        if (kind := (type(db.obj), size)) not in self._statements:
             self._statements[kind] = tally_query.query(self._scope, size, as_floats).sql()
         text, values = self._statements[kind]
         padded = [*users, *users[:1] * (size - len(users))]

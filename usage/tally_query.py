@@ -16,14 +16,31 @@ from usage.window import Window
 
 
 def query(scope: Scope, users: int, as_floats: bool) -> ModelSelect:
-    """The rows of everyone, or of so many users, whose ids are the last parameters."""
+    """The rows of everyone, or of so many users, whose ids are the last parameters.
+
+    That of everyone is right for the moment at which it is made.
+    """
     if users:
         rows = in_scope(_asked(DailyUsage, scope, as_floats), scope, of_few=True)
         return rows.where(DailyUsage.user.in_(range(users))).group_by(DailyUsage.user)
-    if weeks := scope.window.whole_weeks():
+    if weeks := _whole_weeks(scope):
         rows = _rows(scope, weeks).alias("rows")
         return _asked(rows.c, scope, as_floats).from_(rows).group_by(rows.c.user_id)
     return per_user(in_scope(_asked(DailyUsage, scope, as_floats), scope), scope)
+
+
+def _whole_weeks(scope: Scope) -> Window | None:
+    """The weeks of which weekly rows tell what the window holds.
+
+    This week's do so too, unless something is counted after today already.
+    """
+    window = scope.window
+    weeks = window.whole_weeks(is_all=window.last >= scope.today)
+    if weeks and weeks.last > window.last:
+        later = (DailyUsage.day > window.last) & (DailyUsage.day <= weeks.last)
+        if DailyUsage.select().where(later).exists():
+            return window.whole_weeks()
+    return weeks
 
 
 def _asked(rows: object, scope: Scope, as_floats: bool) -> ModelSelect:

@@ -36,10 +36,15 @@ class Window:
         """Every day of the window, oldest first."""
         return [self.first + timedelta(days=n) for n in range(self.length)]
 
-    def whole_weeks(self) -> "Window | None":
-        """The days from the first Monday to the last Sunday in it; None without a whole week."""
+    def whole_weeks(self, is_all: bool = False) -> "Window | None":
+        """The days from the first Monday to the last Sunday in it; None without a whole week.
+
+        With `is_all` nothing comes after this window: its last week ends with the Sunday after it.
+        """
         first = self.first.toordinal() + -self.first.weekday() % 7
         last = self.last.toordinal() - self.last.isoweekday() % 7
+        if is_all and last < self.last.toordinal():
+            last = min(last + 7, date.max.toordinal())
         if first > last:
             return None
         return Window(date.fromordinal(first), date.fromordinal(last), self.timezone)
