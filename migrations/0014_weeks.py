@@ -38,7 +38,7 @@ def up(migrator, db):
     db.execute_sql(
         f"INSERT INTO weekly_usage ({columns})"
         f" SELECT user_id, {monday}, project_id, source, {counted}, MAX(last_time)"
-        " FROM daily_usage GROUP BY 1, 2, 3, 4"
+        " FROM daily_usage GROUP BY 1, 2, 3, 4 ORDER BY 2"
     )
 
 

@@ -37,9 +37,13 @@ def add(deltas: dict[DayKey, Delta]) -> None:
     bulk.run(_upsert, ROW, rows)
     _settle([key for key in sorted(deltas) if deltas[key].shrinks])
     weekly.add(deltas)
-    shrinking = [key for key, delta in deltas.items() if delta.shrinks]
-    changes.touch((key.project_id, key.day, key.user_id) for key in shrinking)
-    changes.grow(_growth(key, delta) for key, delta in deltas.items() if not delta.shrinks)
+    growing = {key: delta for key, delta in deltas.items() if not delta.shrinks}
+    if len(growing) > changes.MOST_GROWTH:
+        # The log would not tell by how much.
+        growing = {}
+    others = (key for key in deltas if key not in growing)
+    changes.touch((key.project_id, key.day, key.user_id) for key in others)
+    changes.grow(_growth(key, delta) for key, delta in growing.items())
 
 
 def _growth(key: DayKey, delta: Delta) -> Growth:

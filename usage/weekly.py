@@ -56,7 +56,8 @@ def add(deltas: Mapping[DayKey, Delta]) -> None:
 def rebuild(users: range) -> None:
     """Make the users' weekly rows anew from their daily ones."""
     WeeklyUsage.delete().where(WeeklyUsage.user.between(users[0], users[-1])).execute()
-    WeeklyUsage.insert_from(_due(users), ROW).execute()
+    # Week by week, as usage comes in: whoever reads some weeks finds them side by side.
+    WeeklyUsage.insert_from(_due(users).order_by(SQL("2")), ROW).execute()
 
 
 def differing(users: range) -> set[WeekKey]:
