@@ -172,11 +172,9 @@ def printed(cell):
 
 def tables(page):
     """Per table of a page with costs the cells that tell them."""
-    found = re.findall(
-        r'<table class="tb-plain" aria-labelledby="([\w-]+)">(.*?)</table>', page, re.S
-    )
+    found = re.findall(r'<table[^>]*"tb-plain[^>]*labelledby="([\w-]+)">(.*?)</table>', page, re.S)
     return {
-        name: [CELL.findall(row)[-1] for row in re.findall(r"<tr>(.*?)</tr>", table, re.S)[1:]]
+        name: [CELL.findall(row)[-1] for row in re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.S)[1:]]
         for name, table in found
     }
 
