@@ -31,11 +31,9 @@ def add(deltas: dict[DayKey, Delta]) -> None:
 
     Call it inside changes.noted(), like everything that changes the daily rows.
     """
-    rows = [
-        (*key, *deltas[key].counters, deltas[key].first, deltas[key].last) for key in sorted(deltas)
-    ]
-    bulk.run(_upsert, ROW, rows)
-    _settle([key for key in sorted(deltas) if deltas[key].shrinks])
+    in_order = [(key, deltas[key]) for key in sorted(deltas)]
+    bulk.run(_upsert, ROW, [(*key, *one.counters, one.first, one.last) for key, one in in_order])
+    _settle([key for key, delta in in_order if delta.shrinks])
     weekly.add(deltas)
     growing = {key: delta for key, delta in deltas.items() if not delta.shrinks}
     if len(growing) > changes.MOST_GROWTH:

@@ -48,9 +48,9 @@ def add(deltas: Mapping[DayKey, Delta]) -> None:
         week = WeekKey.of(key)
         before = gained.get(week)
         gained[week] = before + delta if before else delta
-    keys = sorted(gained)
-    bulk.run(_upsert, ROW, [(*key, *gained[key].counters, gained[key].last) for key in keys])
-    _add_up_again([key for key in keys if gained[key].shrinks])
+    in_order = [(key, gained[key]) for key in sorted(gained)]
+    bulk.run(_upsert, ROW, [(*key, *one.counters, one.last) for key, one in in_order])
+    _add_up_again([key for key, delta in in_order if delta.shrinks])
 
 
 def rebuild(users: range) -> None:
