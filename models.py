@@ -14,6 +14,7 @@ from peewee import (
     ForeignKeyField,
     Model,
     TextField,
+    make_snake_case,
 )
 from playhouse.cysqlite_ext import PooledCySqliteDatabase
 from playhouse.pool import PooledPostgresqlDatabase
@@ -83,10 +84,16 @@ class InstantField(BigIntegerField):
         return EPOCH + int(value) * MICROSECOND if value is not None else None
 
 
+def _plural(table: type[Model]) -> str:
+    return f"{make_snake_case(table.__name__)}s"
+
+
 class Table(Model):
+    """A table, named like its rows but for those that say another name."""
+
     class Meta:
         database = db
-        legacy_table_names = False
+        table_function = _plural
 
 
 class User(Table):
@@ -113,9 +120,6 @@ class User(Table):
     default_view_id = BigIntegerField(null=True)
     mail_to = TextField(default="")
 
-    class Meta:
-        table_name = "users"
-
 
 class Project(Table):
     """What the work was for, the zone of its days, its default rates and its identity policy.
@@ -138,9 +142,6 @@ class Project(Table):
     completion_cost = TextField(default="")
     rezone_after = BigIntegerField(null=True)
 
-    class Meta:
-        table_name = "projects"
-
 
 class ProjectAdmin(Table):
     """A person who runs a project."""
@@ -149,7 +150,6 @@ class ProjectAdmin(Table):
     project_id = BigIntegerField()
 
     class Meta:
-        table_name = "project_admins"
         primary_key = CompositeKey("user_id", "project_id")
         indexes = ((("project_id",), False),)
 
@@ -162,7 +162,6 @@ class Pseudonym(Table):
     number = BigIntegerField()
 
     class Meta:
-        table_name = "pseudonyms"
         primary_key = CompositeKey("project_id", "user_id")
         indexes = ((("project_id", "number"), True),)
 
@@ -198,7 +197,6 @@ class Event(Table):
     counted = BooleanField(default=True)
 
     class Meta:
-        table_name = "events"
         # By id first: a call is looked up by its id before it is known whose it is.
         primary_key = CompositeKey("event_id", "user")
         indexes = ((("user", "day"), False),)
@@ -212,7 +210,6 @@ class CallId(Table):
     event_id = TextField()
 
     class Meta:
-        table_name = "call_ids"
         primary_key = CompositeKey("call_id", "user_id")
         indexes = ((("user_id", "event_id"), False),)
 
@@ -229,7 +226,6 @@ class TraceName(Table):
     seen_at = InstantField(index=True)
 
     class Meta:
-        table_name = "trace_names"
         primary_key = CompositeKey("trace_id", "username", "event_id")
 
 
@@ -308,9 +304,6 @@ class Change(Table):
     version = BigIntegerField(primary_key=True)
     touched = TextField()
 
-    class Meta:
-        table_name = "changes"
-
 
 class Retention(Table):
     """The first day whose events are all kept; one row, once events were pruned.
@@ -349,7 +342,6 @@ class Price(Table):
     place = BigIntegerField(default=0)
 
     class Meta:
-        table_name = "prices"
         primary_key = CompositeKey("provider", "model", "start", "above", "own")
 
 
@@ -364,9 +356,6 @@ class PriceProvider(Table):
     known_as = TextField(default="")
     serves = TextField(default="")
     resells = TextField(default="")
-
-    class Meta:
-        table_name = "price_providers"
 
 
 class PriceList(Table):
@@ -394,9 +383,6 @@ class Key(Table):
     created_at = InstantField()
     revoked_at = InstantField(null=True)
 
-    class Meta:
-        table_name = "keys"
-
 
 class Arrival(Table):
     """What one key sent in one format on one day of UTC; key 0 stands for imported files.
@@ -417,7 +403,6 @@ class Arrival(Table):
     last_time = InstantField()
 
     class Meta:
-        table_name = "arrivals"
         primary_key = CompositeKey("key_id", "format", "day")
 
 
@@ -446,9 +431,6 @@ class Session(Table):
     address = TextField(default="")
     agent = TextField(default="")
 
-    class Meta:
-        table_name = "sessions"
-
 
 class SignInLink(Table):
     """A link that, once, signs one person in or lets them set a password."""
@@ -458,9 +440,6 @@ class SignInLink(Table):
     purpose = TextField(default="sign-in")
     created_at = InstantField()
     expires_at = InstantField()
-
-    class Meta:
-        table_name = "sign_in_links"
 
 
 class Attempt(Table):
@@ -492,7 +471,6 @@ class SavedView(Table):
     created_at = InstantField()
 
     class Meta:
-        table_name = "saved_views"
         indexes = ((("user_id", "name"), True),)
 
 
@@ -512,7 +490,6 @@ class Budget(Table):
     created_at = InstantField()
 
     class Meta:
-        table_name = "budgets"
         indexes = ((("project_id", "user_id"), True),)
 
 
@@ -535,9 +512,6 @@ class Grant(Table):
     created_at = InstantField()
     revoked_at = InstantField(null=True)
 
-    class Meta:
-        table_name = "grants"
-
 
 class GrantProject(Table):
     """A project that a portal may show."""
@@ -546,7 +520,6 @@ class GrantProject(Table):
     project_id = BigIntegerField()
 
     class Meta:
-        table_name = "grant_projects"
         primary_key = CompositeKey("grant_id", "project_id")
 
 
@@ -570,9 +543,6 @@ class Notice(Table):
     query = TextField()
     created_at = InstantField()
 
-    class Meta:
-        table_name = "notices"
-
 
 class Webhook(Table):
     """Where notices are posted to: those of one project, or with project 0 of all."""
@@ -582,9 +552,6 @@ class Webhook(Table):
     url = TextField()
     salt = TextField()
     created_at = InstantField()
-
-    class Meta:
-        table_name = "webhooks"
 
 
 class Delivery(Table):

@@ -396,6 +396,11 @@ def week():
     return ledger
 
 
+def days_that_differ():
+    """What verify() finds, without the weeks: they differ from days that were tampered with."""
+    return [key for key in verify() if isinstance(key, DayKey)]
+
+
 def test_rebuilding_changes_nothing_that_is_right(week):
     assert rebuild() == len(week.days())
 
@@ -410,7 +415,7 @@ def test_verify_finds_a_row_that_was_tampered_with(week, name):
     mine = (DailyUsage.day == row.day) & (DailyUsage.user == row.user_id)
     assert DailyUsage.update({name: value}).where(mine).execute() == 1
 
-    assert verify()[0] == DayKey(0, row.day, row.user_id, "", "", "", "")
+    assert days_that_differ() == [DayKey(0, row.day, row.user_id, "", "", "", "")]
 
     rebuild()
     assert_counted_as(week)
@@ -425,7 +430,7 @@ def test_verify_finds_a_missing_and_a_surplus_row(week):
     )
     assert moved.execute() == 1
 
-    assert verify()[:2] == [surplus, missing]
+    assert days_that_differ() == [surplus, missing]
 
     rebuild()
     assert_counted_as(week)
@@ -434,8 +439,7 @@ def test_verify_finds_a_missing_and_a_surplus_row(week):
 def test_verify_finds_an_event_that_was_never_counted(week):
     models.Event.update(prompt_tokens=7).where(models.Event.event_id == "call-1").execute()
 
-    (key,) = verify()
-    assert key.day == TODAY
+    assert [key.day for key in verify()] == [TODAY]
 
 
 HOME = "Asia/Kolkata"
