@@ -43,7 +43,7 @@
 
   board.fetchToken = () => {
     if (token) {
-      const first = { token, expires_in: 300 };
+      const first = { token, expires_in: Number(given.get("expires_in") ?? 300) };
       token = null;
       return first;
     }

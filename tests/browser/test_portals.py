@@ -430,6 +430,16 @@ def test_a_frame_takes_colours_and_lengths_and_nothing_else(enter):
         ]
 
 
+def test_a_frame_begins_with_the_token_in_its_address_and_shows_it_to_nobody(enter):
+    with enter("framed") as (page, board):
+        silent = {"body": "", "content_type": "text/javascript"}
+        page.route("**/own/portal.js", lambda route: route.fulfill(**silent))
+        page.reload()
+
+        expect(rows(board)).to_have_count(25)
+        assert page.frames[1].evaluate("location.hash") == ""
+
+
 def test_a_frame_goes_on_asking_until_the_page_has_a_token(enter, portal, problems):
     with enter("framed") as (page, board):
         expect(rows(board)).to_have_count(25)
