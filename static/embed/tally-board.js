@@ -51,6 +51,7 @@
     });
     panel.prepend(list);
     choose(tabs, tabs[0]);
+    for (const field of panel.querySelectorAll("[data-late]")) field.type = "date";
   };
 
   const close = (root, but, event) => {
@@ -292,6 +293,11 @@
       // A browser complains of autofocus in a frame of another origin.
       const first = answer.content.querySelector("[autofocus]");
       first?.removeAttribute("autofocus");
+      // To make the first fields for dates takes a browser as long as a dozen rows.
+      for (const field of answer.content.querySelectorAll("details [type=date]")) {
+        field.type = "text";
+        field.dataset.late = "";
+      }
       for (const part of answer.content.querySelectorAll("[hx-swap-oob]")) {
         const place = root.getElementById(part.id);
         part.remove();

@@ -71,6 +71,11 @@ def until(page, condition):
     raise AssertionError(condition)
 
 
+def settled(board):
+    """While htmx lets a swap settle, a link that it has swapped in leads away from the page."""
+    expect(board.locator(".htmx-added, .htmx-settling")).to_have_count(0)
+
+
 def rows(board):
     return board.locator(".tb-row")
 
@@ -329,6 +334,8 @@ def test_the_filters_panel_is_used_by_keyboard_alone(enter, way, htmx):
         page.keyboard.press("ArrowLeft")
         expect(board.get_by_role("tab", name="Date Filter")).to_be_focused()
         expect(board.get_by_role("tabpanel")).to_have_count(1)
+        expect(board.get_by_label("From")).to_have_attribute("type", "date")
+        expect(board.get_by_label("From")).not_to_have_value("")
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
         expect(board.get_by_role("tabpanel", name="Source")).to_be_visible()
@@ -358,11 +365,15 @@ def test_the_focus_stays_on_the_board_when_what_had_it_goes(enter, way, htmx):
         button.click()
         board.get_by_role("tab", name="Source").click()
         board.locator("label:has([id$=source-ide])").click()
+        expect(board.locator("[id$=chip-source]")).to_be_visible()
+        settled(board)
         board.locator("[id$=chip-source]").press("Enter")
         expect(board.locator("[id$=chip-source]")).to_have_count(0)
         expect(button).to_be_focused()
 
         board.locator("input[id$=-q]").fill("nobody of that name")
+        expect(board.locator("[id$=empty-next]")).to_be_visible()
+        settled(board)
         board.locator("[id$=empty-next]").press("Enter")
         expect(rows(board)).to_have_count(25)
         expect(button).to_be_focused()
