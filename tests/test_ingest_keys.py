@@ -202,14 +202,14 @@ BUSY = (OperationalError("locked"), InterfaceError("gone"), MaxConnectionsExceed
 def test_a_busy_database_asks_for_another_try_and_keeps_nothing(
     anonymous, make_key, monkeypatch, path, error
 ):
-    key, add = make_key("ingest"), rollups.add
+    key, store = make_key("ingest"), rollups.store
 
-    def busy(deltas):
-        add(deltas)
+    def busy(gained):
+        store(gained)
         raise error
 
     with monkeypatch.context() as broken:
-        broken.setattr(rollups, "add", busy)
+        broken.setattr(rollups, "store", busy)
         response = anonymous.post(path, json=told(path), headers=key)
 
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
@@ -221,7 +221,7 @@ def test_a_busy_database_asks_for_another_try_and_keeps_nothing(
 @ROADS
 def test_a_defect_in_the_middle_leaves_nothing_half_written(anonymous, make_key, monkeypatch, path):
     key = make_key("ingest")
-    monkeypatch.setattr(rollups, "add", lambda deltas: 1 / 0)
+    monkeypatch.setattr(rollups, "store", lambda gained: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         anonymous.post(path, json=told(path), headers=key)

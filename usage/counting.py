@@ -107,6 +107,12 @@ def count_all(deltas: dict[DayKey, Delta], events: Sequence[object]) -> None:
         deltas[DayKey._make(day)].grow(counters, min(times), max(times))
 
 
+def flip_all(deltas: dict[DayKey, Delta], events: Iterable[object]) -> None:
+    """Note that those of these events that count no longer do, and that the others start to."""
+    for event in events:
+        count(deltas, event, -1 if event.counted else 1)
+
+
 def recount(deltas: dict[DayKey, Delta], old: object, new: object) -> None:
     """Note that a counted event became another."""
     key = DayKey.of(new)

@@ -213,8 +213,7 @@ def _recount(steps: Iterable[list[Call]]) -> None:
     for step in steps:
         flips = retention.open_to_change(step)
         calls.flip(flips)
-        for call in flips:
-            counting.count(deltas, call, -1 if call.counted else 1)
+        counting.flip_all(deltas, flips)
     rollups.add(deltas)
 
 

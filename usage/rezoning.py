@@ -116,6 +116,5 @@ def _move(moved: Sequence[tuple[Call, Call]]) -> None:
     found = buckets.of(one_person.names_of(people, whose))
     flips = retention.open_to_change(buckets.flips(people, found) if found else [])
     calls.flip(flips)
-    for call in flips:
-        counting.count(deltas, call, -1 if call.counted else 1)
+    counting.flip_all(deltas, flips)
     rollups.add(deltas)

@@ -1,7 +1,8 @@
 """Keep the daily rows equal to the events, and the weekly ones to these: add, rebuild, verify."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from typing import NamedTuple
 
 from peewee import EXCLUDED, Case, Expression, ModelSelect, Query, fn
 
@@ -26,22 +27,49 @@ ROW = (*KEY, *COUNTED, DailyUsage.first_time, DailyUsage.last_time)
 USERS_AT_ONCE = 500
 
 
-def add(deltas: dict[DayKey, Delta]) -> None:
-    """Add each delta to its daily row, sorted by key so that two writers never deadlock.
+class Gains(NamedTuple):
+    """What daily and weekly rows gain, as it is stored, and what the log of changes says of it."""
 
-    Call it inside changes.noted(), like everything that changes the daily rows.
-    """
+    values: list[bulk.Values]
+    shrinking: list[DayKey]
+    weeks: weekly.Gains
+    grown: list[Growth]
+    touched: list[tuple[int, date, int]]
+
+
+def add(deltas: Mapping[DayKey, Delta]) -> None:
+    """Add each delta to its daily row, and to the weekly one; see store()."""
+    store(gains(deltas))
+
+
+def gains(deltas: Mapping[DayKey, Delta]) -> Gains:
+    """What the deltas come to; it depends on nothing that is stored, so it can be made ahead."""
     in_order = [(key, deltas[key]) for key in sorted(deltas)]
-    bulk.run(_upsert, ROW, [(*key, *one.counters, one.first, one.last) for key, one in in_order])
-    _settle([key for key, delta in in_order if delta.shrinks])
-    weekly.add(deltas)
+    rows = ((*key, *one.counters, one.first, one.last) for key, one in in_order)
+    shrinking = [key for key, delta in in_order if delta.shrinks]
     growing = {key: delta for key, delta in deltas.items() if not delta.shrinks}
     if len(growing) > changes.MOST_GROWTH:
         # The log would not tell by how much.
         growing = {}
-    others = (key for key in deltas if key not in growing)
-    changes.touch((key.project_id, key.day, key.user_id) for key in others)
-    changes.grow(_growth(key, delta) for key, delta in growing.items())
+    return Gains(
+        list(bulk.values(ROW, rows)),
+        shrinking,
+        weekly.gains(deltas),
+        [_growth(key, delta) for key, delta in growing.items()],
+        [(key.project_id, key.day, key.user_id) for key in deltas if key not in growing],
+    )
+
+
+def store(gained: Gains) -> None:
+    """Add the gains to their rows, sorted by key so that two writers never deadlock.
+
+    Call it inside changes.noted(), like everything that changes the daily rows.
+    """
+    bulk.count(_upsert, ROW, gained.values)
+    _settle(gained.shrinking)
+    weekly.store(gained.weeks)
+    changes.touch(gained.touched)
+    changes.grow(gained.grown)
 
 
 def _growth(key: DayKey, delta: Delta) -> Growth:

@@ -38,19 +38,33 @@ def monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def add(deltas: Mapping[DayKey, Delta]) -> None:
-    """Add what daily rows gained, once these have it: what shrank is added up from them.
+class Gains(NamedTuple):
+    """What weekly rows gain, as it is stored, and those of them that shrink."""
 
-    Everyone writes their daily rows first and weekly ones by their key: no two writers deadlock.
-    """
+    values: list[bulk.Values]
+    shrinking: list[WeekKey]
+
+
+def gains(deltas: Mapping[DayKey, Delta]) -> Gains:
+    """What the weekly rows gain where daily ones gain this."""
     gained: dict[WeekKey, Delta] = {}
     for key, delta in deltas.items():
         week = WeekKey.of(key)
         before = gained.get(week)
         gained[week] = before + delta if before else delta
     in_order = [(key, gained[key]) for key in sorted(gained)]
-    bulk.run(_upsert, ROW, [(*key, *one.counters, one.last) for key, one in in_order])
-    _add_up_again([key for key, delta in in_order if delta.shrinks])
+    rows = ((*key, *one.counters, one.last) for key, one in in_order)
+    shrinking = [key for key, delta in in_order if delta.shrinks]
+    return Gains(list(bulk.values(ROW, rows)), shrinking)
+
+
+def store(gained: Gains) -> None:
+    """Add the gains, once the daily rows have theirs: what shrank is added up from them.
+
+    Everyone writes their daily rows first and weekly ones by their key: no two writers deadlock.
+    """
+    bulk.count(_upsert, ROW, gained.values)
+    _add_up_again(gained.shrinking)
 
 
 def rebuild(users: range) -> None:

@@ -8,10 +8,10 @@ from operator import attrgetter
 from typing import Self
 
 from models import UNASSIGNED
-from usage import bulk, counting, prices
+from usage import bulk, counting, prices, rollups
 from usage.counting import DayKey, Delta
 from usage.ingest import calls, identity, turns
-from usage.ingest.call_names import BatchNames, linked, names_of_all
+from usage.ingest.call_names import BatchNames, linked, lone_ids, names_of_all
 from usage.ingest.calls import Call, Identity
 from usage.ingest.event import Event
 from usage.ingest.identity import KnownProject
@@ -55,7 +55,7 @@ class Batch:
         batch = cls(events, own, projects, timezone, prices.book())
         if not batch.each_once:
             return None
-        for part in ("names", "rows", "values", "days"):
+        for part in ("names", "lone_ids", "rows", "values", "gains"):
             turns.give_way()
             getattr(batch, part)
         return batch
@@ -64,6 +64,11 @@ class Batch:
     def names(self) -> BatchNames | None:
         """All names of the calls; None if each has only its id."""
         return names_of_all(self.events) if any(map(linked, self.events)) else None
+
+    @cached_property
+    def lone_ids(self) -> list[str] | None:
+        """The calls' ids in order; None if any call has other names, or two calls one id."""
+        return lone_ids(self.events)
 
     @cached_property
     def rows(self) -> list[Call]:
@@ -98,8 +103,8 @@ class Batch:
         return calls.values(self.sorted_rows)
 
     @cached_property
-    def days(self) -> dict[DayKey, Delta]:
-        """What the rows add to their daily rows."""
+    def gains(self) -> rollups.Gains:
+        """What the rows add to daily and weekly ones."""
         days: dict[DayKey, Delta] = defaultdict(Delta)
         counting.count_all(days, self.rows)
-        return days
+        return rollups.gains(days)

@@ -33,7 +33,7 @@ def concern(people: People, calls: Collection[Call]) -> bool:
     """Whether there are buckets among these calls, or stored ones of the same persons."""
     if any(call.bucket for call in calls):
         return True
-    owners = {people.get(call.user_id, call.user_id) for call in calls}
+    owners = {people.get(user, user) for user in {call.user_id for call in calls}}
     return any(bulk.run(_bucketed, (Event.user,), zip(sorted(names_of(people, owners)))))
 
 

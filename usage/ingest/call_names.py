@@ -24,6 +24,14 @@ def linked(event: Event) -> bool:
     return bool(event.also or event.span or event.parent_span or event.alike)
 
 
+def lone_ids(events: Sequence[Event]) -> list[str] | None:
+    """The ids of these calls in order; None if any of them has other names, or two one id."""
+    if any(map(linked, events)):
+        return None
+    ids = sorted({event.id for event in events})
+    return ids if len(ids) == len(events) else None
+
+
 @lru_cache(1024)
 def maker_of(provider: str, model: str) -> str:
     """Who made a model that was asked, "" unless that is beyond doubt."""

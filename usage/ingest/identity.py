@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import NamedTuple
 
 from peewee import Query
@@ -12,6 +13,7 @@ from models import DailyUsage, Project, User
 from usage import bulk, changes
 from usage.ingest.event import TEXT_LIMITS, Event
 
+PROFILE_OF = attrgetter("user", "display_name", "email")
 RESERVED_SLUGS = ("all", "unassigned")
 MOST_CHARACTERS = TEXT_LIMITS["project"]
 # Every project is a choice in the filters: a sender that makes one up per call is mistaken.
@@ -65,12 +67,12 @@ def users(
     project fills in nothing for users who are known outside of it.
     """
     said: dict[str, dict[str, str]] = {}
-    for event in events:
-        profile = said.setdefault(event.user, {})
-        if event.display_name:
-            profile.setdefault("display_name", event.display_name)
-        if event.email:
-            profile.setdefault("email", event.email)
+    for name, display_name, email in dict.fromkeys(map(PROFILE_OF, events)):
+        profile = said.setdefault(name, {})
+        if display_name:
+            profile.setdefault("display_name", display_name)
+        if email:
+            profile.setdefault("email", email)
     known = known_users({*said, *others})
     if missing := sorted(said.keys() - known.keys()):
         blank = {"created_at": now, "display_name": "", "email": ""}

@@ -21,15 +21,20 @@ Names = dict[str, dict[int, str]]
 """For each name of a call: its id, by the users who have it."""
 
 
-def are_any_known(rows: Sequence[Named], yielding: Sequence[int], worldwide: bool) -> bool:
-    """True if any call may be known by another id or user, which is rare for plain events."""
-    ids = {event.id for _, event in rows}
-    if len(ids) < len(rows) or any(user in yielding or linked(event) for user, event in rows):
+def are_any_known(
+    rows: Sequence[Named], lone_ids: Sequence[str] | None, yielding: Sequence[int], worldwide: bool
+) -> bool:
+    """True if any call may be known by another id or user, which is rare for plain events.
+
+    `lone_ids` are the rows' ids in order if these are plain, see call_names.
+    """
+    if lone_ids is None or not {user for user, _ in rows}.isdisjoint(yielding):
         return True
-    whose = {event.id: user for user, event in rows}
+    found = list(bulk.run(_either, (CallId.call_id,), zip(lone_ids)))
+    whose = {event.id: user for user, event in rows} if found else {}
     return any(
         is_another_name or (user != whose[name] if worldwide else user == yielding[0])
-        for name, user, is_another_name in bulk.run(_either, (CallId.call_id,), zip(sorted(ids)))
+        for name, user, is_another_name in found
     )
 
 

@@ -11,6 +11,7 @@ from usage import changes, counting, prices, retention, rollups
 from usage.counting import DayKey, Delta
 from usage.ingest import buckets, calls, identity, one_person, same_call, tellings, turns
 from usage.ingest.batches import Batch
+from usage.ingest.call_names import lone_ids
 from usage.ingest.calls import Call, Identity
 from usage.ingest.event import NOBODY, Event
 from usage.ingest.identity import Person
@@ -78,7 +79,7 @@ def record(
     """Store and count the events; returns an outcome for each, in order. Stores all or nothing.
 
     `timezone` is for usage without a project, and for new projects. A guess of what the events come
-    to saves work if it is right; use it only once.
+    to saves work if it is right.
     """
     if not events:
         return []
@@ -104,7 +105,9 @@ def _record(events: Sequence[Event], terms: Terms, alone: bool) -> list[Outcome]
 def _closed(events: Sequence[Event], timezone: str) -> set[int]:
     """The positions of events that may have been counted on closed days."""
     closed = retention.closed()
-    near = {n for n, event in enumerate(events) if closed and closed.may_hold(event.time)}
+    if not closed:
+        return set()
+    near = {n for n, event in enumerate(events) if closed.may_hold(event.time)}
     known = identity.known_projects({events[n].project for n in near})
     zones = {name: project.timezone for name, project in known.items()}
     return {
@@ -126,8 +129,9 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     # gives up only linked calls. For other formats 0, which is no user, takes that place.
     unnamed = (nobody, *unsure, stand_in, *([0] if terms.key.unsure else []))
     named = [(users[event.user].id, event) for event in events]
-    names = terms.guess.names if terms.guess and terms.guess.events == events else None
-    found = same_call.resolve(named, unnamed, names, worldwide=bool(terms.key.unsure))
+    ahead = terms.guess if terms.guess and terms.guess.events == events else None
+    names, ids = (ahead.names, ahead.lone_ids) if ahead else (None, lone_ids(events))
+    found = same_call.resolve(named, unnamed, names, ids, worldwide=bool(terms.key.unsure))
     if found.one_with and not alone:
         raise turns.NotAlone
     batch = _batch(events, found.calls, terms)
@@ -179,24 +183,20 @@ def _count(
     batch: Batch, stored: Stored, people: People, copies: Sequence[one_person.Copies]
 ) -> list[Call]:
     """Update the daily rows; returns other calls that had to start or stop counting."""
-    deltas: dict[DayKey, Delta] = defaultdict(Delta)
-    if stored.new == batch.sorted_rows:
-        deltas |= batch.days
-    else:
-        counting.count_all(deltas, stored.new)
-    for old, call in stored.changed:
-        if old.counted:
-            counting.recount(deltas, old, call)
-    for call in stored.gone:
-        if call.counted:
-            counting.count(deltas, call, -1)
     now = [*stored.new, *(call for _, call in stored.changed)]
     before = [*stored.gone, *(old for old, _ in stored.changed)]
     flips = one_person.flips(people, copies)
     flips = retention.open_to_change(flips + _bucket_flips(people, now, before))
     calls.flip(flips)
-    for call in flips:
-        counting.count(deltas, call, -1 if call.counted else 1)
+    if stored.new == batch.sorted_rows and not (before or flips):
+        rollups.store(batch.gains)
+        return flips
+    deltas: dict[DayKey, Delta] = defaultdict(Delta)
+    counting.count_all(deltas, stored.new)
+    for old, call in stored.changed:
+        if old.counted:
+            counting.recount(deltas, old, call)
+    counting.flip_all(deltas, [*(call for call in stored.gone if call.counted), *flips])
     rollups.add(deltas)
     return flips
 

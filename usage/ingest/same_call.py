@@ -64,6 +64,7 @@ def resolve(
     rows: Sequence[Named],
     unnamed: Sequence[int],
     names: BatchNames | None,
+    lone_ids: Sequence[str] | None,
     worldwide: bool = False,
 ) -> Resolved:
     """The call of each row: its own id under its own user, unless the call is known already.
@@ -74,7 +75,7 @@ def resolve(
     `worldwide` calls are no other's; those of others may be somebody else's own numbers.
     """
     *yielding, stand_in = unnamed
-    if not are_any_known(rows, yielding, worldwide):
+    if not are_any_known(rows, lone_ids, yielding, worldwide):
         return Resolved([(user_id, event.id) for user_id, event in rows], {}, [])
     names = names or names_of_all(event for _, event in rows)
     known = known_names(rows, names.each, yielding, worldwide)

@@ -39,8 +39,10 @@ def needs_to_be_alone(
     """True if a batch may hold calls that another has under other ids or people.
 
     Single calls of named people, known by one id each, are kept apart by the tables' keys. Where
-    some names are `unsure`, so is the key's stand-in.
+    some names are `unsure`, so is the key's stand-in. SQLite has one writer at a time anyway.
     """
+    if not db.for_update:
+        return True
     events = list(events)
     users = {event.user for event in events}
     return (
