@@ -39,10 +39,10 @@ def values(fields: Sequence[Field], rows: Iterable[tuple]) -> Iterator[Values]:
     special = [(place, field.db_value) for place, field in enumerate(fields) if _is_special(field)]
     rows = list(rows)
     for start in range(0, len(rows), ROWS_AT_ONCE):
-        columns: list[Iterable] = list(zip(*rows[start : start + ROWS_AT_ONCE], strict=True))
+        stored = list(chain.from_iterable(rows[start : start + ROWS_AT_ONCE]))
         for place, db_value in special:
-            columns[place] = map(db_value, columns[place])
-        yield tuple(chain.from_iterable(zip(*columns, strict=True)))
+            stored[place :: len(fields)] = map(db_value, stored[place :: len(fields)])
+        yield tuple(stored)
 
 
 def among(columns: Sequence[Field], rows: Iterable[Sequence]) -> Expression:
