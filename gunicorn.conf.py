@@ -6,15 +6,19 @@ import shutil
 import sys
 from io import BytesIO
 from tempfile import mkdtemp
-from time import monotonic
+from time import monotonic, sleep
 
 import gunicorn.http.body
+from gunicorn.workers.gthread import ThreadWorker
 
 from usage.settings import Settings
 
 PIECE = 64 * 1024
 # New objects between two garbage collections: Python's default of 700 is ten events' worth.
 GARBAGE = 20_000
+# How many seconds a busy process leaves new connections to others, for each request in its hands,
+# and for how many of these.
+HEAD_START, MOST_STARTS = 0.001, 4
 # How many bytes of a refused body are still read, and for how many seconds.
 MOST_UNREAD, PATIENCE = 128 * 1024 * 1024, 5
 
@@ -31,7 +35,6 @@ wsgi_app = "app:create_app()"
 bind = f"{settings.host}:{settings.port}"
 workers = settings.web_workers
 threads = settings.web_threads
-worker_class = "gthread"
 # Slow clients and long exports occupy a thread, and are no reason to kill a worker.
 timeout = 120
 keepalive = 15
@@ -44,6 +47,28 @@ control_socket_disable = True
 # A client could send X_Forwarded_User, which WSGI can't tell from X-Forwarded-User.
 header_map = "drop"
 forwarder_headers = ""
+
+
+class Worker(ThreadWorker):
+    """Threads, and a listener that lets processes with less to do be the first to answer it.
+
+    All are woken by a new connection, and a busy one may win although another is idle: senders
+    who keep their connections would then wait for one process, beside an idle processor.
+    """
+
+    def accept(self, listener):
+        """Take a new connection, unless another process has taken it meanwhile."""
+        if workers > 1:
+            sleep(HEAD_START * min(busy(self), MOST_STARTS))
+        super().accept(listener)
+
+
+worker_class = Worker
+
+
+def busy(worker):
+    """How many requests the worker has in its hands."""
+    return worker.nr_conns - len(worker.keepalived_conns) - len(worker.pending_conns)
 
 
 def post_worker_init(worker):
@@ -84,8 +109,7 @@ def pre_request(worker, req):
     A connection that is kept alive stays with its worker, even if the other workers are idle.
     """
     req.body, req.unreader.mxchunk = Body(req.body.reader), PIECE
-    busy = worker.nr_conns - len(worker.keepalived_conns) - len(worker.pending_conns)
-    if busy > 1 and req.method == "POST":
+    if busy(worker) > 1 and req.method == "POST":
         req.should_close = lambda: True
 
 

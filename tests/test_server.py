@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from gunicorn.http.body import ChunkedReader, LengthReader
 from gunicorn.http.unreader import IterUnreader, SocketUnreader
+from gunicorn.workers.gthread import ThreadWorker
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -71,6 +72,25 @@ def test_senders_are_let_go_only_by_who_serves_several(conf, connections, idle, 
     conf["pre_request"](worker, request)
 
     assert request.should_close() is closes
+
+
+@pytest.mark.parametrize(
+    ("connections", "idle", "pending", "seconds"),
+    [(0, 0, 0, 0), (3, 2, 1, 0), (3, 1, 1, 0.001), (50, 3, 0, 0.004)],
+)
+def test_who_is_busy_leaves_new_connections_to_others_for_a_moment(
+    conf, monkeypatch, connections, idle, pending, seconds
+):
+    done = []
+    worker = object.__new__(conf["Worker"])
+    worker.nr_conns = connections
+    worker.keepalived_conns, worker.pending_conns = [None] * idle, [None] * pending
+    monkeypatch.setattr(ThreadWorker, "accept", lambda _worker, one: done.append(one))
+    monkeypatch.setitem(conf["Worker"].accept.__globals__, "sleep", done.append)
+
+    worker.accept("a listener")
+
+    assert done == [pytest.approx(seconds), "a listener"]
 
 
 class Socket:

@@ -1,8 +1,10 @@
 """usage/ingest/turns.py - those who wait for SQLite are stored together, each with its own fate."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_UN, flock
+from io import BytesIO
 
 import pytest
 from conftest import NOW, ON_ONE_DATABASE, account, native
@@ -139,6 +141,53 @@ def test_who_reads_a_batch_gives_way_to_who_stores():
         assert turns.in_turn(work).result(timeout=5) is None
         # With nobody who stores, nothing is waited for.
         turns.give_way()
+
+
+def test_a_body_is_read_when_nobody_stores(anonymous, make_key):
+    body = BytesIO(json.dumps(native(1)).encode())
+    sent = {"input_stream": body, "content_type": "application/json", "headers": make_key("ingest")}
+    sent["content_length"] = len(body.getvalue())
+    with ThreadPoolExecutor(1) as pool:
+
+        def work():
+            sending = pool.submit(anonymous.post, "/api/v1/events", **sent)
+            assert not wait([sending], timeout=0.1).done
+            assert body.tell() == 0
+            return sending
+
+        assert account(turns.in_turn(work).result(timeout=5)) == (200, 1, 0, 0)
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_batches_are_worked_out_one_after_the_other(monkeypatch, failing):
+    monkeypatch.setattr(turns, "LONGEST_PREPARATION", 5)
+    order = []
+
+    def prepare(name):
+        with turns.preparing():
+            order.append(name)
+
+    with ThreadPoolExecutor(1) as pool, suppress(ValueError), turns.preparing():
+        second = pool.submit(prepare, "second")
+        assert not wait([second], timeout=0.05).done
+        order.append("first")
+        if failing:
+            raise ValueError("wrong")
+    second.result(timeout=5)
+
+    assert order == ["first", "second"]
+
+
+def test_a_batch_does_not_wait_for_ever_for_a_large_one(monkeypatch):
+    monkeypatch.setattr(turns, "LONGEST_PREPARATION", 0.001)
+
+    def prepare():
+        with turns.preparing():
+            return "ready"
+
+    with ThreadPoolExecutor(1) as pool, turns.preparing():
+        assert pool.submit(prepare).result(timeout=5) == "ready"
+    assert not turns.PREPARING.locked()
 
 
 def test_nobody_gives_way_to_what_failed():

@@ -100,6 +100,12 @@ def status(receipt: Receipt) -> int:
     return 422 if receipt.all_refused else 200
 
 
+@bp.before_request
+def give_way() -> None:
+    """Read the body only when no other batch is being stored by this process."""
+    turns.give_way()
+
+
 @bp.after_request
 def tidy_up_afterwards(response: Response) -> Response:
     """The sender has the answer by then."""

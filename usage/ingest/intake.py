@@ -55,12 +55,12 @@ def take(
 
     With `trial` (the ids of calls seen by earlier trials) it only shows what would happen.
     """
-    reading, key = _translate(format, records, sender, now), sender.key(format)
-    receipt = reading.receipt
-    if trial is not None:
-        reading.leave_out(trial)
-
-    guess = Batch.guessed(reading.events, timezone)
+    with turns.preparing():
+        reading, key = _translate(format, records, sender, now), sender.key(format)
+        receipt = reading.receipt
+        if trial is not None:
+            reading.leave_out(trial)
+        guess = Batch.guessed(reading.events, timezone)
 
     def store() -> Receipt:
         with db.atomic() as transaction:

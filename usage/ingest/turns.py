@@ -21,6 +21,7 @@ from usage.ingest.event import NOBODY, Event
 # Of PostgreSQL's advisory lock; any number will do.
 LOCK = 7_220_311
 IN_LINE, LONGEST_WAIT = Lock(), 5
+PREPARING, LONGEST_PREPARATION = Lock(), 0.05
 # 48 MB. Less often is better: pages that many batches change are then moved only once.
 PAGES_AT_ONCE = 12_000
 WAITING: "deque[_Job]" = deque()
@@ -87,8 +88,23 @@ def in_turn(work: Callable[[], Result]) -> Result:
     return mine.result
 
 
+@contextmanager
+def preparing() -> Iterator[None]:
+    """Where a batch is worked out before its turn: one at a time in each process.
+
+    Threads share one processor: side by side, none would be ready when the turn is free. Whoever
+    waits too long, as for a very large batch, goes on beside the others.
+    """
+    first = PREPARING.acquire(timeout=LONGEST_PREPARATION)
+    try:
+        yield
+    finally:
+        if first:
+            PREPARING.release()
+
+
 def give_way() -> None:
-    """Wait while another thread of this process stores; called between the records of a batch.
+    """Wait while another thread of this process stores; called before a batch is read and within.
 
     Threads share one processor, and all writers wait for the one that stores.
     """
