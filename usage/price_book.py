@@ -84,6 +84,9 @@ class Book:
             lines = self._found[name] = self.lines(*name)
         if not lines:
             return None
+        # Nearly all models have one price, whenever they are asked and for however much.
+        if lines[0].start == ALWAYS and not lines[0].above:
+            return lines[0]
         # A vendor's sum is over many calls: take the mean length of their prompts.
         longest = usage.prompt_tokens // usage.calls if usage.calls else 0
         day = usage.time.astimezone(UTC).date()

@@ -55,7 +55,7 @@ class Batch:
         batch = cls(events, own, projects, timezone, prices.book())
         if not batch.each_once:
             return None
-        for part in ("names", "lone_ids", "rows", "values", "gains"):
+        for part in ("names", "lone_ids", "profiles", "rows", "values", "gains"):
             turns.give_way()
             getattr(batch, part)
         return batch
@@ -69,6 +69,11 @@ class Batch:
     def lone_ids(self) -> list[str] | None:
         """The calls' ids in order; None if any call has other names, or two calls one id."""
         return lone_ids(self.events)
+
+    @cached_property
+    def profiles(self) -> list[identity.Profile]:
+        """What the events say of their users."""
+        return identity.profiles(self.events)
 
     @cached_property
     def rows(self) -> list[Call]:

@@ -13,7 +13,6 @@ from models import DailyUsage, Project, User
 from usage import bulk, changes
 from usage.ingest.event import TEXT_LIMITS, Event
 
-PROFILE_OF = attrgetter("user", "display_name", "email")
 RESERVED_SLUGS = ("all", "unassigned")
 MOST_CHARACTERS = TEXT_LIMITS["project"]
 # Every project is a choice in the filters: a sender that makes one up per call is mistaken.
@@ -30,12 +29,23 @@ class Person(NamedTuple):
     email: str
 
 
+class Profile(NamedTuple):
+    """What an event says of its user; "" is nothing."""
+
+    user: str
+    display_name: str
+    email: str
+
+
 class KnownProject(NamedTuple):
     """A stored project."""
 
     slug: str
     id: int
     timezone: str
+
+
+PROFILE_OF = attrgetter(*Profile._fields)
 
 
 def slug(name: str) -> str:
@@ -58,16 +68,21 @@ def surplus_projects(names: Iterable[str]) -> set[str]:
     return {name for name, key in slugs.items() if key in surplus}
 
 
-def users(
-    events: Iterable[Event], now: datetime, others: Iterable[str], bound: str = ""
-) -> Mapping[str, Person]:
-    """The users of all names in the events, made if they are new, and those of `others` that exist.
+def profiles(events: Iterable[Event]) -> list[Profile]:
+    """What the events say of their users, each once, in order."""
+    return list(map(Profile._make, dict.fromkeys(map(PROFILE_OF, events))))
 
-    Names and addresses in events fill what is blank, and change nothing. A sender `bound` to a
+
+def users(
+    profiles: Iterable[Profile], now: datetime, others: Iterable[str], bound: str = ""
+) -> Mapping[str, Person]:
+    """The users of all these names, made if they are new, and those of `others` that exist.
+
+    Names and addresses in profiles fill what is blank, and change nothing. A sender `bound` to a
     project fills in nothing for users who are known outside of it.
     """
     said: dict[str, dict[str, str]] = {}
-    for name, display_name, email in dict.fromkeys(map(PROFILE_OF, events)):
+    for name, display_name, email in profiles:
         profile = said.setdefault(name, {})
         if display_name:
             profile.setdefault("display_name", display_name)

@@ -121,7 +121,9 @@ def _closed(events: Sequence[Event], timezone: str) -> set[int]:
 
 def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Outcome]:
     stand_ins = (NOBODY, terms.key.stand_in)
-    users = identity.users(events, terms.now, stand_ins, terms.key.project)
+    ahead = terms.guess if terms.guess and terms.guess.events == events else None
+    profiles = ahead.profiles if ahead else identity.profiles(events)
+    users = identity.users(profiles, terms.now, stand_ins, terms.key.project)
     people = one_person.people({user.owner_id or user.id for user in users.values()})
     nobody, stand_in = (users[name].id if name in users else 0 for name in stand_ins)
     unsure = _unsure(users, terms.key.unsure) - {nobody, stand_in}
@@ -129,7 +131,6 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     # gives up only linked calls. For other formats 0, which is no user, takes that place.
     unnamed = (nobody, *unsure, stand_in, *([0] if terms.key.unsure else []))
     named = [(users[event.user].id, event) for event in events]
-    ahead = terms.guess if terms.guess and terms.guess.events == events else None
     names, ids = (ahead.names, ahead.lone_ids) if ahead else (None, lone_ids(events))
     found = same_call.resolve(named, unnamed, names, ids, worldwide=bool(terms.key.unsure))
     if found.one_with and not alone:
