@@ -72,7 +72,8 @@ def resolve(
     A call of one of the `unnamed` moves to the user whom another record of it names. They are in
     order: nobody, users of unsure names, and last the key's stand-in, who gives up only linked
     calls. A record may show that calls stored apart are one: these are united. The ids of
-    `worldwide` calls are no other's; those of others may be somebody else's own numbers.
+    `worldwide` calls are no other's; those of others may be somebody else's own numbers. `names`
+    (None if they have to be worked out) and `lone_ids` are those of the rows, see call_names.
     """
     *yielding, stand_in = unnamed
     if not are_any_known(rows, lone_ids, yielding, worldwide):
