@@ -16,9 +16,9 @@ from usage.settings import Settings
 PIECE = 64 * 1024
 # New objects between two garbage collections: Python's default of 700 is ten events' worth.
 GARBAGE = 20_000
-# How many seconds a busy process leaves new connections to others, for each request in its hands,
-# and for how many of these.
-HEAD_START, MOST_STARTS = 0.001, 4
+# Before a busy process takes a new connection it waits so many seconds for each request that it has
+# in hand, up to so many of them.
+HEAD_START, MOST_COUNTED = 0.001, 4
 # How many bytes of a refused body are still read, and for how many seconds.
 MOST_UNREAD, PATIENCE = 128 * 1024 * 1024, 5
 
@@ -50,24 +50,27 @@ forwarder_headers = ""
 
 
 class Worker(ThreadWorker):
-    """Threads, and a listener that lets processes with less to do be the first to answer it.
+    """Threads; a new connection is left to processes with less to do.
 
-    All are woken by a new connection, and a busy one may win although another is idle: senders
-    who keep their connections would then wait for one process, beside an idle processor.
+    It wakes all processes, and a busy one may win although another is idle: senders who keep their
+    connections would then wait for one process, beside an idle processor.
     """
 
     def accept(self, listener):
-        """Take a new connection, unless another process has taken it meanwhile."""
-        if workers > 1:
-            sleep(HEAD_START * min(busy(self), MOST_STARTS))
+        """Take a new connection, unless another process has taken it meanwhile.
+
+        The loop that waits here also serves connections that are kept: so it is a moment at most.
+        """
+        if self.cfg.workers > 1:
+            sleep(HEAD_START * min(in_hand(self), MOST_COUNTED))
         super().accept(listener)
 
 
 worker_class = Worker
 
 
-def busy(worker):
-    """How many requests the worker has in its hands."""
+def in_hand(worker):
+    """How many requests the worker has in hand."""
     return worker.nr_conns - len(worker.keepalived_conns) - len(worker.pending_conns)
 
 
@@ -109,7 +112,7 @@ def pre_request(worker, req):
     A connection that is kept alive stays with its worker, even if the other workers are idle.
     """
     req.body, req.unreader.mxchunk = Body(req.body.reader), PIECE
-    if busy(worker) > 1 and req.method == "POST":
+    if in_hand(worker) > 1 and req.method == "POST":
         req.should_close = lambda: True
 
 

@@ -75,22 +75,28 @@ def test_senders_are_let_go_only_by_who_serves_several(conf, connections, idle, 
 
 
 @pytest.mark.parametrize(
-    ("connections", "idle", "pending", "seconds"),
-    [(0, 0, 0, 0), (3, 2, 1, 0), (3, 1, 1, 0.001), (50, 3, 0, 0.004)],
+    ("processes", "connections", "idle", "pending", "waits"),
+    [
+        (2, 0, 0, 0, [0]),
+        (2, 3, 2, 1, [0]),
+        (2, 3, 1, 1, [0.001]),
+        (2, 50, 3, 0, [0.004]),
+        (1, 50, 3, 0, []),
+    ],
 )
 def test_who_is_busy_leaves_new_connections_to_others_for_a_moment(
-    conf, monkeypatch, connections, idle, pending, seconds
+    conf, monkeypatch, processes, connections, idle, pending, waits
 ):
     done = []
     worker = object.__new__(conf["Worker"])
-    worker.nr_conns = connections
+    worker.cfg, worker.nr_conns = SimpleNamespace(workers=processes), connections
     worker.keepalived_conns, worker.pending_conns = [None] * idle, [None] * pending
     monkeypatch.setattr(ThreadWorker, "accept", lambda _worker, one: done.append(one))
     monkeypatch.setitem(conf["Worker"].accept.__globals__, "sleep", done.append)
 
     worker.accept("a listener")
 
-    assert done == [pytest.approx(seconds), "a listener"]
+    assert done == [*map(pytest.approx, waits), "a listener"]
 
 
 class Socket:

@@ -13,6 +13,7 @@ from peewee import OperationalError
 import models
 from usage import projects
 from usage.ingest import turns
+from usage.ingest.batches import Batch
 
 pytestmark = [ON_ONE_DATABASE, pytest.mark.usefixtures("app")]
 
@@ -143,24 +144,19 @@ def test_who_reads_a_batch_gives_way_to_who_stores():
         turns.give_way()
 
 
-def test_a_body_is_read_when_nobody_stores(anonymous, make_key):
-    body = BytesIO(json.dumps(native(1)).encode())
+def test_a_body_is_read_only_after_giving_way(anonymous, make_key, monkeypatch):
+    body, read = BytesIO(json.dumps(native(1)).encode()), []
+    monkeypatch.setattr(turns, "give_way", lambda: read.append(body.tell()))
     sent = {"input_stream": body, "content_type": "application/json", "headers": make_key("ingest")}
     sent["content_length"] = len(body.getvalue())
-    with ThreadPoolExecutor(1) as pool:
 
-        def work():
-            sending = pool.submit(anonymous.post, "/api/v1/events", **sent)
-            assert not wait([sending], timeout=0.1).done
-            assert body.tell() == 0
-            return sending
-
-        assert account(turns.in_turn(work).result(timeout=5)) == (200, 1, 0, 0)
+    assert account(anonymous.post("/api/v1/events", **sent)) == (200, 1, 0, 0)
+    assert read[0] == 0 < read[-1]
 
 
 @pytest.mark.parametrize("failing", [False, True])
 def test_batches_are_worked_out_one_after_the_other(monkeypatch, failing):
-    monkeypatch.setattr(turns, "LONGEST_PREPARATION", 5)
+    monkeypatch.setattr(turns, "LONGEST_DELAY", 5)
     order = []
 
     def prepare(name):
@@ -176,10 +172,19 @@ def test_batches_are_worked_out_one_after_the_other(monkeypatch, failing):
     second.result(timeout=5)
 
     assert order == ["first", "second"]
+    assert not turns.PREPARING.locked()
+
+
+def test_a_batch_is_worked_out_while_no_other_is(monkeypatch, send):
+    held = []
+    monkeypatch.setattr(Batch, "guessed", lambda *_: held.append(turns.PREPARING.locked()))
+
+    assert account(send(native(1))) == (200, 1, 0, 0)
+    assert held == [True]
 
 
 def test_a_batch_does_not_wait_for_ever_for_a_large_one(monkeypatch):
-    monkeypatch.setattr(turns, "LONGEST_PREPARATION", 0.001)
+    monkeypatch.setattr(turns, "LONGEST_DELAY", 0.001)
 
     def prepare():
         with turns.preparing():

@@ -108,7 +108,7 @@ def count_all(deltas: dict[DayKey, Delta], events: Sequence[object]) -> None:
 
 
 def flip_all(deltas: dict[DayKey, Delta], events: Iterable[object]) -> None:
-    """Note that those of these events that count no longer do, and that the others start to."""
+    """Note that those of these events that count stop counting, and that the others start to."""
     for event in events:
         count(deltas, event, -1 if event.counted else 1)
 

@@ -28,7 +28,10 @@ USERS_AT_ONCE = 500
 
 
 class Gains(NamedTuple):
-    """What daily and weekly rows gain, as it is stored, and what the log of changes says of it."""
+    """What daily and weekly rows gain, as it is stored, and what the log of changes says of it.
+
+    `grown` is what the log tells by how much; of the rest, `touched` has project, day and user.
+    """
 
     values: list[bulk.Values]
     shrinking: list[DayKey]

@@ -47,12 +47,12 @@ class Gains(NamedTuple):
 
 def gains(deltas: Mapping[DayKey, Delta]) -> Gains:
     """What the weekly rows gain where daily ones gain this."""
-    gained: dict[WeekKey, Delta] = {}
+    weeks: dict[WeekKey, Delta] = {}
     for key, delta in deltas.items():
         week = WeekKey.of(key)
-        before = gained.get(week)
-        gained[week] = before + delta if before else delta
-    in_order = [(key, gained[key]) for key in sorted(gained)]
+        before = weeks.get(week)
+        weeks[week] = before + delta if before else delta
+    in_order = [(key, weeks[key]) for key in sorted(weeks)]
     rows = ((*key, *one.counters, one.last) for key, one in in_order)
     shrinking = [key for key, delta in in_order if delta.shrinks]
     return Gains(list(bulk.values(ROW, rows)), shrinking)

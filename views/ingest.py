@@ -102,7 +102,7 @@ def status(receipt: Receipt) -> int:
 
 @bp.before_request
 def give_way() -> None:
-    """Read the body only when no other batch is being stored by this process."""
+    """Let this process finish what it stores before the body is read."""
     turns.give_way()
 
 

@@ -67,7 +67,7 @@ class Batch:
 
     @cached_property
     def lone_ids(self) -> list[str] | None:
-        """The calls' ids in order; None if any call has other names, or two calls one id."""
+        """The calls' ids, see call_names.lone_ids()."""
         return lone_ids(self.events)
 
     @cached_property

@@ -25,7 +25,7 @@ def linked(event: Event) -> bool:
 
 
 def lone_ids(events: Sequence[Event]) -> list[str] | None:
-    """The ids of these calls in order; None if any of them has other names, or two one id."""
+    """The ids of these calls, sorted; None if any call has other names, or two share an id."""
     if any(map(linked, events)):
         return None
     ids = sorted({event.id for event in events})

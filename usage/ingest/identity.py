@@ -74,20 +74,20 @@ def profiles(events: Iterable[Event]) -> list[Profile]:
 
 
 def users(
-    profiles: Iterable[Profile], now: datetime, others: Iterable[str], bound: str = ""
+    told: Iterable[Profile], now: datetime, others: Iterable[str], bound: str = ""
 ) -> Mapping[str, Person]:
-    """The users of all these names, made if they are new, and those of `others` that exist.
+    """The users of these profiles, made if they are new, and those of `others` that exist.
 
     Names and addresses in profiles fill what is blank, and change nothing. A sender `bound` to a
     project fills in nothing for users who are known outside of it.
     """
     said: dict[str, dict[str, str]] = {}
-    for name, display_name, email in profiles:
-        profile = said.setdefault(name, {})
+    for name, display_name, email in told:
+        words = said.setdefault(name, {})
         if display_name:
-            profile.setdefault("display_name", display_name)
+            words.setdefault("display_name", display_name)
         if email:
-            profile.setdefault("email", email)
+            words.setdefault("email", email)
     known = known_users({*said, *others})
     if missing := sorted(said.keys() - known.keys()):
         blank = {"created_at": now, "display_name": "", "email": ""}

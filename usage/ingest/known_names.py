@@ -26,7 +26,7 @@ def are_any_known(
 ) -> bool:
     """True if any call may be known by another id or user, which is rare for plain events.
 
-    `lone_ids` are the rows' ids in order if these are plain, see call_names.
+    `lone_ids` are the rows' ids as call_names.lone_ids() gives them, None if they have other names.
     """
     if lone_ids is None or not {user for user, _ in rows}.isdisjoint(yielding):
         return True

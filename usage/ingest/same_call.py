@@ -73,7 +73,7 @@ def resolve(
     order: nobody, users of unsure names, and last the key's stand-in, who gives up only linked
     calls. A record may show that calls stored apart are one: these are united. The ids of
     `worldwide` calls are no other's; those of others may be somebody else's own numbers. `names`
-    (None if they have to be worked out) and `lone_ids` are those of the rows, see call_names.
+    are worked out here if they are None; without `lone_ids` calls are looked up by all names.
     """
     *yielding, stand_in = unnamed
     if not are_any_known(rows, lone_ids, yielding, worldwide):

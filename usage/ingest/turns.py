@@ -21,7 +21,7 @@ from usage.ingest.event import NOBODY, Event
 # Of PostgreSQL's advisory lock; any number will do.
 LOCK = 7_220_311
 IN_LINE, LONGEST_WAIT = Lock(), 5
-PREPARING, LONGEST_PREPARATION = Lock(), 0.05
+PREPARING, LONGEST_DELAY = Lock(), 0.05
 # 48 MB. Less often is better: pages that many batches change are then moved only once.
 PAGES_AT_ONCE = 12_000
 WAITING: "deque[_Job]" = deque()
@@ -40,7 +40,8 @@ def needs_to_be_alone(
     """True if a batch may hold calls that another has under other ids or people.
 
     Single calls of named people, known by one id each, are kept apart by the tables' keys. Where
-    some names are `unsure`, so is the key's stand-in. SQLite has one writer at a time anyway.
+    some names are `unsure`, so is the key's stand-in. Always true on SQLite, where each writer is
+    alone anyway.
     """
     if not db.for_update:
         return True
@@ -90,12 +91,15 @@ def in_turn(work: Callable[[], Result]) -> Result:
 
 @contextmanager
 def preparing() -> Iterator[None]:
-    """Where a batch is worked out before its turn: one at a time in each process.
+    """Where a batch is worked out before its turn on SQLite: one at a time in each process.
 
     Threads share one processor: side by side, none would be ready when the turn is free. Whoever
     waits too long, as for a very large batch, goes on beside the others.
     """
-    first = PREPARING.acquire(timeout=LONGEST_PREPARATION)
+    if db.for_update:
+        yield
+        return
+    first = PREPARING.acquire(timeout=LONGEST_DELAY)
     try:
         yield
     finally:
@@ -104,7 +108,9 @@ def preparing() -> Iterator[None]:
 
 
 def give_way() -> None:
-    """Wait while another thread of this process stores; called before a batch is read and within.
+    """Wait while another thread of this process stores; at most LONGEST_WAIT seconds.
+
+    Call it before a body is read, and between the steps of a batch.
 
     Threads share one processor, and all writers wait for the one that stores.
     """
