@@ -388,12 +388,18 @@ def test_a_link_followed_the_moment_it_appears_does_not_leave_the_portal(enter):
 def test_esc_closes_the_panel_and_leaves_the_dialog_around_it_open(enter, way, htmx):
     with enter(way, htmx) as (page, board):
         expect(rows(board)).to_have_count(25)
+        # An element that is moved asks for its board anew.
         page.evaluate("""() => {
             const dialog = document.createElement("dialog");
             document.querySelector("main").append(dialog);
+            const element = document.querySelector("tally-board");
+            const anew = element && new Promise((done) => {
+                element.addEventListener("tally:loaded", () => done());
+            });
             dialog.append(document.querySelector(".card"));
             dialog.addEventListener("keydown", ({ key }) => (window.heard = key));
             dialog.showModal();
+            return anew;
         }""")
         dialog, panel = page.locator("dialog"), board.locator("[id$=filters-panel]")
         button = board.locator("summary[id$=filters-button]")
