@@ -118,6 +118,27 @@ def test_the_whole_journey_leaves_the_portal_as_it_was(enter, way, htmx, theme):
         assert page.evaluate(STYLES, OWN) == untouched
 
 
+@pytest.mark.parametrize("htmx", ["2", "4", "no"])
+def test_a_preloaded_board_is_asked_for_once_and_before_any_script(browser, portal, htmx):
+    held, asked = [], []
+
+    def answer(route):
+        own = htmx == "4" and route.request.url.endswith("/htmx.js")
+        route.fulfill(path=HTMX_4) if own else route.continue_()
+
+    with browser.new_context(base_url=portal.url) as context:
+        context.on("request", lambda request: asked.append(request.url))
+        page = context.new_page()
+        page.route("**/*.js", lambda route: held.append(route))
+        with page.expect_request("**/embed/leaderboard*"):
+            page.goto(f"/proxied?htmx={htmx}", wait_until="commit")
+        page.route("**/*.js", answer)
+        for route in held:
+            answer(route)
+        expect(rows(page)).to_have_count(25)
+    assert len([url for url in asked if "/embed/leaderboard" in url]) == 1
+
+
 @pytest.mark.parametrize(("way", "htmx"), [("proxied", "2"), ("proxied", "4"), ("element", "2")])
 def test_two_boards_on_one_page_do_not_interfere(enter, way, htmx):
     with enter(way, htmx, more="&boards=2") as (page, _):
