@@ -95,7 +95,10 @@ EVENTS = st.builds(
     call,
     st.integers(0, 12),
     st.sampled_from([*PEOPLE, "unassigned"]),
-    time=st.integers(0, 24 * 5).map(lambda hours: NOW - timedelta(hours=hours)),
+    # The last ones are out of sight in every question.
+    time=st.integers(0, 24 * 5 + 9).map(
+        lambda hours: NOW - timedelta(hours=hours if hours <= 24 * 5 else hours * 24)
+    ),
     project=st.sampled_from(["", "checkout", "atlas"]),
     source=st.sampled_from(["", "cli", "ide"]),
     failed=st.booleans(),
@@ -107,6 +110,7 @@ TWO = st.lists(st.sampled_from(PEOPLE), min_size=2, max_size=2, unique=True)
 STEPS = st.one_of(
     st.tuples(st.just("record"), st.lists(EVENTS, min_size=1, max_size=4)),
     st.tuples(st.just("record"), st.lists(EVENTS, min_size=1, max_size=4)),
+    st.tuples(st.just("create"), st.sampled_from(PEOPLE)),
     st.tuples(st.just("merge"), TWO),
     st.tuples(st.just("part"), st.sampled_from(PEOPLE)),
     st.tuples(st.just("zone"), st.sampled_from(["Pacific/Kiritimati", "America/New_York"])),
@@ -120,6 +124,8 @@ def take(action, value):
     try:
         if action == "record":
             send(*value)
+        elif action == "create":
+            accounts.create_user(value, NOW)
         elif action == "merge":
             merging.merge(*value, NOW)
         elif action == "part":
@@ -286,6 +292,20 @@ def test_what_a_transaction_did_is_neither_hidden_from_it_nor_kept(ask):
         send(call(2))
         assert seen(ask(store)) == {"vera": 2}
         transaction.rollback()
+
+    assert seen(ask(store)) == {"vera": 1}
+
+
+@pytest.mark.parametrize("before", [(), (call(2, time=NOW - timedelta(days=99)),)])
+def test_a_name_comes_to_somebody_who_was_never_on_the_board(ask, before):
+    store = Store()
+    send(call(1, "vm"))
+    ask(store)
+    accounts.create_user("vera", NOW)
+    if before:
+        send(*before)
+
+    merging.merge("vm", "vera", NOW)
 
     assert seen(ask(store)) == {"vera": 1}
 

@@ -60,6 +60,8 @@ class Names:
                 self._learn({}, {}, [User.select()])
             elif users:
                 self._learn(self.known, self.owners, _some(users))
+                # They may have come to people who were never looked at.
+                self._learn_missing(self._owners_of(users))
             if users is None or users:
                 self.content = now
             self._state = now
@@ -67,9 +69,15 @@ class Names:
     def learn(self, users: Iterable[int]) -> None:
         """Read the names of users that are not known yet, and of the people they belong to."""
         with self._lock:
-            while missing := [user for user in users if user not in self.known]:
-                self._learn(self.known, self.owners, _some(missing))
-                users = [self.owners[user] for user in missing if user in self.owners]
+            self._learn_missing(users)
+
+    def _learn_missing(self, users: Iterable[int]) -> None:
+        while missing := [user for user in users if user not in self.known]:
+            self._learn(self.known, self.owners, _some(missing))
+            users = self._owners_of(missing)
+
+    def _owners_of(self, users: Iterable[int]) -> list[int]:
+        return [self.owners[user] for user in users if user in self.owners]
 
     def _learn(
         self, known: dict[int, Name], owners: Mapping[int, int], queries: Iterable[ModelSelect]
