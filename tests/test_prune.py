@@ -49,6 +49,13 @@ def prune(before):
     return dropped
 
 
+def rezone(project, timezone):
+    """Give a project another zone, and take all its calls to their new days."""
+    rezoning.begin(projects.find(project), timezone)
+    while projects.find(project).rezone_after is not None:
+        rezoning.advance(projects.find(project))
+
+
 def counted():
     """How many calls count, over all days."""
     return sum(row[0] for row in daily_rows().values())
@@ -222,9 +229,7 @@ def test_days_that_move_with_a_zone_take_their_calls_across(make_project):
     prune(date(2026, 11, 2))
 
     for timezone in ("America/New_York", "Asia/Tokyo", "America/New_York"):
-        rezoning.begin(projects.find("checkout"), timezone)
-        while projects.find("checkout").rezone_after is not None:
-            rezoning.advance(projects.find("checkout"))
+        rezone("checkout", timezone)
         assert verify() == []
         assert counted() == 5
     assert {key[1]: row[0] for key, row in daily_rows().items()} == {date(2026, 11, 1): 5}
@@ -233,6 +238,34 @@ def test_days_that_move_with_a_zone_take_their_calls_across(make_project):
     assert prune(date(2026, 11, 2)) == 3
     assert send(call(3, time=morning, project="checkout")) == [Outcome.CLOSED]
     assert send(call(3, time=morning)) == [Outcome.CLOSED]
+
+
+def test_a_call_that_a_new_zone_takes_to_a_closed_day_meanwhile_is_not_dropped(make_project):
+    make_project("checkout")
+    morning = datetime(2026, 11, 2, 3, tzinfo=UTC)
+    calls = (
+        call(1, time=datetime(2026, 11, 1, 10, tzinfo=UTC), project="checkout"),
+        call(2, time=morning, project="checkout"),
+    )
+    send(*calls)
+    pruning.begin(date(2026, 11, 2), NOW)
+    rezone("checkout", "America/New_York")
+
+    assert sum(pruning.drop()) == 1
+    rezone("checkout", "UTC")
+
+    assert send(*calls) == [Outcome.CLOSED, Outcome.DUPLICATE]
+    assert counted() == 2
+    assert verify() == []
+
+
+def test_a_sum_that_was_set_aside_and_is_newer_than_all_that_counts_goes_with_the_next_days():
+    early, noon = (datetime(2026, 11, 1, hour, tzinfo=UTC) for hour in (3, 12))
+    send(call(1, time=early), call(2, time=noon, bucket=True, calls=1))
+    send(call(3, time=noon + timedelta(days=1)))
+
+    assert pruning.count(date(2026, 11, 2)) == prune(date(2026, 11, 2)) == 1
+    assert pruning.count(date(2026, 11, 3)) == prune(date(2026, 11, 3)) == 2
 
 
 def test_a_row_that_all_calls_left_for_another_day_goes_though_its_day_is_closed(make_project):
