@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import wait
+from time import monotonic
 
+from cysqlite import DatabaseLockedError
 from peewee import (
     BigAutoField,
     BigIntegerField,
@@ -13,6 +15,7 @@ from peewee import (
     DateField,
     ForeignKeyField,
     Model,
+    OperationalError,
     TextField,
     make_snake_case,
 )
@@ -20,8 +23,10 @@ from playhouse.cysqlite_ext import PooledCySqliteDatabase
 from playhouse.pool import PooledPostgresqlDatabase
 
 db = DatabaseProxy()
+UNCOUNTED = ("usage", "state", "retention", "list")  # Names that stay as they are for a table.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+LONGEST_WAIT = 5  # Seconds for somebody else's lock; a request is answered with 503 then.
 UNASSIGNED = 0
 """The project_id of usage that named no project."""
 
@@ -36,15 +41,14 @@ def connect(url: str, connections: int = 32) -> Database:
             timeout=10,
             prefer_psycopg3=True,
             connect_timeout=5,
-            # As on SQLite: a request that waits too long for a lock is answered with 503.
-            options="-c lock_timeout=5000",
+            options=f"-c lock_timeout={LONGEST_WAIT}s",
         )
     return _SQLite(
         path.removeprefix("/"),
         max_connections=connections,
         # An acknowledged event has to survive a power cut: FULL waits for the disk.
         pragmas=(
-            ("busy_timeout", 5000),
+            ("busy_timeout", LONGEST_WAIT * 1000),
             ("journal_mode", "wal"),
             ("synchronous", 2),
             ("foreign_keys", 1),
@@ -52,15 +56,32 @@ def connect(url: str, connections: int = 32) -> Database:
             ("cache_size", -16_000),
             # Large, because the server checkpoints by itself: see usage/ingest/turns.py.
             ("wal_autocheckpoint", 40_000),
+            ("busy_timeout", 2),  # Once it is open: see _SQLite.
         ),
         lock_type="immediate",
     )
 
 
 class _SQLite(PooledCySqliteDatabase):
-    """A full disk ends a transaction; to end it again would fail, and hide what was the matter."""
+    """Asks again every millisecond while others write: by itself, SQLite misses short gaps."""
+
+    def begin(self, *args):
+        self._insist(super().begin, *args)
+
+    def execute_sql(self, *args):
+        return self._insist(super().execute_sql, *args)
+
+    def _insist(self, ask, *args):
+        until = monotonic() + LONGEST_WAIT
+        while True:
+            try:
+                return ask(*args)
+            except OperationalError as error:
+                if not isinstance(error.__context__, DatabaseLockedError) or monotonic() > until:
+                    raise
 
     def rollback(self):
+        # A full disk has ended it; to end it again would fail, and hide what was the matter.
         if self.connection().in_transaction:
             super().rollback()
 
@@ -84,8 +105,9 @@ class InstantField(BigIntegerField):
         return EPOCH + int(value) * MICROSECOND if value is not None else None
 
 
-def _plural(table: type[Model]) -> str:
-    return f"{make_snake_case(table.__name__)}s"
+def _name(table: type[Model]) -> str:
+    name = make_snake_case(table.__name__)
+    return name if name.endswith(UNCOUNTED) else f"{name}s"
 
 
 class Table(Model):
@@ -93,7 +115,7 @@ class Table(Model):
 
     class Meta:
         database = db
-        table_function = _plural
+        table_function = _name
 
 
 class User(Table):
@@ -246,11 +268,8 @@ class Rollup(Model):
     unreported_calls = BigIntegerField(default=0)
     last_time = InstantField()
 
-    class Meta:
-        database = db
 
-
-class DailyUsage(Rollup, Table):
+class DailyUsage(Table, Rollup):
     """The roll-up that pages read: one row per day and combination of the other dimensions."""
 
     project_id = BigIntegerField()
@@ -263,14 +282,13 @@ class DailyUsage(Rollup, Table):
     first_time = InstantField()
 
     class Meta:
-        table_name = "daily_usage"
         primary_key = CompositeKey(
             "project_id", "day", "user", "source", "provider", "model", "test_type"
         )
         indexes = ((("user", "day"), False), (("day",), False))
 
 
-class WeeklyUsage(Rollup, Table):
+class WeeklyUsage(Table, Rollup):
     """The daily rows added up by weeks, each named by its Monday, for long windows."""
 
     user = ForeignKeyField(User, index=False)
@@ -279,7 +297,6 @@ class WeeklyUsage(Rollup, Table):
     source = TextField()
 
     class Meta:
-        table_name = "weekly_usage"
         primary_key = CompositeKey("user", "week", "project_id", "source")
         indexes = ((("project_id", "week"), False), (("week",), False))
 
@@ -293,9 +310,6 @@ class BoardState(Table):
     id = BigIntegerField(primary_key=True)
     epoch = BigIntegerField()
     version = BigIntegerField()
-
-    class Meta:
-        table_name = "board_state"
 
 
 class Change(Table):
@@ -316,16 +330,12 @@ class Retention(Table):
     kept_from = DateField()
     newest_dropped = InstantField()
 
-    class Meta:
-        table_name = "retention"
-
 
 class Price(Table):
     """What a model's tokens cost from a UTC day on, for prompts of more than `above` tokens.
 
     Rates are USD per 1M tokens, "" for none of its own. `rule` says which names mean the model:
-    see usage.price_book. A board's `own` prices win over seeded ones; among these the first
-    match in order of `place` holds.
+    see usage.price_book. The `own` ones win over seeded ones; of these the first by `place` does.
     """
 
     provider = TextField()
@@ -346,10 +356,7 @@ class Price(Table):
 
 
 class PriceProvider(Table):
-    """Rules for a provider: its names, its models, the providers whose models it resells.
-
-    The first match in order of `place` holds.
-    """
+    """Rules for a provider: its names, its models, whose it resells; the first by `place` holds."""
 
     provider = TextField(primary_key=True)
     place = BigIntegerField()
@@ -365,9 +372,6 @@ class PriceList(Table):
     version = BigIntegerField()
     source = TextField(default="")
     synced_at = InstantField(null=True)
-
-    class Meta:
-        table_name = "price_list"
 
 
 class Key(Table):
@@ -593,5 +597,3 @@ Grant.add_index(
 Event.add_index(Event.index(Event.user, name="event_buckets", where=Event.bucket))
 
 TABLES = tuple(Table.__subclasses__())
-# What grows with usage: Citus distributes these by user_id, and copies the others to all nodes.
-GROWING = (Event, CallId, DailyUsage, WeeklyUsage)

@@ -278,7 +278,7 @@ def test_every_table_keyed_by_a_user_is_declared_to_grow_or_known_to_be_small():
         layout.name for layout in copying.LAYOUTS if "user_id" in layout.columns[: layout.keys]
     }
 
-    assert keyed - small == {table._meta.table_name for table in models.GROWING}
+    assert keyed - small == {table._meta.table_name for table in distribution.GROWING}
 
 
 @ON_ONE_DATABASE

@@ -2,16 +2,19 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_UN, flock
 from io import BytesIO
+from threading import Semaphore
+from time import monotonic
 
+import cysqlite
 import pytest
 from conftest import NOW, ON_ONE_DATABASE, account, native
 from peewee import OperationalError
 
 import models
-from usage import projects
+from usage import audit, projects
 from usage.ingest import turns
 from usage.ingest.batches import Batch
 
@@ -210,6 +213,57 @@ def test_other_processes_stand_in_the_same_line():
         assert not wait([done], timeout=0.05).done
         flock(file, LOCK_UN)
         assert done.result() == "a"
+
+
+@contextmanager
+def others_writing():
+    """SQLite lets nobody write until the context ends."""
+    with closing(cysqlite.connect(models.db.database)) as others:
+        others.begin("immediate")
+        try:
+            yield
+        finally:
+            others.rollback()
+
+
+def one_statement():
+    """A write without a transaction around it."""
+    audit.note("looked", NOW, "vera")
+
+
+def one_transaction():
+    """A write that begins with a transaction."""
+    with models.db.atomic():
+        one_statement()
+
+
+@pytest.mark.parametrize("write", [one_statement, one_transaction])
+def test_who_writes_without_a_turn_looks_again_until_others_are_done(monkeypatch, write):
+    looks = Semaphore(0)
+    monkeypatch.setattr(models, "monotonic", lambda: looks.release() or monotonic())
+
+    def in_its_own_connection():
+        with models.db.connection_context():
+            write()
+
+    with ThreadPoolExecutor(1) as pool:
+        with others_writing():
+            done = pool.submit(in_its_own_connection)
+            # Who looks asks for the time before, and each time that others are found.
+            assert all(looks.acquire(timeout=10) for _ in range(4))
+        done.result()
+
+    assert audit.entries()[1] == 1
+
+
+@pytest.mark.parametrize("write", [one_statement, one_transaction])
+def test_who_looks_too_long_is_told_to_come_back(monkeypatch, write):
+    monkeypatch.setattr(models, "LONGEST_WAIT", 0)
+
+    with others_writing(), pytest.raises(OperationalError, match="locked"):
+        write()
+
+    assert audit.entries()[1] == 0
 
 
 def test_a_line_that_can_not_be_stood_in_is_busy(monkeypatch):

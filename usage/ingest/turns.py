@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 from peewee import OperationalError, PeeweeException
 from playhouse.pool import MaxConnectionsExceeded
 
-from models import db
+from models import LONGEST_WAIT, db
 from usage.ingest.call_names import linked
 from usage.ingest.event import NOBODY, Event
 
 # Of PostgreSQL's advisory lock; any number will do.
 LOCK = 7_220_311
-IN_LINE, LONGEST_WAIT = Lock(), 5
+IN_LINE = Lock()
 PREPARING, LONGEST_DELAY = Lock(), 0.05
 # 48 MB. Less often is better: pages that many batches change are then moved only once.
 PAGES_AT_ONCE = 12_000
