@@ -215,6 +215,16 @@ def test_a_key_of_a_project_makes_tokens_of_that_project_alone(usage, make_grant
     assert mint(grant="everything").status_code == 200
 
 
+@pytest.mark.parametrize("name", ["prompt_cost", "completion_cost"])
+def test_rates_of_a_token_tell_no_tokens_that_the_grant_keeps(usage, make_grant, mint, name):
+    make_grant(columns=("calls", "cost"), details=False)
+    assert mint(lock={name: "1000000"}).status_code == 403
+    assert mint(lock={"cost": "list"}).status_code == 200
+
+    make_grant("fixed", columns=("calls", "cost"), details=False, locked={name: "3"})
+    assert mint(grant="fixed", lock={name: "3"}).status_code == 200
+
+
 @pytest.mark.parametrize("lock", [{"source": "cli"}, {"project": "mobile"}, {"days": "90"}])
 def test_a_lock_may_not_widen_the_grant(usage, make_grant, mint, lock):
     make_grant(locked={"source": "ide", "from": "2026-11-01", "to": "2026-11-22"})

@@ -156,6 +156,9 @@ def narrowed(grant: Grant, subject: str, lock: Mapping[str, str], horizon: Horiz
         if isinstance(value, str) and not value.strip():
             raise InvalidScope(name[:MOST_TEXT], "must not be blank; leave it out to lock nothing")
     lock = _checked(lock, whole, horizon)
+    chosen = {"prompt_cost", "completion_cost"} & lock.keys() - whole.locked.keys()
+    if chosen and "cost" in whole.columns and not {*TOKENS} <= {*whole.columns}:
+        raise Refused("The grant shows no tokens, which rates of a token's own would tell.")
     reader = sign_in.vouched(subject) if subject else None
     if reader and reader.disabled_at:
         raise Refused("The subject is disabled.")
