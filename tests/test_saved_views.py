@@ -190,6 +190,19 @@ def test_a_view_that_no_longer_fits_says_so_and_is_no_beginning(browse):
 
 
 @ON_ONE_DATABASE
+def test_a_shared_view_that_no_longer_fits_names_nobody(browse):
+    accounts.set_role("eve", "project_admin", ["checkout"])
+    save(browse("eve"), "Shared", project="checkout", shared="on")
+    assert "eve" in browse("max").get("/views").text
+
+    SavedView.update(query="project=checkout&days=0").execute()
+
+    page = browse("max").get("/views")
+    assert "No longer fits" in page.text
+    assert "eve" not in page.text
+
+
+@ON_ONE_DATABASE
 def test_whom_a_sharer_searched_for_stays_with_them_where_people_are_not_named(browse, client):
     projects.set_identity(projects.find("checkout"), "pseudonyms", 0, False)
     save(client, "Shared", project="checkout", q="vera", shared="on")

@@ -146,6 +146,9 @@ def _view(row: SavedView, viewer: User, horizon: Horizon) -> View:
         problem = f"{error.field} {error.message}."
     except NotVisible as error:
         problem = str(error)
+    if problem and row.user_id != viewer.id:
+        # Of what it shows, so of whom it may name, nothing is known.
+        owner = ELSE
     names = {project.id: project.name for project in horizon.projects}
     return View(
         id=row.id,
