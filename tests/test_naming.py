@@ -1,15 +1,16 @@
 """The identity policy of a project: how people are named, on every page and in every answer."""
 
 import re
+from datetime import timedelta
 
 import pytest
-from conftest import HTMX, NOW, ON_ONE_DATABASE, browser_of
+from conftest import HTMX, NOW, ON_ONE_DATABASE, TODAY, browser_of
 from reading import names, ranks, text, totals
 from test_matrix import open_to
 from visitors import embed_token
 
 from models import Project, Pseudonym
-from usage import accounts, projects
+from usage import accounts, merging, projects
 
 BOARD = "/api/v1/leaderboard"
 PEOPLE = {
@@ -141,6 +142,18 @@ def test_a_pseudonym_stays_and_leads_to_its_person(max_, make_usage):
     assert "9" in details.text
 
 
+def test_the_pseudonym_of_a_name_that_was_merged_stands_for_nobody(max_, reader):
+    policy("pseudonyms")
+    before = {one["calls"]: one["username"] for one in reader(BOARD).get_json()["standings"]}
+
+    merging.merge("lise", "max", NOW)
+
+    for path in (f"/users/{before[5]}", f"/users.json/{before[5]}"):
+        assert max_.get(path).status_code == 404
+    assert reader(f"/api/v1/users/{before[5]}").status_code == 404
+    assert {one["calls"] for one in reader(BOARD).get_json()["standings"]} == {3, 6}
+
+
 @pytest.mark.parametrize("name", ["vera", "contributor-0", "contributor-999999", "contributor-x"])
 def test_under_pseudonyms_a_real_name_finds_nobody(max_, reader, name):
     policy("pseudonyms")
@@ -211,6 +224,66 @@ def test_a_narrow_scope_of_few_people_is_hidden_as_well(max_, make_usage):
     page = max_.get("/leaderboard?source=ide")
     assert names(page) == []
     assert "Vera" not in page.text
+
+
+def test_who_only_failed_makes_no_crowd_for_others_to_hide_in(max_, reader, make_usage):
+    """Neither in the filter of sources nor in the tag of a page."""
+    policy("hidden", 6)
+    for number in range(5):
+        make_usage(f"new-{number}", project="checkout", source="ide", failed=True)
+    make_usage("vera", project="checkout", source="ide", calls=7)
+
+    page = max_.get("/leaderboard")
+    assert "Fewer than 6 people" in page.text
+    assert "IDE 0 calls" in text(page.text)
+    make_usage("vera", project="checkout", source="ide")
+    assert max_.get("/leaderboard").headers["ETag"] == page.headers["ETag"]
+
+    policy("hidden", 2)
+    assert "IDE 0 calls" in text(max_.get("/leaderboard").text)
+    make_usage("zoe", project="checkout", source="ide")
+    assert "IDE 9 calls" in text(max_.get("/leaderboard").text)
+
+
+def test_nobody_is_said_to_have_stopped_where_too_few_are_shown(max_, make_usage):
+    for name in PEOPLE:
+        make_usage(name, project="checkout", day=TODAY - timedelta(days=40))
+    make_usage("ada", project="checkout", day=TODAY - timedelta(days=40))
+    policy("hidden", 6)
+
+    told = max_.get("/overview.json").get_json()
+
+    assert told["before"]["totals"]["users"] == 6
+    assert not told["quiet"]
+    assert not told["newcomers"]
+
+
+def test_merged_names_are_searched_where_few_would_be_hidden(max_):
+    policy("hidden", 2)
+    merging.merge("lise", "vera", NOW)
+
+    assert names(max_.get("/leaderboard?q=lise")) == ["Vera Molnár"]
+
+
+def test_a_name_that_was_only_used_elsewhere_is_found_by_nobody_here(
+    max_, reader, embed, client, make_usage
+):
+    make_usage("falcon", project="secret")
+    make_usage("v-lap", project="checkout")
+    for name in ("falcon", "v-lap"):
+        merging.merge(name, "vera", NOW)
+
+    found = {"falcon": 404, "v-lap": 200}
+    for name, status in found.items():
+        shown = ["Vera Molnár"] * (status == 200)
+        assert names(max_.get(f"/leaderboard?q={name}")) == shown
+        assert names(embed(f"/embed/leaderboard?q={name}")) == shown
+        assert max_.get(f"/users/{name}").status_code == status
+        assert embed(f"/embed/users/{name}").status_code == status
+        assert reader(f"/api/v1/users/{name}").status_code == status
+        # Who sees everything finds people by any name.
+        assert names(client.get(f"/leaderboard?project=checkout&q={name}")) == ["Vera Molnár"]
+        assert client.get(f"/users/{name}?project=checkout").status_code == 200
 
 
 def test_a_super_admin_sees_names_unless_they_are_bound_too(client, world):

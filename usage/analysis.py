@@ -104,14 +104,17 @@ def every_day(by_day: Iterable[Part], window: Window) -> list[tuple[date, int, i
 
 def _visible_user(scope: Scope, username: str) -> tuple[User, list[int]]:
     """The person whom a name stands for, with the ids of all their names."""
-    user = _named(username)
+    one = _named(username)
+    user = User.get_by_id(one.owner_id) if one and one.owner_id else one
     if not user or user.id != scope.horizon.person:
         user = _other(scope, username, user)
     names = accounts.user_ids(user.id) if user else []
     horizon = scope.horizon
     bounded = horizon.embedded or not horizon.sees_all
     if user and bounded and user.id != horizon.person:
-        usage = within_locks(DailyUsage.select().where(DailyUsage.user.in_(names)), scope)
+        # A merged name is found where it was used itself: elsewhere nobody knows of it.
+        seen = [one.id] if one and one.owner_id == user.id else names
+        usage = within_locks(DailyUsage.select().where(DailyUsage.user.in_(seen)), scope)
         user = user if usage.exists() else None
     if not user or not horizon.details:
         raise NotVisible("There is no such person here.")
@@ -121,15 +124,16 @@ def _visible_user(scope: Scope, username: str) -> tuple[User, list[int]]:
 def _named(username: str) -> User | None:
     name = username.casefold() if "@" in username else username
     # PostgreSQL's texts can't hold a NUL, so nobody is called that.
-    user = None if "\0" in name else User.get_or_none(User.username == name)
-    return User.get_by_id(user.owner_id) if user and user.owner_id else user
+    return None if "\0" in name else User.get_or_none(User.username == name)
 
 
 def _other(scope: Scope, username: str, user: User | None) -> User | None:
     """Somebody else than the viewer, if the identity policy lets the viewer find them."""
     policy = naming.policy(scope)
     if policy == naming.PSEUDONYMS:
-        return User.get_or_none(User.id == (naming.whose(scope, username) or 0))
+        # The pseudonym of a merged name stands for nobody.
+        whose = User.id == (naming.whose(scope, username) or 0)
+        return User.get_or_none(whose, User.owner_id.is_null())
     if policy == naming.HIDDEN and not totals_of(scope).users:
         return None
     return None if policy == naming.OWN else user

@@ -149,9 +149,22 @@ class _Ranking:
     def search(self, q: str) -> list[int]:
         """The people in whose names the text occurs, upper and lower case alike."""
         q = normalize("NFC", q).casefold()
-        others = _others(self.tally) if self.policy == naming.NAMED else {}
+        others = self._others() if self.policy in (naming.NAMED, naming.HIDDEN) else {}
         name = self.name
         return [one for one in self.people if q in name(one).folded or q in others.get(one, "")]
+
+    def _others(self) -> Mapping[int, str]:
+        """The merged names of each person who has some, ready to be searched.
+
+        Who doesn't see everything knows only of those that were used in what they see.
+        """
+        horizon, tally = self.scope.horizon, self.tally
+        everything = horizon.sees_all and not horizon.embedded
+        folded: dict[int, str] = defaultdict(str)
+        for user, person in tally.owners.items():
+            if everything or tally.holds(user):
+                folded[person] += f"\n{tally.names[user].folded}"
+        return folded
 
     def rows(self, people: Sequence[int]) -> Iterator[Standing]:
         """The rows of some people in this order."""
@@ -217,11 +230,3 @@ def _pseudonyms(
         return names[person] if person == own else naming.pseudonym(numbers[person])
 
     return name
-
-
-def _others(tally: Tally) -> Mapping[int, str]:
-    """The merged names of each person who has some, ready to be searched."""
-    folded: dict[int, str] = defaultdict(str)
-    for user, person in tally.owners.items():
-        folded[person] += f"\n{tally.names[user].folded}"
-    return folded

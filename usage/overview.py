@@ -75,7 +75,7 @@ def overview(scope: Scope) -> Overview:
     days = _withhold_few(by_day, DailyUsage.day, scope)
     days = [part for part in days if not isinstance(part.key, Rest)]
     named = naming.policy(scope) != naming.OWN
-    compared = named and totals_before is not None
+    compared = named and totals_before is not None and not hidden
     return Overview(
         totals=totals,
         before=totals_before,

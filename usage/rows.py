@@ -102,16 +102,18 @@ class Aggregate:
         absent = [column.count(ABSENT) for column in told] or [0] * len(SOURCES)
         calls = [sum(column) for column in told] or absent
         self._calls = [all - ABSENT * few for all, few in zip(calls, absent, strict=True)]
-        self._callers = [len(people) * bool(told) - few for few in absent]
+        self._known = [len(people) * bool(told) - few for few in absent]
+        idle = [column.count(0) for column in told] or absent
+        self._callers = [all - few for all, few in zip(self._known, idle, strict=True)]
         tokens = map(add, turned[PROMPT], turned[COMPLETION]) if turned else ()
         self._most: int | None = max(tokens, default=None)
         self._newest: int | None = max(turned[LAST]) if turned else None
 
     @property
     def by_source(self) -> Mapping[str, tuple[int, int]]:
-        """Calls and people by source, for sources with any event."""
-        counts = zip(SOURCES, self._calls, self._callers, strict=True)
-        return {source: (calls, people) for source, calls, people in counts if people}
+        """Answered calls and people with any by source, for sources with any event."""
+        counts = zip(SOURCES, self._calls, self._callers, self._known, strict=True)
+        return {source: (calls, people) for source, calls, people, known in counts if known}
 
     @property
     def most_tokens(self) -> int:
@@ -137,7 +139,8 @@ class Aggregate:
             for place, calls in enumerate(one[BY_SOURCE:]):
                 if calls != ABSENT:
                     self._calls[place] += sign * calls
-                    self._callers[place] += sign
+                    self._known[place] += sign
+                    self._callers[place] += sign * (calls > 0)
         self._most = _greatest(self._most, before and _tokens(before), row and _tokens(row))
         self._newest = _greatest(self._newest, before and before[LAST], row and row[LAST])
 

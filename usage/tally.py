@@ -63,6 +63,10 @@ class Tally:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def holds(self, user: int) -> bool:
+        """True if a name was used in the scope by itself, merged or not."""
+        return user in self._rows
+
     def is_current(self, now: State) -> bool:
         """True if nothing changed on the board since it was brought up to date."""
         same = self._state.epoch == now.epoch != NEVER
