@@ -185,6 +185,23 @@ def test_the_usage_of_another_name_counts_for_its_person(client, world, make_usa
 
 
 @ON_ONE_DATABASE
+def test_a_merged_names_budget_is_the_persons_until_they_have_their_own(client, world, make_usage):
+    make_usage("v.m", project="mobile", **CALL)
+    put(client, "20", user="v.m")
+    merging.merge("v.m", "vera", NOW)
+    (told,) = seen(client)
+    assert "v.m" not in told
+    assert "$13.50 of $20.00" in told
+
+    put(client, "50", user="vera")
+    (told,) = seen(client)
+    assert "$13.50 of $50.00" in told
+
+    merging.part("v.m")
+    assert len(seen(client)) == 2
+
+
+@ON_ONE_DATABASE
 def test_where_not_even_super_admins_see_names_no_person_s_budget_is_told(client, world):
     put(client, user="vera")
     projects.set_identity(projects.find("mobile"), "pseudonyms", 0, True)

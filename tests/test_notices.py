@@ -50,13 +50,13 @@ def look(now=NOW):
     return [one.key for one in made if one]
 
 
-def weekdays(make_usage, count, calls, before=TODAY, **fields):
+def weekdays(make_usage, count, calls, before=TODAY, user="vera", **fields):
     """Usage on so many weekdays before a day."""
     day = before
     while count:
         day -= timedelta(days=1)
         if day.weekday() < 5:
-            make_usage("vera", day=day, calls=calls, **CALL, **fields)
+            make_usage(user, day=day, calls=calls, **CALL, **fields)
             count -= 1
 
 
@@ -260,6 +260,32 @@ def test_where_nobody_is_told_no_notice_is_made(world, make_usage):
 
 
 @ON_ONE_DATABASE
+def test_a_usual_day_of_too_few_people_is_told_to_nobody_who_may_not_see_it(browse, make_usage):
+    for name in ("max", "zoe"):
+        make_usage(name, project="checkout", calls=20, **CALL)
+    weekdays(make_usage, 14, 1, project="checkout")
+    projects.set_identity(projects.find("checkout"), "hidden", 3, False)
+
+    assert len(look()) == 1
+    sentence = "more than 3 times the usual $4.50"
+    assert sentence in text(browse("ada").get("/notices").text)
+    assert sentence not in text(browse("max").get("/notices").text)
+
+    for name in ("max", "zoe"):
+        weekdays(make_usage, 14, 1, user=name, project="checkout")
+    assert sentence in text(browse("max").get("/notices").text)
+
+
+def test_what_came_in_after_the_last_look_of_a_month_is_told_on_the_first(world, make_usage):
+    budget("100", 80)
+    assert look(datetime(2026, 11, 30, 7, tzinfo=UTC)) == []
+    make_usage("vera", day=date(2026, 11, 30), project="checkout", calls=20, **CALL)
+
+    assert look(datetime(2026, 12, 1, 7, tzinfo=UTC)) == ["budget:1:0:2026-11:80"]
+    assert look(datetime(2026, 12, 1, 8, tzinfo=UTC)) == []
+    assert look(datetime(2026, 12, 2, 7, tzinfo=UTC)) == []
+
+
 def test_pages_of_notices_are_bounded(browse):
     budget("9", 100)
     look()

@@ -157,7 +157,10 @@ def _visible(viewer: User | None, horizon: Horizon) -> list[Budget]:
         shown |= Budget.user_id != 0
     elif viewer and horizon.only_self:
         shown |= Budget.user_id.in_(accounts.user_ids(viewer.id))
-    return list(Budget.select().where(shown))
+    # A merged name's budget is the person's, unless they have one of their own.
+    own = User.owner_id.in_(Budget.select(Budget.user_id).where(Budget.user_id != 0))
+    rest = Budget.user_id.in_(User.select(User.id).where(own))
+    return list(Budget.select().where(shown, ~rest))
 
 
 def people_are_named(horizon: Horizon) -> bool:
@@ -173,13 +176,14 @@ def _slug(row: Budget, horizon: Horizon) -> str:
 
 def _pace(row: Budget, scope: Scope) -> Pace:
     user = User.get_by_id(row.user_id) if row.user_id else None
+    user = User.get_by_id(user.owner_id) if user and user.owner_id else user
     counts: Counts = analysis(scope, user.username).standing if user else totals_of(scope)
     # A project's totals are all 0 where the identity policy hides them.
     hidden = not user and not counts.total_tokens and naming.least_users(scope) > 0
     return Pace(
         id=row.id,
         project=None if user else scope.project,
-        user_id=row.user_id,
+        user_id=user.id if user else 0,
         username=user.username if user else "",
         name=(user.display_name or user.username) if user else scope.project.name,
         amount=Decimal(row.amount),

@@ -1,13 +1,13 @@
 """Notices: a budget's threshold crossed, or a project's unusual day; each is made once."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from statistics import median
 from urllib.parse import parse_qsl, quote, urlencode
 
-from peewee import Expression
+from peewee import Expression, fn
 
 from models import DailyUsage, Notice, User
 from usage import accounts, budgets, naming
@@ -42,7 +42,7 @@ def candidates(horizon: Horizon, floor: Decimal) -> Iterator[dict]:
     """
     paces = budgets.visible_to(None, horizon)
     bases = {pace.project.id: pace.scope.basis for pace in paces if pace.project}
-    for pace in paces:
+    for pace in (*_of_the_month_before(horizon), *paces):
         crossed = [one for one in pace.thresholds if (pace.percent or 0) >= one]
         if crossed:
             yield _threshold(pace, max(crossed))
@@ -52,6 +52,13 @@ def candidates(horizon: Horizon, floor: Decimal) -> Iterator[dict]:
             basis = bases.get(project.id, budgets.BASES[0])
             if notice := _unusual(horizon, project, day, basis, floor):
                 yield notice
+
+
+def _of_the_month_before(horizon: Horizon) -> list[Pace]:
+    """On the first day of a month: what came in on the last day of the one before counts too."""
+    yesterday = replace(horizon, now=horizon.now - timedelta(days=1))
+    paces = budgets.visible_to(None, yesterday)
+    return [pace for pace in paces if pace.days == pace.days_of_month]
 
 
 def make(notice: dict, now: datetime) -> Notice | None:
@@ -84,7 +91,9 @@ def may_see(notice: Notice, horizon: Horizon, viewer: User | None = None) -> boo
     if not slugs or horizon.only_self:
         return False
     scope = Scope.from_args(dict(parse_qsl(notice.query)), horizon)
-    return not naming.least_users(scope) or totals_of(scope).total_tokens > 0
+    if naming.least_users(scope) and not totals_of(scope).total_tokens:
+        return False
+    return notice.kind != UNUSUAL or _usual_is_told(scope)
 
 
 def readable(notice: Notice, horizon: Horizon) -> ReadableNotice:
@@ -150,7 +159,7 @@ def _unusual(
     scope = _days(horizon, project, basis, day, day)
     cost = totals_of(scope).cost
     # Totals are hidden where too few people took part.
-    if cost is None or cost <= floor:
+    if cost is None or cost <= floor or not _usual_is_told(scope):
         return None
     return {
         "key": f"{UNUSUAL}:{project.id}:{day}",
@@ -162,6 +171,20 @@ def _unusual(
         "against": plain(usual),
         "query": _query(scope),
     }
+
+
+def _usual_is_told(scope: Scope) -> bool:
+    """False if too few people took part in one of the days that the usual day is made of."""
+    least = naming.least_users(scope)
+    if not least:
+        return True
+    before = _weekdays_before(scope.window.first)
+    days = _days(scope.horizon, scope.project, scope.basis, before[-1], before[0])
+    person = fn.COALESCE(User.owner_id, User.id)
+    query = DailyUsage.select(fn.COUNT(fn.DISTINCT(person))).join(User)
+    active = (DailyUsage.calls + DailyUsage.prompt_tokens + DailyUsage.completion_tokens) > 0
+    used = in_scope(query, days).where(active, DailyUsage.day.in_(before))
+    return all(people >= least for (people,) in used.group_by(DailyUsage.day).tuples())
 
 
 def _weekdays_before(day: date) -> list[date]:
