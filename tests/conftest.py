@@ -267,15 +267,16 @@ def make_crowd(app):
     return make
 
 
-def empty_tables():
+def empty_tables(without_traces=False):
     """Empty all tables, and begin ids from 1 again.
 
     TRUNCATE takes PostgreSQL ten times as long as deleting a few rows, of which traces stay: now
-    and then, and after many rows, it is worth it.
+    and then, after many rows, and where a plan is looked at, it is worth it.
     """
     names = [table._meta.table_name for table in reversed(models.TABLES)]
     postgres = models.db.for_update
-    if postgres and (next(EMPTIED) % 25 == 0 or models.Event.select().count() > 1000):
+    often = next(EMPTIED) % 25 == 0 or models.Event.select().count() > 1000
+    if postgres and (without_traces or often):
         models.db.execute_sql(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE")
         return
     with models.db.atomic():

@@ -414,6 +414,7 @@ def test_only_few_modules_write_daily_rows_or_what_people_are_called():
 
 @pytest.mark.parametrize("args", [{}, {"project": "checkout"}])
 def test_a_few_people_are_read_by_their_own_index(make_crowd, args):
+    empty_tables(without_traces=True)
     make_crowd(100, project="checkout")
     query = in_scope(DailyUsage.select(DailyUsage.user), of_super_admin(args), of_few=True)
 

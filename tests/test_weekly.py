@@ -219,6 +219,7 @@ def test_any_window_comes_to_the_same_by_weeks_as_by_days(
     ],
 )
 def test_only_the_rows_of_a_scope_are_read(args, on_sqlite, on_postgresql):
+    empty_tables(without_traces=True)
     send(
         *(call(n, n, f"user-{n % 50}", project="large" if n % 100 else "small") for n in range(400))
     )
