@@ -259,7 +259,6 @@ def test_where_nobody_is_told_no_notice_is_made(world, make_usage):
     assert look() == []
 
 
-@ON_ONE_DATABASE
 def test_a_usual_day_of_too_few_people_is_told_to_nobody_who_may_not_see_it(browse, make_usage):
     for name in ("max", "zoe"):
         make_usage(name, project="checkout", calls=20, **CALL)
@@ -286,6 +285,7 @@ def test_what_came_in_after_the_last_look_of_a_month_is_told_on_the_first(world,
     assert look(datetime(2026, 12, 2, 7, tzinfo=UTC)) == []
 
 
+@ON_ONE_DATABASE
 def test_pages_of_notices_are_bounded(browse):
     budget("9", 100)
     look()

@@ -110,8 +110,7 @@ def _visible_user(scope: Scope, username: str) -> tuple[User, list[int]]:
         user = _other(scope, username, user)
     names = accounts.user_ids(user.id) if user else []
     horizon = scope.horizon
-    bounded = horizon.embedded or not horizon.sees_all
-    if user and bounded and user.id != horizon.person:
+    if user and not horizon.knows_everybody and user.id != horizon.person:
         # A merged name is found where it was used itself: elsewhere nobody knows of it.
         seen = [one.id] if one and one.owner_id == user.id else names
         usage = within_locks(DailyUsage.select().where(DailyUsage.user.in_(seen)), scope)

@@ -114,6 +114,11 @@ class Horizon:
         return frozenset((*self.locked, *dates))
 
     @property
+    def knows_everybody(self) -> bool:
+        """True if the viewer may learn who there is on the whole board; no portal's reader does."""
+        return self.sees_all and not self.embedded
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """The filters that the viewer may choose from."""
         return tuple(name for name in ("project", "source", "dates") if self.offers(name))

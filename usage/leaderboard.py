@@ -156,13 +156,12 @@ class _Ranking:
     def _others(self) -> Mapping[int, str]:
         """The merged names of each person who has some, ready to be searched.
 
-        Who doesn't see everything knows only of those that were used in what they see.
+        Who doesn't know everybody hears only of those that were used in what they see.
         """
-        horizon, tally = self.scope.horizon, self.tally
-        everything = horizon.sees_all and not horizon.embedded
+        everybody, tally = self.scope.horizon.knows_everybody, self.tally
         folded: dict[int, str] = defaultdict(str)
         for user, person in tally.owners.items():
-            if everything or tally.holds(user):
+            if everybody or tally.holds(user):
                 folded[person] += f"\n{tally.names[user].folded}"
         return folded
 

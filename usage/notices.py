@@ -54,13 +54,6 @@ def candidates(horizon: Horizon, floor: Decimal) -> Iterator[dict]:
                 yield notice
 
 
-def _of_the_month_before(horizon: Horizon) -> list[Pace]:
-    """On the first day of a month: what came in on the last day of the one before counts too."""
-    yesterday = replace(horizon, now=horizon.now - timedelta(days=1))
-    paces = budgets.visible_to(None, yesterday)
-    return [pace for pace in paces if pace.days == pace.days_of_month]
-
-
 def make(notice: dict, now: datetime) -> Notice | None:
     """Store a notice; None if it, or one of a higher threshold, was made already."""
     month, _, percent = notice["key"].rpartition(":")
@@ -128,6 +121,13 @@ def _sentence(notice: Notice, name: str) -> str:
         f"{name} spent {value} on {day}, more than {TIMES} times the usual {against} "
         f"(the median of the {WEEKDAYS} weekdays before)."
     )
+
+
+def _of_the_month_before(horizon: Horizon) -> list[Pace]:
+    """On the first day of a month: what came in on the last day of the one before counts too."""
+    yesterday = replace(horizon, now=horizon.now - timedelta(days=1))
+    paces = budgets.visible_to(None, yesterday)
+    return [pace for pace in paces if pace.days == pace.days_of_month]
 
 
 def _threshold(pace: Pace, percent: int) -> dict:
