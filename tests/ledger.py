@@ -1,6 +1,5 @@
 """A plain dict that counts as the board has to: what record() and its tables are held against."""
 
-from dataclasses import replace
 from datetime import UTC
 from decimal import Decimal
 from operator import itemgetter
@@ -93,7 +92,7 @@ def told_again(old, event):
     words = {word: getattr(old, word) or getattr(event, word) for word in WORDS}
     words |= {"user": old.user, "project": said.project, "time": said.time}
     words |= richer(old, event) if equal else {}
-    return replace(numbers, **words, cost_usd=cost(numbers, old, event))
+    return numbers.but(**words, cost_usd=cost(numbers, old, event))
 
 
 def richer(one, other):

@@ -1,6 +1,5 @@
 """usage/ingest/batches.py - what a batch comes to, worked out before its turn to be stored."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -41,7 +40,7 @@ def spans(letter):
     """The same calls as spans, nearly all in a trace of their own."""
     traces = [f"{letter * 28}{number // 40 * number:04x}" for number in range(WORTH_IT)]
     return [
-        replace(one, span=f"{trace}:{number + 1:016x}", parent_span=f"{trace}:{'f' * 16}")
+        one.but(span=f"{trace}:{number + 1:016x}", parent_span=f"{trace}:{'f' * 16}")
         for number, (one, trace) in enumerate(zip(calls(letter), traces, strict=True))
     ]
 
@@ -119,7 +118,7 @@ def test_a_guess_of_other_events_is_not_stored(told):
 
 def test_nothing_is_guessed_of_a_call_that_is_told_twice():
     record(calls("z")[:6], "UTC", NOW)
-    twice = [*calls("a"), replace(call("a", 3), cost_usd=Decimal(1), completion_tokens=50)]
+    twice = [*calls("a"), call("a", 3).but(cost_usd=Decimal(1), completion_tokens=50)]
 
     assert not Batch.guessed(twice, "UTC")
     assert record(twice, "UTC", NOW).count(Outcome.DUPLICATE) == 1

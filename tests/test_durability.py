@@ -10,7 +10,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPException
 from random import Random
@@ -307,7 +306,7 @@ def test_a_storm_of_retries_counts_like_one_sending(app, make_key, make_project)
     headers, ledger = make_key("ingest"), Ledger({"borneo": "Pacific/Kiritimati"})
     # Neighbours share calls, and every batch has a new way to spell the same people.
     batches = [
-        [replace(e, display_name=f"{e.user} {n}") for e in [*calls_of(n), *calls_of(n + 1)[:3]]]
+        [e.but(display_name=f"{e.user} {n}") for e in [*calls_of(n), *calls_of(n + 1)[:3]]]
         for n in range(24)
     ]
     storm = batches * 5

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -141,7 +140,7 @@ def test_cached_tokens_that_are_more_than_the_prompt_together_are_those_of_one_r
 def test_a_record_of_other_totals_adds_no_more_than_its_cost(replaces, order):
     whole = told(replaces=True, cache_read_tokens=10)
     part = told(prompt_tokens=900, replaces=replaces, cache_read_tokens=800, cost_usd=Decimal(1))
-    deliver(*([whole, part] if order == 1 else [replace(part, replaces=True), whole]))
+    deliver(*([whole, part] if order == 1 else [part.but(replaces=True), whole]))
 
     assert stored().prompt_tokens == 1000
     assert kinds(stored()) == (10, 0, 0)

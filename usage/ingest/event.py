@@ -1,12 +1,11 @@
 """The one shape everything becomes: an event is one AI API call with its token counts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import InitVar, dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import lru_cache
 from operator import add, attrgetter, ge
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from unicodedata import category, normalize
 
 from usage.counting import TOKEN_FIELDS
@@ -57,22 +56,7 @@ class Naming(NamedTuple):
     user: str
 
 
-# Not frozen: making one, as for every call, would take more than twice as long.
-@dataclass(slots=True)
-class Event:
-    """One call. Text that a sender left out is "" (unassigned); a cost left out is None.
-
-    prompt_tokens hold ALL input, caches included; completion_tokens ALL output, reasoning
-    included. With `replaces` it replaces a smaller record of the same call; with `certain` any
-    other, and with certain=False none whose usage is known.
-    By `also`, other ids of the call, and by `span` and `parent_span` ("trace:span") it is
-    recognised when it arrives again. `teller` (any text) names the instrumentation, which reports
-    each call once; the first of several `alike` calls that one teller reports is the first that
-    another reports. A bucket is a vendor's sum over `calls` calls, never counted beside single
-    calls of the same user, model and day.
-    Raises InvalidEvent for anything that can't be counted, unless it is `checked` already.
-    """
-
+class _Fields(NamedTuple):
     id: str
     time: datetime
     user: str = ""
@@ -100,22 +84,40 @@ class Event:
     alike: str = ""
     bucket: bool = False
     calls: int = 1
-    checked: InitVar[bool] = False
 
-    def __post_init__(self, checked: bool) -> None:
-        if checked:
-            return
-        self._check_identity()
-        texts = TEXTS_OF(self)
+
+class Event(_Fields):
+    """One call. Text that a sender left out is "" (unassigned); a cost left out is None.
+
+    prompt_tokens hold ALL input, caches included; completion_tokens ALL output, reasoning
+    included. With `replaces` it replaces a smaller record of the same call; with `certain` any
+    other, and with certain=False none whose usage is known.
+    By `also`, other ids of the call, and by `span` and `parent_span` ("trace:span") it is
+    recognised when it arrives again. `teller` (any text) names the instrumentation, which reports
+    each call once; the first of several `alike` calls that one teller reports is the first that
+    another reports. A bucket is a vendor's sum over `calls` calls, never counted beside single
+    calls of the same user, model and day.
+    Raises InvalidEvent for anything that can't be counted; _make() and _replace() check nothing.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *values: Any, **fields: Any) -> Self:
+        """An event of these fields, whose texts are cleaned."""
+        told = super().__new__(cls, *values, **fields)
+        told._check_identity()
+        texts = TEXTS_OF(told)
         clean = _clean_texts(texts)
         if clean != texts:
-            for name, value in zip(TEXTS, clean, strict=True):
-                setattr(self, name, value)
-        if self.source and self.source not in SOURCES:
-            raise InvalidEvent("source", f"must be one of {', '.join(SOURCES)}")
-        self._check_tokens()
-        if self.cost_usd is not None and not 0 <= self.cost_usd <= MOST_DOLLARS:
-            raise InvalidEvent("cost_usd", f"must be between 0 and {MOST_DOLLARS:,}")
+            told = told._replace(**dict(zip(TEXTS, clean, strict=True)))
+        told._check_source()
+        told._check_tokens()
+        told._check_cost()
+        return told
+
+    def but(self, **changes: Any) -> Self:
+        """This event with other values, which are checked like those of a new one."""
+        return type(self)(*self._replace(**changes))
 
     @property
     def total_tokens(self) -> int:
@@ -130,6 +132,10 @@ class Event:
             raise InvalidEvent("time", "must carry its offset from UTC, like 2026-11-22T10:00:00Z")
         if not EARLIEST <= self.time <= LATEST:
             raise InvalidEvent("time", "must lie between the years 2000 and 9999")
+
+    def _check_source(self) -> None:
+        if self.source and self.source not in SOURCES:
+            raise InvalidEvent("source", f"must be one of {', '.join(SOURCES)}")
 
     def _check_tokens(self) -> None:
         if not 0 <= self.calls <= MOST_CALLS:
@@ -150,17 +156,21 @@ class Event:
             "reasoning_tokens", "is part of completion_tokens, so it can't be larger"
         )
 
+    def _check_cost(self) -> None:
+        if self.cost_usd is not None and not 0 <= self.cost_usd <= MOST_DOLLARS:
+            raise InvalidEvent("cost_usd", f"must be between 0 and {MOST_DOLLARS:,}")
 
-DEFAULTS = {one.name: one.default for one in fields(Event)}
+
+DEFAULTS = Event._field_defaults
 
 
 def checked_together(columns: Mapping[str, Sequence[Any]]) -> list[Event] | None:
     """Events from columns of fields, checked all at once; None if one may have to be refused."""
     count = len(columns["id"])
-    said = {name: columns.get(name) or (value,) * count for name, value in DEFAULTS.items()}
+    said = {name: (value,) * count for name, value in DEFAULTS.items()} | columns
     prompt, completion, read, written, reasoned = tokens = [said[name] for name in TOKEN_FIELDS]
     fits = (
-        all(map(str.isprintable, said["id"]))
+        "".join(said["id"]).isprintable()
         and 1 <= min(map(len, said["id"])) <= max(map(len, said["id"])) <= LONGEST_ID
         and all(time.tzinfo for time in said["time"])
         and EARLIEST <= min(said["time"]) <= max(said["time"]) <= LATEST
@@ -179,7 +189,8 @@ def checked_together(columns: Mapping[str, Sequence[Any]]) -> list[Event] | None
     except InvalidEvent:
         return None
     said |= zip(TEXTS, zip(*map(clean.__getitem__, texts), strict=True), strict=True)
-    return list(map(partial(Event, checked=True), *said.values())) if fits else None
+    columns = map(said.__getitem__, Event._fields)
+    return list(map(Event._make, zip(*columns, strict=True))) if fits else None
 
 
 def canonical_user(name: str) -> str:

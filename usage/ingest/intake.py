@@ -1,7 +1,7 @@
 """Records of one format -> counted events, with an account of everything received."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import compress, islice
 from typing import NamedTuple
@@ -218,4 +218,4 @@ class _Reading:
                 message = f'must be "{sender.project}" or left out: no other is taken here'
                 raise ForbiddenProject("project", message, event.id)
             changes["project"] = sender.project
-        return replace(event, **changes) if changes else event
+        return event.but(**changes) if changes else event

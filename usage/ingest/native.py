@@ -52,16 +52,16 @@ def read_many(records: list) -> list[Event] | None:
         return None
     try:
         return checked_together({name: _column(name, records) for name in names})
-    except (ValidationError, KeyError):
+    except (ValueError, TypeError, KeyError):
         return None
 
 
 def _column(name: str, records: list[dict]) -> list:
     """What the records have in a field, which those that leave it out have by default."""
     if name in REQUIRED:
-        return COLUMNS[name].validate_python([record[name] for record in records])
+        return COLUMNS[name]([record[name] for record in records])
     default = DEFAULTS[name]
-    values = COLUMNS[name].validate_python([record.get(name, default) for record in records])
+    values = COLUMNS[name]([record.get(name, default) for record in records])
     return [default if value is None else value for value in values] if None in values else values
 
 

@@ -71,9 +71,23 @@ EVENT = {
     "failed": _field(schemas.bool_schema(strict=True)),
 }
 VALIDATOR = SchemaValidator(schemas.typed_dict_schema(EVENT))
-COLUMNS = {
-    name: SchemaValidator(schemas.list_schema(field["schema"])) for name, field in EVENT.items()
-}
+
+
+def _times(values: list) -> list[datetime]:
+    return list(map(_instant, values))
+
+
+def _sources(values: list) -> list[str]:
+    # They are few: each is read once.
+    read = {value: None if value is None else _source(value) for value in {*values}}
+    return list(map(read.__getitem__, values))
+
+
+# What many events have in a field, read at once. Raises ValueError or TypeError.
+COLUMNS: dict[str, Callable[[list], list]] = {
+    name: SchemaValidator(schemas.list_schema(field["schema"])).validate_python
+    for name, field in EVENT.items()
+} | {"time": _times, "source": _sources}
 FIELDS: tuple[str, ...] = tuple(EVENT)
 KNOWN = frozenset(FIELDS)
 REQUIRED = {name for name, field in EVENT.items() if field["required"]}

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from peewee import SQL, Expression, Query
@@ -59,7 +58,7 @@ def _trace(event: Event) -> str:
 
 def _of_its_person(event: Event, people: Mapping[str, str], unnamed: Collection[str]) -> Event:
     person = people.get(_trace(event)) if event.user in unnamed else None
-    return replace(event, user=person, email=email_of(person)) if person else event
+    return event.but(user=person, email=email_of(person)) if person else event
 
 
 def _claims(people: Mapping[str, str], unnamed: Collection[str]) -> Iterator[Event]:
