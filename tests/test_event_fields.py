@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models import Event
 from usage.ingest import native as adapter
-from usage.ingest.event import checked_together
+from usage.ingest.event import InvalidEvent, checked_together
 
 REFUSED = [
     ("id", {"id": ""}),
@@ -35,6 +35,8 @@ REFUSED = [
     ("display_name", {"display_name": "x" * 201}),
     ("project", {"project": "x" * 101}),
     ("source", {"source": "web"}),
+    ("source", {"source": ["api"]}),
+    ("source", {"source": False}),
     ("prompt_tokens", {"prompt_tokens": None}),
     ("prompt_tokens", {"prompt_tokens": "12"}),
     ("prompt_tokens", {"prompt_tokens": 12.0}),
@@ -173,6 +175,14 @@ def test_events_read_together_are_what_each_is_by_itself(odd):
     found = adapter.read_many(records)
 
     assert found == [event for record in records for event in adapter.read(record)]
+
+
+def test_other_values_of_an_event_are_cleaned_and_checked_like_its_own():
+    (event,) = adapter.read(native(1))
+
+    assert event.but(user=" Ada@Example.COM ").user == "ada@example.com"
+    with pytest.raises(InvalidEvent, match="project: must be at most 100 characters"):
+        event.but(project="x" * 101)
 
 
 @pytest.mark.parametrize(("source", "is_right"), [("ide", True), ("", True), ("mainframe", False)])
