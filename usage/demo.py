@@ -1,7 +1,7 @@
 """Believable sample usage: invented people, 120 days of calls, the same ones every time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from math import log
@@ -123,7 +123,7 @@ def events(now: datetime) -> Iterator[Event]:
         zone = _ZONES[worker.projects.split()[0]]
         today = datetime.combine(now.astimezone(zone), time(), zone)
         call = Event(id="sample", time=now, user=who.username, email=who.email)
-        call = replace(call, display_name=who.display_name)
+        call = call.but(display_name=who.display_name)
         for age in range(DAYS):
             found += _day(worker, call, today - timedelta(days=age), age)
     yield from sorted((e for e in found if e.time <= now), key=lambda e: (e.time, e.id))
@@ -140,13 +140,13 @@ def _day(worker: _Worker, call: Event, midnight: datetime, age: int) -> Iterator
         model = worker.favourite if rng.random() < 0.6 else rng.choice(_HABITS[source][-1])
         hours = (rng.triangular(8.6, 12.3, 10), rng.triangular(13, 18.2, 14.5), rng.uniform(19, 22))
         start = midnight + timedelta(seconds=int(3600 * rng.choices(hours, (47, 48, 5))[0]))
-        first = replace(call, id=f"{name}-{number}", time=start, project=project, source=source)
-        first = replace(first, test_type=rng.choices(_TEST_TYPES, _SHARES[project])[0])
+        first = call.but(id=f"{name}-{number}", time=start, project=project, source=source)
+        first = first.but(test_type=rng.choices(_TEST_TYPES, _SHARES[project])[0])
         yield from _session(rng, first, model, calls, worker.scale)
         left -= calls
     if worker.username in _TWINS and midnight.weekday() in (0, 3):
-        first = replace(call, id=f"{name}-job", time=midnight + timedelta(hours=6), source="api")
-        first = replace(first, project="handbook", test_type="Test Data")
+        first = call.but(id=f"{name}-job", time=midnight + timedelta(hours=6), source="api")
+        first = first.but(project="handbook", test_type="Test Data")
         yield from _session(Random(f"job {midnight}"), first, "haiku", 3, worker.scale)
 
 
@@ -168,12 +168,12 @@ def _session(rng: Random, first: Event, model: str, calls: int, scale: float) ->
     at, unsaid = first.time.astimezone(UTC), rng.random()
     blank = {"project": ""} if unsaid < 0.02 else {"source": ""} if unsaid > 0.97 else {}
     for number in range(1, calls + 1):
-        call = replace(first, id=f"{first.id}-{number}", time=at, **blank)
-        call = replace(call, provider=_MODELS[model][0], model=_MODELS[model][1])
+        call = first.but(id=f"{first.id}-{number}", time=at, **blank)
+        call = call.but(provider=_MODELS[model][0], model=_MODELS[model][1])
         at += timedelta(seconds=3 + int(rng.expovariate(1 / gap)))
         luck = rng.random()
         if luck < 0.026:
-            yield replace(call, failed=luck < 0.025, usage_known=luck < 0.025)
+            yield call.but(failed=luck < 0.025, usage_known=luck < 0.025)
             continue
         if context > CONTEXT_LIMIT:
             context, cached = CONTEXT_LIMIT / 3, 0
@@ -195,6 +195,6 @@ def _answered(
     parts = zip(prices, (prompt - read - write, read, write, completion), strict=True)
     cost = sum((Decimal(price) * tokens for price, tokens in parts), Decimal()).scaleb(-6)
     thought = int(completion * rng.uniform(0.2, 0.75)) if reasons else 0
-    call = replace(call, prompt_tokens=prompt, cache_read_tokens=read, cache_write_tokens=write)
-    call = replace(call, completion_tokens=completion, reasoning_tokens=thought)
-    return replace(call, cost_usd=None if call.source == "ide" else round(cost, 6))
+    call = call.but(prompt_tokens=prompt, cache_read_tokens=read, cache_write_tokens=write)
+    call = call.but(completion_tokens=completion, reasoning_tokens=thought)
+    return call.but(cost_usd=None if call.source == "ide" else round(cost, 6))
