@@ -13,7 +13,7 @@ from portals import places
 from reading import element, names
 
 import models
-from usage import accounts, grants, leaderboard, merging, projects, samples, warm
+from usage import accounts, columns, grants, merging, projects, samples, warm
 from views import fresh
 
 BOARD = "/leaderboard?sort=cost"
@@ -309,7 +309,7 @@ def test_nobody_else_is_given_it_nor_who_asks_otherwise(app, client, make_usage,
 
 def test_what_changes_while_it_is_rendered_is_kept_for_nobody(app, client, make_usage, monkeypatch):
     make_usage("zoe")
-    read = leaderboard.board
+    read = columns.board
 
     def read_elsewhere(scope):
         with models.db.connection_context():
@@ -321,7 +321,7 @@ def test_what_changes_while_it_is_rendered_is_kept_for_nobody(app, client, make_
             pool.submit(read_elsewhere, scope).result()
         return read(scope)
 
-    monkeypatch.setattr(leaderboard, "board", board_after_a_change)
+    monkeypatch.setattr(columns, "board", board_after_a_change)
     first = client.get(BOARD, headers=HTMX)
     monkeypatch.undo()
 
@@ -332,7 +332,7 @@ def test_what_changes_while_it_is_rendered_is_kept_for_nobody(app, client, make_
 
 def test_who_asks_while_it_is_rendered_is_given_the_same(app, client, make_usage, monkeypatch):
     make_usage("yves")
-    read, begun, go = leaderboard.board, Event(), Event()
+    read, begun, go = columns.board, Event(), Event()
     count = []
 
     def slow_board(scope):
@@ -341,7 +341,7 @@ def test_who_asks_while_it_is_rendered_is_given_the_same(app, client, make_usage
         go.wait(5)
         return read(scope)
 
-    monkeypatch.setattr(leaderboard, "board", slow_board)
+    monkeypatch.setattr(columns, "board", slow_board)
     other = app.test_client()
     other._cookies = client._cookies
     with ThreadPoolExecutor(2) as pool:

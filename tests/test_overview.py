@@ -23,7 +23,7 @@ from reading import (
 from usage import accounts, merging, projects
 from usage.ingest.event import Event
 from usage.ingest.record import record
-from usage.overview import overview
+from usage.overview import Rest, overview
 from usage.scope import Scope
 
 HOURS = (0, 4, 12, 19, 23)
@@ -377,11 +377,12 @@ def test_the_chart_says_in_words_what_it_shows(client, make_usage):
 
 
 @ON_ONE_DATABASE
-def test_a_project_that_comes_up_meanwhile_is_in_the_next_answer(ada, make_usage):
+def test_a_project_that_comes_up_meanwhile_has_its_name_in_the_next_answer(ada, make_usage):
     make_usage("vera", project="checkout")
     before = Scope.from_args({}, accounts.horizon(ada, settings().rates, "UTC", NOW))
     make_usage("otto", project="mobile", calls=2)
 
     found = overview(before)
 
-    assert [part.counts.calls for part in found.by_project] == [1]
+    assert [(part.key, part.counts.calls) for part in found.by_project[1:]] == [(Rest(1), 2)]
+    assert sum(part.counts.calls for part in found.by_project) == found.totals.calls == 3

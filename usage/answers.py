@@ -86,6 +86,7 @@ class Answers:
             else:
                 with changes.snapshot():
                     mend(answer, changes.state())
+            changes.told(answer.state)
             yield answer
         self._let_go()
 

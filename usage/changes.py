@@ -38,7 +38,10 @@ NOTHING = State(NEVER, 0)
 
 
 class _Open(threading.local):
-    """What this thread's noted() transaction changed so far, and the state one_look() saw."""
+    """What this thread's noted() transaction changed so far, and the state one_look() saw.
+
+    `told` are the states of numbers that compared() sees.
+    """
 
     touched: dict[int, set[int]] | None = None
     growth: list[Growth]
@@ -47,6 +50,7 @@ class _Open(threading.local):
     everything = False
     looking = False
     looked: State | None = None
+    told: set[State] | None = None
 
 
 _open = _Open()
@@ -117,11 +121,12 @@ def snapshot() -> AbstractContextManager:
 @contextmanager
 def one_look(seen: State | None = None) -> Iterator[None]:
     """Inside, latest() asks once, or with `seen` not at all: all answers are of one moment."""
+    before = _open.looking, _open.looked
     _open.looking, _open.looked = True, seen
     try:
         yield
     finally:
-        _open.looking, _open.looked = False, None
+        _open.looking, _open.looked = before
 
 
 def latest() -> State:
@@ -130,6 +135,25 @@ def latest() -> State:
         return state()
     _open.looked = _open.looked or state()
     return _open.looked
+
+
+@contextmanager
+def compared() -> Iterator[set[State]]:
+    """Inside, the states are collected that numbers are of; an inner one leaves it to the outer."""
+    outer = _open.told
+    _open.told = set()
+    try:
+        yield _open.told
+    finally:
+        if outer is not None:
+            outer |= _open.told
+        _open.told = outer
+
+
+def told(state: State) -> None:
+    """Note which state some numbers are of."""
+    if _open.told is not None:
+        _open.told.add(state)
 
 
 def since(known: State, now: State) -> Mapping[int, set[int] | None] | None:

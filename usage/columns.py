@@ -7,11 +7,11 @@ from decimal import Decimal
 from functools import cache
 
 from models import DailyUsage, User, db
-from usage import naming
+from usage import naming, warm
 from usage.answers import answers
 from usage.counts import Counts, Standing, Totals
 from usage.daily import active, in_scope, sum_of
-from usage.leaderboard import rows_of
+from usage.leaderboard import Board, board, rows_of
 from usage.movement import Difference, change
 from usage.scope import PAGE_SIZES, Scope
 from usage.window import Window
@@ -39,6 +39,16 @@ class AddedColumns:
     def most_calls(self) -> int:
         """The calls of the trend's busiest day."""
         return max(self.trend, default=0)
+
+
+def with_columns(scope: Scope) -> tuple[Board, dict[int, AddedColumns]]:
+    """The page of standings that a scope asks for, and added_columns() of its people."""
+
+    def read() -> tuple[Board, dict[int, AddedColumns]]:
+        shown = board(scope)
+        return shown, added_columns(scope, shown.standings)
+
+    return warm.of_one_state(read) if scope.columns else read()
 
 
 def added_columns(scope: Scope, rows: Iterable[Standing]) -> dict[int, AddedColumns]:

@@ -56,12 +56,23 @@ AMOUNTS: Mapping[str, Amounts] = {
 
 def board(scope: Scope) -> Board:
     """The page of standings that a scope asks for, and the totals of the whole scope."""
+    return _page(scope) if scope.basis == RATES else warm.of_one_state(lambda: _listed(scope))
+
+
+def _listed(scope: Scope) -> Board:
+    shown = _page(scope)
+    # Where people are hidden, models that few people use are too.
+    lists_models = shown.totals.uncosted_calls and not naming.least_users(scope)
+    return replace(shown, uncosted=uncosted(scope)) if lists_models else shown
+
+
+def _page(scope: Scope) -> Board:
     with warm.store.tally(scope) as tally:
         ranking = _Ranking(tally, scope)
         found = ranking.search(scope.q) if scope.q else ranking.people
         start = (scope.page - 1) * scope.per_page
         page = found[start : start + scope.per_page]
-        shown = Board(
+        return Board(
             standings=list(ranking.rows(page)),
             totals=ranking.totals,
             found=len(found),
@@ -69,9 +80,6 @@ def board(scope: Scope) -> Board:
             most_tokens=ranking.most_tokens,
             least_users=0 if ranking.totals.users else naming.least_users(scope),
         )
-    # Where people are hidden, models that few people use are too.
-    lists_models = shown.totals.uncosted_calls and not naming.least_users(scope)
-    return replace(shown, uncosted=uncosted(scope)) if lists_models else shown
 
 
 def standings(

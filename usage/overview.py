@@ -8,7 +8,7 @@ from peewee import Field, fn
 
 from models import UNASSIGNED as NO_PROJECT
 from models import DailyUsage, User
-from usage import naming, sums
+from usage import naming, sums, warm
 from usage.analysis import Part, by_activity, every_day
 from usage.answers import answers
 from usage.counts import Counts, Standing, Totals
@@ -61,16 +61,17 @@ class Overview:
 
 def overview(scope: Scope) -> Overview:
     """What everyone in a scope used together, and what that was in the equal window before."""
-    scope = replace(scope.plain(), sort=ACTIVITY, columns=())
+    plain = replace(scope.plain(), sort=ACTIVITY, columns=())
+    return warm.of_one_state(lambda: _overview(plain))
+
+
+def _overview(scope: Scope) -> Overview:
     past = scope.before()
     earlier, totals_before = _before(past)
     people, totals = standings(scope, leave_out=earlier, keep_first=MOST_ACTIVE)
     hidden = 0 if totals.users else naming.least_users(scope)
     used = {} if hidden else answers.by_day(sums.by_day, scope)
     found = sums.all_days(used.values())
-    # A project may have come up since this question was asked: it is in the next answer.
-    known = {NO_PROJECT, *(project.id for project in scope.horizon.projects)}
-    by_project = {id: counters for id, counters in found[sums.PROJECT].items() if id in known}
     by_day = sorted(_parts({day: sums.total(rows) for day, rows in used.items()}, scope))
     days = _withhold_few(by_day, DailyUsage.day, scope)
     days = [part for part in days if not isinstance(part.key, Rest)]
@@ -79,7 +80,7 @@ def overview(scope: Scope) -> Overview:
     return Overview(
         totals=totals,
         before=totals_before,
-        by_project=_withhold_few(_parts(by_project, scope), DailyUsage.project_id, scope),
+        by_project=_by_project(found[sums.PROJECT], scope),
         **{
             f"by_{column.name}": _withhold_few(_parts(found[column.name], scope), column, scope)
             for column in BROKEN_DOWN
@@ -147,6 +148,16 @@ def _parts(found: Sums, scope: Scope) -> list[Part]:
     return by_activity(
         Part(key, Counts(*counters, *cost_of(counters, scope))) for key, counters in found.items()
     )
+
+
+def _by_project(found: Sums, scope: Scope) -> list[Part]:
+    """The breakdown by project; those that came up since the question was asked are one Rest."""
+    known = {NO_PROJECT, *(project.id for project in scope.horizon.projects)}
+    parts = _parts(found, scope)
+    new = [part.counts for part in parts if part.key not in known]
+    parts = [part for part in parts if part.key in known]
+    shown = _withhold_few(parts, DailyUsage.project_id, scope)
+    return [*shown, Part(Rest(len(new)), _sum(new))] if new else shown
 
 
 def _uncosted(served: Sums, scope: Scope) -> list[Uncosted]:

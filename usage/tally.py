@@ -50,7 +50,8 @@ class Tally:
         self.names: Mapping[int, Name] = {}
         self.owners: Mapping[int, int] = {}
         self._scope = scope
-        self._state = self.content
+        self.state = self.content
+        """The state of the board that all of it is of."""
         # Statements by kind of database and number of users.
         self._statements: dict[tuple[type, int], tuple[str, Sequence]] = {}
         # By user; a person with several names has several rows here, one in `people`.
@@ -69,15 +70,15 @@ class Tally:
 
     def is_current(self, now: State) -> bool:
         """True if nothing changed on the board since it was brought up to date."""
-        same = self._state.epoch == now.epoch != NEVER
-        return same and self._state.version >= now.version
+        same = self.state.epoch == now.epoch != NEVER
+        return same and self.state.version >= now.version
 
     def refresh(self, now: State, names: Names) -> None:
         """Read again what changed; within the snapshot that `now` was read in."""
-        changed = changes.changes_since(self._state, now)
+        changed = changes.changes_since(self.state, now)
         users = self._changed(changed)
         # If this fails half-way, everything is read again.
-        self._state = NOTHING
+        self.state = NOTHING
         if users is None:
             self._rows = self._read()
             names.learn(self._rows)
@@ -93,7 +94,7 @@ class Tally:
             self._put(self._people_of(users))
         if users is None or users:
             self.content = now
-        self._state = now
+        self.state = now
 
     def order(self, kind: Hashable, keys: Keys) -> Order:
         """Everyone with an answered call, sorted by keys; kept under its kind."""

@@ -1,6 +1,6 @@
 """The same numbers as JSON, for keys with the scope "read"."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 
@@ -8,11 +8,11 @@ from flask import Blueprint, make_response
 
 from usage import columns, prices
 from usage.analysis import Analysis, Part, analysis
+from usage.columns import AddedColumns
 from usage.counting import TOKEN_FIELDS
 from usage.counts import Counts, Standing, Totals
 from usage.daily import BY_BASIS
 from usage.horizon import ALL
-from usage.leaderboard import board
 from usage.pricing import LIST, RATES, plain
 from usage.scope import Scope
 from views import fresh
@@ -32,10 +32,10 @@ def leaderboard():
     tag, _ = fresh.etags(scope)
     if fresh.client_has(tag):
         return fresh.not_modified(tag)
-    shown = board(scope)
+    shown, values = columns.with_columns(scope)
     answer = head(scope, shown.totals) | {
         "totals": totals(shown.totals, scope),
-        "standings": list(standings(scope, shown.standings)),
+        "standings": [row(scope, one, values) for one in shown.standings],
         "page": scope.page,
         "per_page": scope.per_page,
         "pages": shown.pages,
@@ -101,15 +101,19 @@ def totals(values: Totals, scope: Scope) -> dict:
 
 
 def standings(scope: Scope, rows: Iterable[Standing]) -> Iterator[dict]:
-    """Rows of the table with the columns that were added to it, some at a time."""
+    """Rows of a long table, some at a time."""
     rows = iter(rows)
     while some := list(islice(rows, AT_ONCE)):
         values = columns.added_columns(scope, some)
-        for one in some:
-            yield standing(one, scope) | added(scope, one, values.get(one.user_id))
+        yield from (row(scope, one, values) for one in some)
 
 
-def added(scope: Scope, one: Standing, values: columns.AddedColumns | None) -> dict:
+def row(scope: Scope, one: Standing, values: Mapping[int, AddedColumns]) -> dict:
+    """A row of the table with the columns that were added to it."""
+    return standing(one, scope) | _added(scope, one, values.get(one.user_id))
+
+
+def _added(scope: Scope, one: Standing, values: AddedColumns | None) -> dict:
     """The added columns of a row; a share is of 1, unknown is null."""
     row: dict[str, object] = {}
     if "movement" in scope.columns:

@@ -5,16 +5,20 @@ For people who are signed in, and for keys with the scope "read".
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
-from flask import Blueprint, Response, jsonify, request, stream_with_context
+from flask import Blueprint, Response, jsonify, request
 
-from usage import export
+from usage import export, warm
 from usage import overview as whole
 from usage.analysis import Analysis, Part, analysis
 from usage.counting import TOKEN_FIELDS
 from usage.counts import Counts, Standing, Totals
 from usage.horizon import UNASSIGNED
-from usage.leaderboard import board
+from usage.leaderboard import Board, board
 from usage.overview import Overview
 from usage.scope import Scope
 from views import api
@@ -27,6 +31,7 @@ FORM = "<any(csv, json, tsv):form>"
 TYPES = {"csv": "text/csv", "json": "application/json", "tsv": "text/tab-separated-values"}
 COUNTERS = ("calls", "failed_calls", "unknown_calls", *TOKEN_FIELDS, "cost", "uncosted_calls")
 STANDING = ("rank", "username", "display_name", *COUNTERS)
+MOST_IN_MEMORY, PIECE = 4 * 1024 * 1024, 64 * 1024
 LISTS = ("source", "provider", "model", "test_type", "day")
 PEOPLE = ("most_active", "newcomers", "quiet")
 ADDED = {
@@ -46,18 +51,13 @@ def leaderboard(form: str):
     """Everyone whom the table shows, on all of its pages."""
     scope = requested_scope()
     shown = board(scope.on_one_page())
-    if form == "json":
-        head = _head(scope, shown.totals) | {"totals": api.totals(shown.totals, scope)}
-        pieces = export.json_text(head, "standings", api.standings(scope, shown.standings))
-    else:
-        header = STANDING + tuple(
-            name for column in scope.columns for name in ADDED.get(column, ())
-        )
-        pieces = _table(form, header, _standings(scope, shown.standings), scope, shown.totals)
     if scope.columns:
-        # What they say of people is asked for while the file is on its way.
-        pieces = stream_with_context(pieces)
-    answer = Response(pieces, mimetype=TYPES[form])
+        # Whoever is new has a pseudonym by now: in the snapshot, nothing can be written.
+        with warm.snapshot():
+            pieces = _leaderboard(form, scope, board(scope.on_one_page()))
+            answer = _complete(pieces, TYPES[form])
+    else:
+        answer = Response(_leaderboard(form, scope, shown), mimetype=TYPES[form])
     return _file(answer, "leaderboard", scope)
 
 
@@ -87,6 +87,30 @@ def overview(form: str):
         pieces = _table(form, PART, _overview_rows(scope, found), scope, found.totals)
         answer = Response(pieces, mimetype=TYPES[form])
     return _file(answer, "overview", scope)
+
+
+def _leaderboard(form: str, scope: Scope, shown: Board) -> Iterator[str]:
+    if form == "json":
+        head = _head(scope, shown.totals) | {"totals": api.totals(shown.totals, scope)}
+        return export.json_text(head, "standings", api.standings(scope, shown.standings))
+    header = STANDING + tuple(name for column in scope.columns for name in ADDED.get(column, ()))
+    return _table(form, header, _standings(scope, shown.standings), scope, shown.totals)
+
+
+def _complete(pieces: Iterable[str], mimetype: str) -> Response:
+    """An answer that is complete before any of it is sent: each piece asks the database."""
+    with ExitStack() as stack:
+        file = stack.enter_context(SpooledTemporaryFile(MOST_IN_MEMORY))
+        file.writelines(piece.encode() for piece in pieces)
+        file.seek(0)
+        answer = Response(_sent(file), mimetype=mimetype)
+        answer.call_on_close(stack.pop_all().close)
+        return answer
+
+
+def _sent(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        yield from iter(partial(file.read, PIECE), b"")
 
 
 def _overview(scope: Scope, found: Overview) -> dict:
@@ -131,7 +155,7 @@ def _named(scope: Scope, found: Overview, by: str) -> list[Part]:
 
 def _word(scope: Scope, by: str, key: object) -> object:
     if isinstance(key, whole.Rest):
-        return "too few people"
+        return "too few people" if key.few else "new"
     return key and whole.project_of(scope, key).slug if by == "project" else key
 
 

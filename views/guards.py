@@ -32,7 +32,7 @@ def settings() -> Settings:
 
 
 def at_one_moment(view: Callable) -> Callable:
-    """All numbers of the answer are those of one state of the board, asked for once."""
+    """The state of the board and its projects are asked for once, with who is asking."""
 
     @wraps(view)
     def consistent(*args, **kwargs):

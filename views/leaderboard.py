@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from flask import Blueprint, Response, redirect, url_for
 
-from usage import columns, facts, leaderboard, prices
+from usage import columns, facts, prices
 from usage.pricing import LIST
 from usage.scope import Scope
 from views import fresh
@@ -39,12 +39,12 @@ def board(endpoint: str, title: str):
         return fresh.not_modified(tag)
 
     def render() -> Response:
-        shown = leaderboard.board(scope)
+        shown, added = columns.with_columns(scope)
         return respond(
             "leaderboard",
             url_for(endpoint, **scope.to_args()),
             board=shown,
-            added=columns.added_columns(scope, shown.standings),
+            added=added,
             live_tag=live_tag,
             screen=endpoint,
             title=title,
