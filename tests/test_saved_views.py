@@ -173,6 +173,34 @@ def test_a_member_saves_and_begins_with_their_own_page(browse):
     assert "Share" not in menu.text
 
 
+@ON_ONE_DATABASE
+@pytest.mark.parametrize(
+    "page",
+    [
+        *({"screen": screen} for screen in ("leaderboard", "overview", "users")),
+        {"screen": "person", "username": "eve"},
+    ],
+)
+def test_a_member_saves_no_other_page(browse, page):
+    refused = save(browse("vera"), **page)
+
+    assert refused.status_code == 422
+    assert "You can save your own page, and no other." in text(refused.text)
+    assert not SavedView.select().exists()
+
+
+@ON_ONE_DATABASE
+def test_the_view_of_somebody_who_is_not_shown_any_more_says_so_and_is_no_beginning(browse):
+    max_ = browse("max")
+    save(max_, screen="person", username="vera", default="on")
+    assert max_.get("/").location == "/users/vera"
+
+    projects.set_identity(projects.find("checkout"), "pseudonyms", 0, False)
+
+    assert max_.get("/").location == "/leaderboard"
+    assert "No longer fits: There is no such person here." in text(max_.get("/views").text)
+
+
 def test_a_view_that_no_longer_fits_says_so_and_is_no_beginning(browse):
     eve = browse("eve")
     save(eve, project="mobile", default="on")
@@ -230,6 +258,7 @@ def test_whom_a_sharer_searched_for_stays_with_them_where_people_are_not_named(b
         ({"days": "0"}, "days must be a whole number"),
         ({"screen": "person", "username": " "}, "needs the username"),
         ({"screen": "person", "username": "x" * 201}, "needs the username"),
+        ({"screen": "person", "username": "nobody-at-all"}, "There is no such person here."),
     ],
 )
 def test_what_can_not_be_saved_is_said_in_a_sentence(client, world, form, sentence):

@@ -59,7 +59,7 @@ def analysis(scope: Scope, username: str) -> Analysis:
 
     Raises NotVisible for someone out of the viewer's sight.
     """
-    user, names = _visible_user(scope, username)
+    user, names = visible_user(scope, username)
     dimensions = [
         DailyUsage.day,
         DailyUsage.source,
@@ -102,8 +102,8 @@ def every_day(by_day: Iterable[Part], window: Window) -> list[tuple[date, int, i
     ]
 
 
-def _visible_user(scope: Scope, username: str) -> tuple[User, list[int]]:
-    """The person whom a name stands for, with the ids of all their names."""
+def visible_user(scope: Scope, username: str) -> tuple[User, list[int]]:
+    """The person whom a name stands for, with the ids of all their names. Raises NotVisible."""
     one = _named(username)
     user = User.get_by_id(one.owner_id) if one and one.owner_id else one
     if not user or user.id != scope.horizon.person:

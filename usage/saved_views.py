@@ -9,6 +9,7 @@ from peewee import JOIN, IntegrityError
 from models import SavedView, User, db
 from usage import naming
 from usage.accounts import SUPER_ADMIN, Refused
+from usage.analysis import visible_user
 from usage.horizon import ALL, Horizon, NotVisible
 from usage.ingest.event import MOST_USER_CHARACTERS, InvalidEvent, plain_text
 from usage.scope import InvalidScope, Scope
@@ -48,6 +49,8 @@ def save(
         raise Refused("A view is shared with one project that you run: choose the project first.")
     if shared and screen == "person":
         raise Refused("The page of one person can't be shared; leave the view to yourself.")
+    if scope.horizon.only_self and (screen, username) != ("person", viewer.username):
+        raise Refused("You can save your own page, and no other.")
     if SavedView.select().where(SavedView.user_id == viewer.id).count() >= MOST:
         raise Refused(f"You have {MOST} views; delete one first.")
     fields = {
@@ -55,7 +58,7 @@ def save(
         "project_id": scope.project.id if shared else None,
         "name": _name(name),
         "screen": screen,
-        "username": _person(username) if screen == "person" else "",
+        "username": _person(scope, username) if screen == "person" else "",
         "query": urlencode(_said(scope)),
         "created_at": now,
     }
@@ -138,7 +141,10 @@ def _view(row: SavedView, viewer: User, horizon: Horizon) -> View:
     try:
         if horizon.only_self and (row.screen, row.username) != ("person", viewer.username):
             raise NotVisible("There is no such page for you any more.")
-        scope = Scope.from_args(dict(parse_qsl(row.query)), horizon)
+        found = Scope.from_args(dict(parse_qsl(row.query)), horizon)
+        if row.screen == "person":
+            visible_user(found, row.username)
+        scope = found
         if row.user_id != viewer.id and naming.policy(scope) != naming.NAMED:
             # Whom somebody else searched for may be named to them alone, and so may they.
             scope, owner = replace(scope, q=""), ELSE
@@ -179,9 +185,13 @@ def _name(text: str) -> str:
     return name
 
 
-def _person(username: str) -> str:
+def _person(scope: Scope, username: str) -> str:
     if not username.strip() or "\0" in username or len(username) > MOST_USER_CHARACTERS:
         raise Refused("A view of a person needs the username.")
+    try:
+        visible_user(scope, username)
+    except NotVisible as error:
+        raise Refused(str(error)) from None
     return username
 
 
