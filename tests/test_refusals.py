@@ -8,8 +8,7 @@ from conftest import HTMX, ON_ONE_DATABASE
 from peewee import OperationalError
 from reading import element, names, text, words_of
 
-from usage import leaderboard
-from views import api
+from usage import columns
 
 pytestmark = ON_ONE_DATABASE
 INPUTS = ("prompt_cost", "completion_cost", "days", "q", "from", "to")
@@ -135,8 +134,7 @@ def test_a_mistake_of_ours_is_owned_up_to_without_a_word_of_its_inside(
     def mistake(*_arguments, **_named):
         raise RuntimeError("an inside that is nobody's business")
 
-    monkeypatch.setattr(leaderboard, "board", mistake)
-    monkeypatch.setattr(api, "board", mistake)
+    monkeypatch.setattr(columns, "board", mistake)
     monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
     # A search of its own: what another test was shown of an empty board may be kept.
     headers = reader if "api" in path else {}
@@ -166,7 +164,7 @@ def test_a_busy_database_is_told_and_worth_another_try(
         raise OperationalError("database is locked")
 
     with monkeypatch.context() as broken:
-        broken.setattr(leaderboard, "board", busy)
+        broken.setattr(columns, "board", busy)
         response = client.get("/leaderboard", headers=headers)
 
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")

@@ -12,16 +12,29 @@ htmx.on("htmx:oobAfterSwap", () => {
   }
 });
 
-/* No answer at all: the table that stays may be an old one, and says so until there is an answer. */
+/* No answer, or one that is not the board's: the table that stays may be an old one, and says so until
+   there is an answer. What the board itself refuses, it says in its answer. */
 (() => {
-  const AWAY = "The board can't be reached: what is shown may be out of date.";
+  const OLD = "what is shown may be out of date.";
+  let said;
 
-  htmx.on("htmx:sendError", () => {
+  function say(sentence) {
     const notice = document.querySelector("#notice");
-    if (notice && notice.textContent !== AWAY) notice.textContent = AWAY;
+    said = sentence;
+    if (notice && notice.textContent !== said) notice.textContent = said;
+  }
+
+  htmx.on("htmx:sendError", () => say(`The board can't be reached: ${OLD}`));
+  htmx.on("htmx:beforeSwap", ({ detail }) => {
+    const { xhr, target, serverResponse } = detail;
+    if (xhr.status < 400) return;
+    // The address stays with the table.
+    detail.shouldSwap = false;
+    if (xhr.getResponseHeader("HX-Reswap")) htmx.swap(target, serverResponse, { swapStyle: "none" });
+    else say(`The board could not answer (${xhr.status}): ${OLD}`);
   });
   htmx.on("htmx:afterRequest", ({ detail: { xhr } }) => {
     const notice = document.querySelector("#notice");
-    if (xhr.status && notice?.textContent === AWAY) notice.textContent = "";
+    if (xhr.status && xhr.status < 400 && notice?.textContent === said) notice.textContent = "";
   });
 })();

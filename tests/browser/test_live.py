@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from browser.conftest import names
+
 LIVE = "/leaderboard?live=1"
 LIVE_URL = f"**{LIVE}"
 NO_ANSWER = re.compile("ERR_FAILED|htmx:(sendError|afterRequest), ")
@@ -30,6 +32,18 @@ def without_answer(problems):
     """Has the next request of a page come to nothing, which is no problem of the page."""
     yield lambda page: page.route(LIVE_URL, lambda route: route.abort(), times=1)
     problems[:] = [one for one in problems if not NO_ANSWER.search(one)]
+
+
+@pytest.fixture
+def answered(problems):
+    """Has the next question for the table answered like this, which is no problem of the page."""
+
+    def answer(page, status, body, **headers):
+        told = {"status": status, "content_type": "text/html", "body": body, "headers": headers}
+        page.route("**/leaderboard?*", lambda route: route.fulfill(**told), times=1)
+
+    yield answer
+    problems[:] = [one for one in problems if "Failed to load resource" not in one]
 
 
 def wait_for_it(page):
@@ -150,3 +164,32 @@ def test_a_filter_that_gets_no_answer_says_so_too(visit, without_answer):
     page.get_by_role("checkbox", name="Live").check()
 
     expect(page.locator("#notice")).to_contain_text("can't be reached")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 413, 429, 500, 502, 503])
+def test_a_page_of_a_proxy_does_not_take_the_table_s_place(page, answered, status):
+    answered(page, status, "<h1>Bad gateway</h1>")
+    before = names(page)
+
+    page.get_by_role("link", name="Calls").first.click()
+
+    expect(page.locator("#notice")).to_contain_text(f"could not answer ({status})")
+    assert names(page) == before
+    expect(page.get_by_text("Bad gateway")).to_have_count(0)
+    expect(page).to_have_url("/leaderboard")
+
+    page.get_by_role("link", name="Calls").first.click()
+
+    expect(page).to_have_url(re.compile("sort=calls"))
+    expect(page.locator("#notice")).to_be_empty()
+
+
+@pytest.mark.parametrize("status", [413, 429, 500, 503])
+def test_what_the_board_refuses_it_says_itself(page, answered, status):
+    notice = '<p id="notice" hx-swap-oob="innerHTML">Not today.</p>'
+    answered(page, status, notice, **{"HX-Reswap": "none"})
+
+    page.get_by_role("link", name="Calls").first.click()
+
+    expect(page.locator("#notice")).to_have_text("Not today.")
+    expect(page).to_have_url("/leaderboard")
