@@ -68,10 +68,11 @@
 
   /* Tabs and Esc in the Filters panels of boards in that root: an element's shadow, or the page. */
   const tend = (root) => {
-    root.addEventListener("click", ({ target }) => {
+    const open = ({ target }) => {
       const panel = target.closest("summary")?.nextElementSibling;
       if (panel?.matches(".tb-embed [data-tabs]:not(:has([role=tablist]))")) buildTabs(panel);
-    });
+    };
+    root.addEventListener("click", open, true);
     const escape = (event) => {
       const board = event.target.closest(".tb-embed")?.parentNode;
       if (event.key === "Escape" && board) close(board, [], event);
@@ -90,6 +91,7 @@
     #retry;
     #strange;
     #styled;
+    #typed;
     #wait = 0;
 
     get fetchToken() {
@@ -107,7 +109,7 @@
       if (!this.shadowRoot) this.#build();
       addEventListener("online", this.#again);
       document.addEventListener("visibilitychange", this.#again);
-      document.addEventListener("pointerdown", this.#closePanel);
+      document.addEventListener("pointerdown", this.#closePanel, true);
       // Set before this script was there, it would hide the setter.
       if (Object.hasOwn(this, "fetchToken")) {
         const { fetchToken } = this;
@@ -119,7 +121,7 @@
     disconnectedCallback() {
       removeEventListener("online", this.#again);
       document.removeEventListener("visibilitychange", this.#again);
-      document.removeEventListener("pointerdown", this.#closePanel);
+      document.removeEventListener("pointerdown", this.#closePanel, true);
       this.#stop();
     }
 
@@ -138,6 +140,7 @@
 
     #stop() {
       clearTimeout(this.#timer);
+      this.#typed = undefined;
       clearTimeout(this.#retry);
       this.#asking?.abort();
     }
@@ -165,6 +168,7 @@
         if (!target.form) return;
         clearTimeout(this.#timer);
         const wait = target.type === "radio" ? 0 : 300;
+        this.#typed = target;
         this.#timer = setTimeout(() => this.#send(target), wait);
       });
       tend(root);
@@ -261,6 +265,8 @@
       } catch (error) {
         if (signal.aborted) return;
         const expired = error.status === 401 || error.status === 403;
+        // What is no token can't even be sent.
+        if (!error.status) this.#token = undefined;
         if (this.#strange) this.#clear();
         if (!shown) this.#say(`${AWAY} It is tried again by itself.`);
         if (!shown || (error.status !== 422 && error.status !== 404)) {
@@ -301,6 +307,8 @@
       for (const part of answer.content.querySelectorAll("[hx-swap-oob]")) {
         const place = root.getElementById(part.id);
         part.remove();
+        // Who went on typing is about to ask for it.
+        if (this.#typed && place?.contains(this.#typed)) continue;
         if (part.getAttribute("hx-swap-oob") === "innerHTML") place?.replaceChildren(...part.childNodes);
         else place?.replaceWith(part);
       }
@@ -325,7 +333,7 @@
 
   customElements.define("tally-board", TallyBoard);
   tend(document);
-  document.addEventListener("pointerdown", (event) => close(document, event.composedPath()));
+  document.addEventListener("pointerdown", (event) => close(document, event.composedPath()), true);
   // A link that its own answer takes off the page hands the focus on.
   let board;
   document.addEventListener("click", () => {

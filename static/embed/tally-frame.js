@@ -58,7 +58,7 @@
   const measure = () => {
     const panel = board.shadowRoot.querySelector("details[open] > .tb-panel");
     const below = panel ? panel.getBoundingClientRect().bottom + scrollY + 16 : 0;
-    const height = Math.ceil(Math.max(board.offsetTop + board.offsetHeight, below));
+    const height = Math.ceil(Math.max(board.getBoundingClientRect().bottom + scrollY, below));
     if (height !== told) tell({ tally: "height", height: (told = height) });
   };
 

@@ -318,6 +318,53 @@ def test_who_never_answers_is_asked_again(enter):
         expect(board.locator(".htmx-request")).to_have_count(0)
 
 
+def test_what_is_no_token_is_asked_for_again(enter):
+    with enter("element", "no") as (page, board):
+        expect(rows(board)).to_have_count(25)
+        page.clock.install()
+        page.evaluate("""() => {
+            const element = document.querySelector("tally-board");
+            const { fetchToken } = element;
+            let asked = 0;
+            const none = { token: "\u0142", expires_in: 300 };
+            element.fetchToken = () => (asked++ ? fetchToken() : none);
+        }""")
+        expect(board.get_by_role("alert").first).to_contain_text("can't be reached")
+        expect(rows(board)).to_have_count(0)
+
+        page.clock.run_for(5_000)
+
+        expect(rows(board)).to_have_count(25)
+
+
+@pytest.mark.parametrize("way", ["element", "framed"])
+def test_what_is_typed_while_an_answer_is_on_its_way_stays(enter, way):
+    with enter(way, "no") as (page, board):
+        expect(rows(board)).to_have_count(25)
+        held, box = [], board.locator("input[id$=-q]")
+        page.route("**/embed/leaderboard?*", lambda route: held.append(route), times=1)
+        board.locator("[id$=sort-cost]").click()
+        while not held:
+            page.wait_for_timeout(10)
+
+        box.press_sequentially("amara", delay=0)
+        held[0].continue_()
+
+        expect(rows(board)).to_have_count(1)
+        expect(box).to_have_value("amara")
+
+
+@pytest.mark.parametrize("width", [1280, 700, 393])
+def test_a_frame_needs_no_scrollbar(enter, width):
+    with enter("framed", width=width) as (page, board):
+        expect(rows(board)).to_have_count(25)
+        height = "document.querySelector('iframe').clientHeight"
+        until(page, f"{height} > 1000")
+
+        frame = page.frames[1]
+        assert frame.evaluate("document.documentElement.scrollHeight - innerHeight") == 0
+
+
 def test_a_frame_is_as_high_as_what_it_shows(enter):
     with enter("framed") as (page, board):
         expect(rows(board)).to_have_count(25)
@@ -403,6 +450,24 @@ def test_a_link_followed_the_moment_it_appears_does_not_leave_the_portal(enter):
         expect(rows(board)).to_have_count(11)
         expect(board.locator("[aria-sort=descending] [id$=sort-calls]")).to_be_visible()
         assert page.url == where
+
+
+@pytest.mark.parametrize(("way", "htmx"), [("proxied", "2"), ("element", "no")])
+def test_the_panel_works_where_the_portal_keeps_clicks_to_itself(enter, way, htmx):
+    with enter(way, htmx) as (page, board):
+        expect(rows(board)).to_have_count(25)
+        page.evaluate("""() => {
+            const stop = (event) => event.stopPropagation();
+            const main = document.querySelector("main");
+            for (const name of ["click", "pointerdown"]) main.addEventListener(name, stop);
+        }""")
+        panel = board.locator("details[data-panel]")
+
+        board.locator("summary[id$=filters-button]").click()
+        expect(board.get_by_role("tab", name="Source")).to_be_visible()
+        page.locator("main > h2").first.click()
+
+        expect(panel).not_to_have_attribute("open", "")
 
 
 @pytest.mark.parametrize(("way", "htmx"), [("proxied", "2"), ("element", "no")])
