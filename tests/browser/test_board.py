@@ -195,6 +195,59 @@ def test_an_answer_that_comes_after_one_has_gone_on_changes_nothing(page):
     expect(page.locator("h1")).to_contain_text("Amara Okafor")
 
 
+@pytest.mark.parametrize("asked_for", [False, True], ids=["at once", "while it is asked for"])
+def test_a_link_takes_along_what_was_typed_a_moment_ago(page, asked_for):
+    held = []
+    if asked_for:
+        page.route("**/leaderboard?*q=ra&*", lambda route: held.append(route), times=1)
+    page.locator("#q").press_sequentially("ra")
+    while asked_for and not held:
+        page.wait_for_timeout(10)
+
+    page.locator("#sort-cost").click()
+
+    expect(page).to_have_url("/leaderboard?sort=cost&q=ra")
+    expect(page.locator("#q")).to_have_value("ra")
+    found = names(page)
+    answer_late(page, held)
+    # Longer than a search waits for another letter.
+    page.wait_for_timeout(400)
+    expect(page).to_have_url("/leaderboard?sort=cost&q=ra")
+    assert names(page) == found
+    assert all("ra" in name.lower() for name in found)
+
+
+def test_a_rate_typed_a_moment_ago_leads_on_to_a_person(page):
+    page.locator("#prompt_cost").fill("8")
+
+    page.locator(".tb-details").first.click()
+
+    expect(page).to_have_url(re.compile(r"/users/[\w.]+\?prompt_cost=8.00$"))
+    expect(page.locator("#prompt_cost")).to_have_value("8.00")
+
+
+def test_what_was_refused_does_not_keep_a_header_from_sorting(page):
+    page.locator("#prompt_cost").press_sequentially("x")
+    expect(page.locator("#problem-prompt_cost")).to_contain_text("Must be a number")
+
+    page.locator("#sort-cost").click()
+
+    expect(page).to_have_url("/leaderboard?sort=cost")
+    expect(page.locator("#prompt_cost")).to_have_value("3.00")
+
+
+def test_what_got_no_answer_is_asked_for_with_the_next_request(page, problems):
+    page.route("**/leaderboard?*prompt_cost=8*", lambda route: route.abort(), times=1)
+    page.locator("#prompt_cost").fill("8")
+    expect(page.locator("#notice")).to_contain_text("can't be reached")
+
+    page.locator("#sort-cost").click()
+
+    expect(page).to_have_url("/leaderboard?sort=cost&prompt_cost=8.00")
+    expect(page.locator("#prompt_cost")).to_have_value("8")
+    problems[:] = [one for one in problems if not re.search("ERR_FAILED|htmx:", one)]
+
+
 def test_a_swap_is_announced(page):
     expect(page.locator("#announcement[role=status]")).to_be_empty()
 
