@@ -234,6 +234,14 @@ def test_a_day_is_a_day_when_the_clocks_change(client, make_project, night, hour
     assert "Europe/Berlin" in text(page.text)
 
 
+def test_an_empty_board_shows_how_to_send_usage(client, make_usage):
+    assert 'id="paste-curl"' in client.get("/overview").text
+
+    make_usage("vera")
+
+    assert 'id="paste-curl"' not in client.get("/overview").text
+
+
 def test_an_empty_scope_says_so_and_leads_back(client, make_usage):
     make_usage("vera", day=days_ago(8))
 

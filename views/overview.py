@@ -13,7 +13,7 @@ from usage.timeline import Daily, daily
 from views import fresh
 from views.arguments import requested_scope
 from views.format import address, source
-from views.guards import at_one_moment, require_board, viewer
+from views.guards import at_one_moment, require_board, settings, viewer
 from views.leaderboard import surroundings
 from views.responses import respond
 
@@ -55,6 +55,7 @@ def show():
         day_links=_day_links(scope, days),
         paces=paces,
         screen="overview.show",
+        base_url=settings().base_url,
         **surroundings(scope),
     )
     return fresh.with_etag(response, tag) if tag else response
