@@ -142,15 +142,15 @@ def refuse(status: int, message: str, field: str | None = None, title: str = "")
         return Response(body, status, content_type=kind)
     if _is_for_programs():
         return make_response({"error": {"field": field, "message": message}}, status)
+    context = {"message": message, "field": field, "trigger": trigger()}
     if request.path.startswith(EMBEDS):
-        context = {"message": message, "field": field, "prefix": id_prefix.prefix()}
-        page = render_template("embed/_refusal.html", known=id_prefix.is_known(), **context)
+        context |= {"prefix": id_prefix.prefix(), "known": id_prefix.is_known()}
+        page = render_template("embed/_refusal.html", **context)
         return make_response(page, status, {"HX-Reswap": "none"} if id_prefix.is_known() else {})
-    context = {"message": message, "field": field, "title": title, "fragment": wants_fragment()}
+    context |= {"title": title, "fragment": wants_fragment(), "whole": target() == WHOLE_VIEW}
     context |= {"screen": ""} if "viewer" in g else {}
     if not wants_fragment():
         return make_response(render_template("errors/page.html", **context), status)
-    context["whole"] = target() == WHOLE_VIEW
     response = make_response(render_template("errors/_notice.html", **context), status)
     # The last good table stays; the notice is swapped out of band.
     response.headers["HX-Reswap"] = "none"

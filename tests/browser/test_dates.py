@@ -59,6 +59,25 @@ def test_a_range_that_ends_before_it_begins_is_refused_beside_it(visit):
     expect(page.locator("#problem-from")).to_be_empty()
 
 
+def test_a_number_of_days_is_refused_where_it_was_typed(page):
+    choose(page, "Date Filter", "#last-7")
+    expect(page).to_have_url("/leaderboard?days=7")
+    field = page.locator("#last-n")
+
+    field.fill("0")
+
+    expect(page.locator("#problem-last-n")).to_contain_text("Must be a whole number")
+    expect(page.locator("#problem-days")).to_be_empty()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#by-last")).to_have_attribute("aria-invalid", "false")
+
+    field.fill("14")
+
+    expect(page).to_have_url("/leaderboard?days=14")
+    expect(page.locator("#problem-last-n")).to_be_empty()
+    expect(field).to_have_attribute("aria-invalid", "false")
+
+
 def test_by_last_and_the_panel_say_the_same(page):
     mark(page)
     length, field = entries(page), page.locator("#by-last")

@@ -1,5 +1,7 @@
 """The admin area's forms: what is refused stays as it was typed, what is done shows at once."""
 
+import re
+
 from playwright.sync_api import expect
 
 
@@ -54,3 +56,21 @@ def test_a_key_is_revoked_only_when_one_is_sure(visit):
     revoke.click()
     expect(revoke).to_have_count(0)
     expect(page.get_by_role("row", name="gone soon")).to_contain_text("revoked just now")
+
+
+def test_a_choice_that_loads_a_page_has_the_focus_there(visit):
+    page = visit("/budgets")
+    choice = page.locator("#project")
+    # As the selector of those who run some projects.
+    choice.evaluate("""one => {
+        one.dataset.submits = "";
+        one.closest("form").outerHTML = `<form>${one.outerHTML}</form>`;
+    }""")
+    choice.focus()
+
+    page.keyboard.press("ArrowDown")
+
+    expect(page).to_have_url(re.compile(r"/budgets\?.*project=\w+"))
+    expect(choice).to_be_focused()
+    page.reload()
+    expect(choice).not_to_be_focused()
