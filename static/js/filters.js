@@ -4,18 +4,18 @@
   const FILTERS = ":is(#inputs, #projects, #sources, #columns, .tb-live, .tb-dates) input";
   const TYPED = "#q, #prompt_cost, #completion_cost";
   // By id, what was typed and not answered; and of that, what was not even asked for.
-  const open = new Set();
+  const pending = new Set();
   const due = new Set();
 
   document.addEventListener("input", ({ target }) => {
-    if (target.matches(TYPED)) for (const some of [open, due]) some.add(target.id);
+    if (target.matches(TYPED)) for (const some of [pending, due]) some.add(target.id);
   });
 
   /* A link leads on with what was typed a moment ago; where there is no table, with the rates. */
   function carry(link, detail) {
     const url = new URL(detail.path, location);
     for (const { id, value } of document.querySelectorAll(TYPED)) {
-      if (!open.has(id) || (id === "q" && !link.matches("[hx-target='#region']"))) continue;
+      if (!pending.has(id) || (id === "q" && !link.matches("[hx-target='#region']"))) continue;
       url.searchParams.set(id, value);
       if (id === "q") url.searchParams.delete("page");
     }
@@ -38,7 +38,7 @@
     due.clear();
     detail.filters = [...document.querySelectorAll(FILTERS)].map((one) => {
       const { value, checked } = one;
-      return { one, value, checked, handed: one.form?.id === form || open.has(one.id) };
+      return { one, value, checked, handed: one.form?.id === form || pending.has(one.id) };
     });
   });
 
@@ -46,7 +46,7 @@
     // What got no answer is asked for with the next request.
     const answered = xhr.status && xhr.status < 500;
     for (const { one, value, checked, handed } of (answered && requestConfig.filters) || []) {
-      if (handed && one.value === value) open.delete(one.id);
+      if (handed && one.value === value) pending.delete(one.id);
       if (xhr.status !== 200) continue;
       if (handed) Object.assign(one, { defaultValue: value, defaultChecked: checked });
       // Who went on typing is about to ask for it.
