@@ -63,7 +63,11 @@
   };
 
   for (const name of ["loaded", "error", "expired"]) {
-    board.addEventListener(`tally:${name}`, () => tell({ tally: name }));
+    board.addEventListener(`tally:${name}`, () => {
+      tell({ tally: name });
+      // The portal's page may not have been listening yet.
+      for (const wait of [500, 2000, 8000]) setTimeout(() => tell({ tally: "height", height: told }), wait);
+    });
   }
   // Beside this page, wherever a proxy serves it.
   board.setAttribute("src", "leaderboard");

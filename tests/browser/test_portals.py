@@ -1,7 +1,7 @@
 """The board inside a portal with a reset, an htmx and a policy of its own, in all four ways."""
 
 import re
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -558,6 +558,18 @@ def test_a_frame_goes_on_asking_until_the_page_has_a_token(enter, portal, proble
 
         expect(rows(board)).to_have_count(1)
         problems[:] = [one for one in problems if not re.search("ERR_FAILED|Failed to fetch", one)]
+
+
+def test_a_frame_tells_its_height_to_a_page_that_listens_late(browser, portal):
+    with closing(browser.new_context(base_url=portal.url)) as context:
+        held, page = [], context.new_page()
+        page.route("**/own/portal.js*", lambda route: held.append(route))
+        page.goto("/framed", wait_until="commit")
+        expect(rows(page.frame_locator("iframe"))).to_have_count(25)
+
+        held[0].continue_()
+
+        until(page, "document.querySelector('iframe').clientHeight > 1200")
 
 
 def test_a_frame_heeds_nobody_but_the_page_around_it(enter):
