@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from conftest import NOW
 
-from models import CallId, Project
+from models import CallId, Project, User
 from models import Event as Stored
 from usage import merging, prices
 from usage.ingest.batches import WORTH_IT, Batch
@@ -48,7 +48,7 @@ def spans(letter):
 def rows(letter):
     """What is stored of the calls of a letter, but for their ids."""
     found = Stored.select().where(Stored.event_id.startswith(f"{letter}-")).order_by(Stored.time)
-    return [list(row.__data__.values())[2:] for row in found]
+    return [(row.user.username, *list(row.__data__.values())[2:]) for row in found]
 
 
 def names(letter):
@@ -83,8 +83,16 @@ def one_person():
     merging.merge("wim", "vera", NOW)
 
 
+def somebody_else():
+    """A name becomes another person's, as in a board that is restored from a backup."""
+    User.update(username="once-vera").where(User.username == "vera").execute()
+
+
+MEANWHILE = nothing, new_zone, new_price, some_are_known, one_person, somebody_else
+
+
 @pytest.mark.parametrize("told", [calls, spans])
-@pytest.mark.parametrize("meanwhile", [nothing, new_zone, new_price, some_are_known, one_person])
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
 def test_a_guess_stores_what_is_stored_without_it_whatever_happened_meanwhile(meanwhile, told):
     record(calls("z")[:6], "UTC", NOW)
     guess = Batch.guessed(told("a"), "UTC")

@@ -635,9 +635,10 @@ def test_those_that_share_no_name_are_kept_as_if_each_were_looked_at_among_the_o
     start_over()
     events = data.draw(st.lists(st.sampled_from(told[1]), min_size=1, unique_by=lambda e: e.id))
     send(*data.draw(st.lists(st.sampled_from(told[1]), max_size=2)))
-    rows, names = [(1, event) for event in events], names_of_all(events)
+    own, names = [(1, event.id) for event in events], names_of_all(events)
+    ways = names, names._replace(alone={})
 
-    found = [resolve(rows, (0, 0), one, None) for one in (names, names._replace(alone={}))]
+    found = [resolve(events, own, (0, 0), one, None) for one in ways]
 
     assert found[0].calls == found[1].calls
     assert {*found[0].claimed} == {*found[1].claimed}

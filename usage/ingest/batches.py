@@ -55,10 +55,15 @@ class Batch:
         batch = cls(events, own, projects, timezone, prices.book())
         if not batch.each_once:
             return None
-        for part in ("names", "lone_ids", "profiles", "rows", "values", "gains"):
+        for part in ("users", "names", "lone_ids", "profiles", "rows", "values", "gains"):
             turns.give_way()
             getattr(batch, part)
         return batch
+
+    @cached_property
+    def users(self) -> dict[str, int]:
+        """The id of each user that the events name."""
+        return {e.user: user_id for e, (user_id, _) in zip(self.events, self.calls, strict=True)}
 
     @cached_property
     def names(self) -> BatchNames | None:

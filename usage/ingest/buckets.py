@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from functools import lru_cache
+from operator import attrgetter
 
 from peewee import Expression, Query
 
@@ -14,6 +15,7 @@ from usage.ingest.one_person import People, names_of, standing
 
 Cell = tuple[int, date, str]
 """A person, a day and a model's family: a bucket counts only where no single call is known."""
+IS_BUCKET, USER_OF = map(attrgetter, ("bucket", "user_id"))
 # A report names the very model that answered, a call often the one that was asked for.
 VERSION = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8}|latest)$")
 
@@ -31,9 +33,9 @@ def family(model: str) -> str:
 
 def concern(people: People, calls: Collection[Call]) -> bool:
     """Whether there are buckets among these calls, or stored ones of the same persons."""
-    if any(call.bucket for call in calls):
+    if any(map(IS_BUCKET, calls)):
         return True
-    owners = {people.get(user, user) for user in {call.user_id for call in calls}}
+    owners = {people.get(user, user) for user in set(map(USER_OF, calls))}
     return any(bulk.run(_bucketed, (Event.user,), zip(sorted(names_of(people, owners)))))
 
 

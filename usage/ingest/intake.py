@@ -82,16 +82,18 @@ def take(
 def _account(
     receipt: Receipt, places: list[int], events: list[Event], outcomes: list[Outcome]
 ) -> None:
-    told = zip(events, outcomes, strict=True)
-    accepted = [event for event, outcome in told if outcome is ACCEPTED]
+    accepted = events
+    if outcomes.count(ACCEPTED) < len(events):
+        told = zip(events, outcomes, strict=True)
+        accepted = [event for event, outcome in told if outcome is ACCEPTED]
     closed = outcomes.count(CLOSED)
     receipt.accepted = len(accepted)
     receipt.replaced = outcomes.count(REPLACED)
     receipt.duplicates += len(outcomes) - len(accepted) - closed
     if closed:
         _refuse_closed(receipt, places, events, outcomes)
-    receipt.unknown_usage = sum(not (one.usage_known or one.failed) for one in accepted)
-    receipt.nobody = sum(one.user == NOBODY for one in accepted)
+    receipt.unknown_usage = [one.usage_known or one.failed for one in accepted].count(False)
+    receipt.nobody = [one.user for one in accepted].count(NOBODY)
 
 
 def _refuse_closed(

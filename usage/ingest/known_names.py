@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from operator import itemgetter
 
 from peewee import SQL, Query
 
@@ -12,6 +13,7 @@ from usage.ingest.call_names import Called, linked, maker_of
 from usage.ingest.calls import Call, Identity, read
 from usage.ingest.event import Event
 
+USER_OF = itemgetter(0)
 # Beyond so many answers of one size in a trace, each record counts as a call.
 MOST_ALIKE = 20
 FIELDS = (CallId.call_id, CallId.user_id, CallId.event_id)
@@ -22,16 +24,19 @@ Names = dict[str, dict[int, str]]
 
 
 def are_any_known(
-    rows: Sequence[Named], lone_ids: Sequence[str] | None, yielding: Sequence[int], worldwide: bool
+    calls: Sequence[Identity],
+    lone_ids: Sequence[str] | None,
+    yielding: Sequence[int],
+    worldwide: bool,
 ) -> bool:
     """True if any call may be known by another id or user, which is rare for plain events.
 
-    `lone_ids` are the rows' ids as call_names.lone_ids() gives them, None if they have other names.
+    `lone_ids` are their ids as call_names.lone_ids() gives them, None if they have other names.
     """
-    if lone_ids is None or not {user for user, _ in rows}.isdisjoint(yielding):
+    if lone_ids is None or not set(map(USER_OF, calls)).isdisjoint(yielding):
         return True
     found = list(bulk.run(_either, (CallId.call_id,), zip(lone_ids)))
-    whose = {event.id: user for user, event in rows} if found else {}
+    whose = {event_id: user for user, event_id in calls} if found else {}
     return any(
         is_another_name or (user != whose[name] if worldwide else user == yielding[0])
         for name, user, is_another_name in found

@@ -42,6 +42,10 @@ class Stored(NamedTuple):
     gone: list[Call]
     gone_into: set[Identity]
 
+    def touched(self) -> list[Identity]:
+        """The calls that are new or changed."""
+        return [call.identity for call in (*self.new, *(call for _, call in self.changed))]
+
 
 class Key(NamedTuple):
     """The user that a sender's key names where an event names none, and the key's only project.
@@ -130,9 +134,10 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     # Ids of an explicit sender may equal those of others' calls: its stand-in goes last, where it
     # gives up only linked calls. For other formats 0, which is no user, takes that place.
     unnamed = (nobody, *unsure, stand_in, *([0] if terms.key.unsure else []))
-    named = [(users[event.user].id, event) for event in events]
-    names, ids = (ahead.names, ahead.lone_ids) if ahead else (None, lone_ids(events))
-    found = same_call.resolve(named, unnamed, names, ids, worldwide=bool(terms.key.unsure))
+    ids = {profile.user: users[profile.user].id for profile in profiles}
+    own = ahead.calls if ahead and ahead.users == ids else [(ids[e.user], e.id) for e in events]
+    names, lone = (ahead.names, ahead.lone_ids) if ahead else (None, lone_ids(events))
+    found = same_call.resolve(events, own, unnamed, names, lone, worldwide=bool(terms.key.unsure))
     if found.one_with and not alone:
         raise turns.NotAlone
     batch = _batch(events, found.calls, terms)
@@ -140,7 +145,7 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     same_call.claim(found)
     # What only gained a name may turn out to be the same call as one of the person's others.
     named_anew = [(user_id, event_id) for _, user_id, event_id in found.claimed if people]
-    copies = one_person.copies(people, {*named_anew, *_touched(stored)}) if people else []
+    copies = one_person.copies(people, {*named_anew, *stored.touched()}) if people else []
     flipped = _count(batch, stored, people, copies)
     return _outcomes(found.calls, stored, copies, flipped)
 
@@ -212,10 +217,6 @@ def _bucket_flips(people: People, now: Sequence[Call], before: Sequence[Call]) -
     return buckets.flips(people, found, single) if found else []
 
 
-def _touched(stored: Stored) -> list[Identity]:
-    return [call.identity for call in (*stored.new, *(call for _, call in stored.changed))]
-
-
 def _outcomes(
     told: Sequence[Identity],
     stored: Stored,
@@ -243,8 +244,7 @@ def _outweighed(
     if not flipped:
         return set()
     names = {call.identity for call in new}
-    most = {}
-    for call in sorted(new, key=lambda call: call.worth):
-        most[first.get(call.identity)] = call.worth
+    in_order = sorted(new, key=lambda call: call.worth)
+    most = {first.get(call.identity): call.worth for call in in_order}
     known = [call for call in flipped if call.counted and call.identity not in names]
     return {c.identity for c in known if c.worth < most.get(first.get(c.identity), c.worth)}

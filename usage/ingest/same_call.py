@@ -31,9 +31,9 @@ from usage.ingest.known_names import (
 
 
 class Resolved(NamedTuple):
-    """The call of each row, stored calls that turned out to be another, and other ids to keep."""
+    """The call of each event, stored calls that turned out to be another, and other ids to keep."""
 
-    calls: list[Identity]
+    calls: Sequence[Identity]
     one_with: dict[Identity, Identity]
     claimed: list[tuple[str, int, str]]
 
@@ -61,13 +61,14 @@ class Known(NamedTuple):
 
 
 def resolve(
-    rows: Sequence[Named],
+    events: Sequence[Event],
+    own: Sequence[Identity],
     unnamed: Sequence[int],
     names: BatchNames | None,
     lone_ids: Sequence[str] | None,
     worldwide: bool = False,
 ) -> Resolved:
-    """The call of each row: its own id under its own user, unless the call is known already.
+    """The call of each event: `own`, its id under its user, unless the call is known already.
 
     A call of one of the `unnamed` moves to the user whom another record of it names. They are in
     order: nobody, users of unsure names, and last the key's stand-in, who gives up only linked
@@ -76,16 +77,16 @@ def resolve(
     are worked out here if they are None; without `lone_ids` calls are looked up by all names.
     """
     *yielding, stand_in = unnamed
-    if not are_any_known(rows, lone_ids, yielding, worldwide):
-        return Resolved([(user_id, event.id) for user_id, event in rows], {}, [])
-    names = names or names_of_all(event for _, event in rows)
+    if not are_any_known(own, lone_ids, yielding, worldwide):
+        return Resolved(own, {}, [])
+    rows = [(user_id, event) for (user_id, _), event in zip(own, events, strict=True)]
+    names = names or names_of_all(events)
     known = known_names(rows, names.each, yielding, worldwide)
     makers = known_makers(known, rows, names.each)
     others = {user for held in known.values() for user in held} - {user for user, _ in rows}
     yielding[1:1] = one_person.unsure(others.difference(unnamed))
     unnamed = (*yielding, stand_in)
-    one_with: dict[Identity, Identity] = {}
-    calls = [(user_id, event.id) for user_id, event in rows]
+    one_with, calls = {}, list(own)
     alone = {n for n in names.alone if known.keys().isdisjoint(names.each[n].looked_up)}
     claimed = {(name, calls[n][0]): calls[n][1] for n in alone for name in names.alone[n]}
     weak = [_is_weak(row, yielding, stand_in) for row in rows]
