@@ -12,7 +12,7 @@ from peewee import OperationalError
 from reading import words_of
 
 from models import db
-from usage import columns, leaderboard, overview
+from usage import analysis, columns, leaderboard, overview
 from usage.ingest.event import Event
 from usage.ingest.record import record
 
@@ -70,6 +70,17 @@ def test_added_columns_are_of_the_state_of_their_rows(client, make_usage, reader
 
     (row,) = answer["standings"]
     assert sum(row["calls_by_day"]) == row["calls"] > 3
+
+
+def test_a_person_has_the_rank_of_the_calls_that_are_told(client, make_usage, reader, meanwhile):
+    make_usage("ada", calls=4, prompt_tokens=1)
+    make_usage("vera", calls=3, prompt_tokens=100)
+    meanwhile(analysis, "_rows")
+
+    standing = client.get("/api/v1/users/vera", headers=reader).get_json()["standing"]
+
+    assert standing["calls"] > 3
+    assert standing["rank"] == 1
 
 
 def test_files_hold_one_state_however_long_they_are(client, make_crowd, monkeypatch):

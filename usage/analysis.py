@@ -9,7 +9,8 @@ from typing import NamedTuple
 from peewee import fn
 
 from models import DailyUsage, User
-from usage import accounts, naming
+from usage import accounts, changes, naming, warm
+from usage.changes import State
 from usage.counting import COUNTERS
 from usage.counts import Counts, Standing, Totals
 from usage.daily import cost_of, in_scope, sums, within_locks
@@ -59,18 +60,12 @@ def analysis(scope: Scope, username: str) -> Analysis:
 
     Raises NotVisible for someone out of the viewer's sight.
     """
+    return warm.of_one_state(lambda: _analysis(scope, username))
+
+
+def _analysis(scope: Scope, username: str) -> Analysis:
     user, names = visible_user(scope, username)
-    dimensions = [
-        DailyUsage.day,
-        DailyUsage.source,
-        DailyUsage.provider,
-        DailyUsage.model,
-        DailyUsage.test_type,
-    ]
-    moments = [fn.MIN(DailyUsage.first_time), fn.MAX(DailyUsage.last_time)]
-    query = in_scope(DailyUsage.select(*dimensions, *sums(), *moments), scope)
-    query = query.where(DailyUsage.user.in_(names)).group_by(*dimensions)
-    rows = list(query.tuples())
+    rows = _rows(scope, names)
     rank, totals = rank_of(scope, user.id)
     last_seen = max((row[-1] for row in rows), default=None)
     if scope.horizon.only_self:
@@ -171,8 +166,25 @@ def uncosted(rows: Iterable[tuple], scope: Scope) -> list[Uncosted]:
     return ranked(missing)
 
 
+def _rows(scope: Scope, names: list[int]) -> list[tuple]:
+    dimensions = [
+        DailyUsage.day,
+        DailyUsage.source,
+        DailyUsage.provider,
+        DailyUsage.model,
+        DailyUsage.test_type,
+    ]
+    moments = [fn.MIN(DailyUsage.first_time), fn.MAX(DailyUsage.last_time)]
+    columns = (*dimensions, *sums(), *moments, *changes.columns())
+    query = in_scope(DailyUsage.select(*columns), scope)
+    query = query.where(DailyUsage.user.in_(names)).group_by(*dimensions)
+    found = list(query.tuples())
+    for row in found[:1]:
+        changes.told(State(*row[-2:]))
+    return [row[:-2] for row in found]
+
+
 def _standing(user: User, counts: Counts, rank: int | None, scope: Scope) -> Standing:
-    # From the rows of the breakdowns, so that usage that arrives meanwhile can't set them at odds.
     values = [getattr(counts, name) for name in Counts.__dataclass_fields__]
     name = named(user.username, user.display_name, user.email)
     if naming.policy(scope) == naming.PSEUDONYMS and user.id != scope.horizon.person:

@@ -113,6 +113,11 @@ def state() -> State:
     return State(*row) if row else NOTHING
 
 
+def columns() -> list[Query]:
+    """The state as two columns for a query: what it finds beside them is of that state."""
+    return [BoardState.select(BoardState.epoch), BoardState.select(BoardState.version)]
+
+
 def snapshot() -> AbstractContextManager:
     """A transaction that sees one state of the board throughout, and locks nothing."""
     return db.atomic("repeatable read" if db.for_update else "deferred")
