@@ -15,6 +15,7 @@ from views import (
     BLUEPRINTS,
     Username,
     assets,
+    done,
     format,
     fresh,
     guards,
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     assets.register(app)
     guards.register(app)
     responses.register(app)
+    done.register(app)
     for error in (OperationalError, InterfaceError, MaxConnectionsExceeded):
         app.register_error_handler(error, responses.unavailable)
     app.register_error_handler(ProgrammingError, responses.unmigrated)

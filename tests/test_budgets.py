@@ -38,9 +38,11 @@ def browse(app, world):
 
 
 def put(client, amount="100", **fields):
-    """Send the form that sets a budget."""
+    """Send the form that sets a budget, and look at the page after it."""
     form = {"do": "set", "amount": amount, **fields}
-    return client.post("/budgets", data=form, headers=OWN)
+    answer = client.post("/budgets", data=form, headers=OWN)
+    client.get("/budgets")
+    return answer
 
 
 def seen(client):

@@ -7,6 +7,7 @@ from usage.accounts import Refused, find_person
 from usage.sign_in import PASSWORD
 from usage.throttle import TooManyAttempts
 from views import cookies, guards
+from views.done import done
 from views.front import front_page
 from views.guards import browser, note, now, require_session, settings
 from views.responses import refuse, respond
@@ -104,8 +105,8 @@ def change_password():
     except TooManyAttempts as error:
         return _told(refuse(429, str(error), title="One moment"), error)
     note("password set")
-    done = redirect(url_for("account.show"), 303)
-    return guards.start_session(done, user) if guards.session() else done
+    answer = done(url_for("account.show"), "Your password is set; other browsers are signed out.")
+    return guards.start_session(answer, user) if guards.session() else answer
 
 
 @bp.post("/account/sessions")
@@ -118,7 +119,7 @@ def revoke():
     elif not sign_in.revoke_session(guards.viewer(), chosen):
         raise Refused("There is no such session of yours.")
     note("session revoked", detail="all" if chosen == "all" else "")
-    return redirect(url_for("account.show"), 303)
+    return done(url_for("account.show"), "That browser is signed out.")
 
 
 def turned_away(problem: str, status: int):

@@ -1,10 +1,11 @@
 """Budgets: what projects and people may cost a month, and how far they are."""
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, request, url_for
 
 from usage import budgets
 from usage.pricing import BASES
 from views.admin import chosen_action, form_field
+from views.done import done
 from views.format import money
 from views.guards import horizon, note, now, require_session, viewer
 from views.responses import respond
@@ -44,9 +45,11 @@ def change():
             basis = form_field("basis") or BASES[0]
             amount = budgets.set_budget(subject, form_field("amount"), basis, notices, now())
             note("budget set", slug or username, f"{money(amount)} a month")
+            sentence = f"The budget is set to {money(amount)} a month."
         case "remove":
             note("budget removed", budgets.remove(viewer(), mine, _id()))
-    return redirect(url_for("budgets.index"), 303)
+            sentence = "The budget is removed."
+    return done(url_for("budgets.index"), sentence)
 
 
 def _id() -> int:

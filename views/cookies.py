@@ -1,4 +1,4 @@
-"""What a browser keeps for the board: its session, and the page that it asked for before that."""
+"""What a browser keeps for the board: its session, and for a while a page or what was done."""
 
 import re
 
@@ -50,6 +50,11 @@ def kept_page() -> str:
 def drop_page(response: Response) -> Response:
     """Forget that page, if there is one."""
     return drop(response, _page_name()) if _page_name() in request.cookies else response
+
+
+def done_name() -> str:
+    """The name of the cookie that says what was done: see views/done.py."""
+    return f"{session_name()}-done"
 
 
 def _page_name() -> str:

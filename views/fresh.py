@@ -15,6 +15,7 @@ from flask import Flask, Response, current_app, g, make_response, request
 from usage import changes, facts, prices
 from usage.pricing import BASES, LIST
 from usage.scope import Scope
+from views import done
 from views.format import ago
 from views.responses import is_polled, negotiated
 
@@ -94,7 +95,7 @@ def etags(scope: Scope, *also: object) -> tuple[str, str]:
         request.script_root + request.path,
         # A portal's reader has no id, and is told by all that they may see.
         (type(g.viewer).__name__, getattr(g.viewer, "id", g.viewer)),
-        (g.get("role"), bool(g.get("session"))),
+        (g.get("role"), bool(g.get("session")), done.told()),
         # Its repr leaves out the moment and the projects, which have a digest.
         scope,
         scope.horizon.projects.digest,

@@ -1,11 +1,12 @@
 """Grants: what portals may show of the board in their own pages."""
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, request, url_for
 
 from usage import accounts, grants
 from usage.horizon import COLUMNS
 from usage.scope import SOURCES, InvalidScope
 from views.admin import chosen_action, form_field, frame
+from views.done import done
 from views.guards import horizon, note, now, require_board, settings, viewer
 from views.responses import respond
 
@@ -47,10 +48,12 @@ def change():
         case "create":
             made = _create()
             note("grant created", made.portal, grants.in_words(made))
+            sentence = f"The grant of {made.portal} is made."
         case "revoke":
             grants.revoke(form_field("portal"), horizon())
             note("grant revoked", form_field("portal"))
-    return redirect(url_for("grants.index"), 303)
+            sentence = f"The grant of {form_field('portal')} is revoked."
+    return done(url_for("grants.index"), sentence)
 
 
 def _create():

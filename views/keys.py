@@ -1,10 +1,11 @@
 """Keys that programs sign their requests with."""
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, request, url_for
 
 from usage import keys, projects
 from usage.ingest.event import SOURCES
 from views.admin import chosen_action, form_field, frame
+from views.done import done
 from views.guards import note, now, require_admin
 from views.responses import respond
 
@@ -34,7 +35,7 @@ def change():
         case "revoke":
             keys.revoke(name, now())
             note("key revoked", name)
-    return redirect(url_for("keys.index"), 303)
+    return done(url_for("keys.index"), f"The key {name} is revoked.")
 
 
 def _page(name: str = "", token: str = ""):

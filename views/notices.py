@@ -1,9 +1,10 @@
 """Notices: what deserved attention, with links to the scopes."""
 
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, url_for
 
 from usage import mail, notices
 from views.admin import PER_PAGE, chosen_action, form_field, page_number
+from views.done import done
 from views.guards import horizon, note, now, require_session, settings, viewer
 from views.responses import respond
 
@@ -41,6 +42,8 @@ def index():
 def subscribe():
     """Have the notices one may see mailed to an address, or to none any more."""
     chosen_action("mail")
-    mail.subscribe(viewer(), form_field("mail_to"))
-    note("notices by mail", viewer().username, "on" if form_field("mail_to") else "off")
-    return redirect(url_for("notices.index"), 303)
+    mail_to = form_field("mail_to")
+    mail.subscribe(viewer(), mail_to)
+    note("notices by mail", viewer().username, "on" if mail_to else "off")
+    whither = f"are mailed to {mail_to} from now on" if mail_to else "are not mailed any more"
+    return done(url_for("notices.index"), f"Notices {whither}.")

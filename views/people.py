@@ -1,11 +1,12 @@
 """People: who is on the board, what each may do, and how they get in."""
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, request, url_for
 
 from usage import accounts, directory, projects, sign_in
 from usage.accounts import PROJECT_ADMIN, Refused
 from usage.horizon import NotVisible
 from views.admin import chosen_action, form_field, frame, listing
+from views.done import done
 from views.guards import note, now, require_admin, session, settings
 from views.responses import respond
 
@@ -46,12 +47,15 @@ def change(name: str):
         case "role":
             accounts.set_role(name, *_role())
             note("role changed", name, _role_words())
+            sentence = f"The role of {name} is set."
         case "disable":
             accounts.disable_user(name, now())
             note("user disabled", name)
+            sentence = f"{name} is disabled."
         case "enable":
             accounts.enable_user(name)
             note("user enabled", name)
+            sentence = f"{name} is enabled."
         case "link":
             link = _link(user)
             note("password link made", name)
@@ -59,7 +63,9 @@ def change(name: str):
         case "session":
             _end(user, form_field("session"))
             note("session revoked", name, "all" if form_field("session") == "all" else "")
-    return redirect(url_for("people.show", name=name), 303)
+            everywhere = " everywhere" if form_field("session") == "all" else " in that browser"
+            sentence = f"{name} is signed out{everywhere}."
+    return done(url_for("people.show", name=name), sentence)
 
 
 def _one(name: str, link: str = ""):

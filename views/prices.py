@@ -1,6 +1,6 @@
 """Prices: the list that list costs are told by, prices of one's own, and models without any."""
 
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, url_for
 
 from usage import prices
 from usage.pricing import LIST
@@ -8,6 +8,7 @@ from usage.scope import Scope
 from usage.uncosted import uncosted
 from views.admin import chosen_action, form_field, listing
 from views.arguments import argument
+from views.done import done
 from views.guards import horizon, note, require_admin
 
 bp = Blueprint("prices", __name__, url_prefix="/admin/prices")
@@ -38,7 +39,9 @@ def change():
         case "set":
             rates = {rate: form_field(rate) for rate in prices.RATES}
             note("price set", called, prices.set_price(*name, rates, *when))
+            sentence = f"The price of {called} is set."
         case "remove":
             prices.remove(*name, *when)
             note("price removed", called)
-    return redirect(url_for("prices.index"), 303)
+            sentence = f"The board's own price of {called} is removed."
+    return done(url_for("prices.index"), sentence)

@@ -6,6 +6,7 @@ from usage import directory, naming, projects, rezoning
 from usage.accounts import Refused
 from usage.horizon import NotVisible
 from views.admin import chosen_action, form_field, frame
+from views.done import done
 from views.guards import note, now, require_admin, settings
 from views.responses import respond, wants_fragment
 
@@ -39,7 +40,7 @@ def create():
     zone = form_field("timezone") or settings().reporting_timezone
     made = projects.create(form_field("name"), zone, now())
     note("project created", made.slug, made.timezone)
-    return redirect(url_for("projects.show", slug=made.slug), 303)
+    return done(url_for("projects.show", slug=made.slug), f"The project {made.name} is made.")
 
 
 @bp.get("/<slug>")
@@ -53,20 +54,23 @@ def show(slug: str):
 @require_admin
 def change(slug: str):
     """Set the zone, the default rates, or how people are named."""
-    project = _project(slug)
+    project, sentence = _project(slug), "Nothing changed."
     match chosen_action("zone", "rates", "identity"):
         case "zone":
             if rezoning.begin(project, form_field("timezone")):
                 note("zone changed", slug, f"{project.timezone} to {form_field('timezone')}")
+                sentence = f"Days are those of {form_field('timezone')} from now on."
         case "rates":
             rates = form_field("prompt_cost"), form_field("completion_cost")
             projects.set_rates(project, *rates)
             note("project changed", slug, "rates: " + " and ".join(r or "default" for r in rates))
+            sentence = "The default rates are saved."
         case "identity":
             policy = form_field("identity"), _least_users(), "binds_all" in request.form
             projects.set_identity(project, *policy)
             note("identity policy changed", slug, projects.policy_words(*policy))
-    return redirect(url_for("projects.show", slug=slug), 303)
+            sentence = "How people are named is saved."
+    return done(url_for("projects.show", slug=slug), sentence)
 
 
 @bp.post("/<slug>/days")

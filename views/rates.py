@@ -1,12 +1,13 @@
 """Saving the rates on screen as the defaults of a project."""
 
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, url_for
 
 from usage import projects
 from usage.accounts import Refused
 from usage.horizon import NotVisible
 from usage.scope import Scope
 from views.admin import form_field
+from views.done import done
 from views.guards import horizon, note, require_board
 
 bp = Blueprint("rates", __name__)
@@ -24,4 +25,5 @@ def save(slug: str):
     projects.set_rates(projects.find(slug), *rates)
     note("project changed", slug, "rates: " + " and ".join(rate or "default" for rate in rates))
     shown = Scope.from_args({"project": slug}, horizon())
-    return redirect(url_for("leaderboard.show", **shown.to_args()), 303)
+    address = url_for("leaderboard.show", **shown.to_args())
+    return done(address, f"These rates are the defaults of {shown.project.name} now.")

@@ -1,11 +1,12 @@
 """Saved views: the menu beside the scope, and the page to keep them in order."""
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, request, url_for
 
 from usage import saved_views
 from usage.scope import Scope
 from views.admin import chosen_action, form_field
 from views.arguments import argument, requested_scope
+from views.done import done
 from views.front import address_of
 from views.guards import horizon, note, now, require_session, viewer
 from views.responses import respond
@@ -44,7 +45,7 @@ def save():
     view = saved_views.find(viewer(), horizon(), made.id)
     if "default" in request.form:
         saved_views.set_default(viewer(), view)
-    return redirect(address_of(view), 303)
+    return done(address_of(view), f"Saved as {made.name}.")
 
 
 @bp.post("/<int:id>")
@@ -56,14 +57,18 @@ def change(id: int):
         case "rename":
             name = saved_views.rename(viewer(), view, form_field("name"))
             _note(view, "view renamed", f"to {name}")
+            sentence = f"{view.name} is called {name} now."
         case "delete":
             saved_views.delete(viewer(), view)
             _note(view, "view deleted")
+            sentence = f"{view.name} is deleted."
         case "start":
             saved_views.set_default(viewer(), view)
+            sentence = f"{view.name} is your start page now."
         case "usual":
             saved_views.set_default(viewer(), None)
-    return redirect(url_for("saved_views.index"), 303)
+            sentence = f"{view.name} is your start page no longer."
+    return done(url_for("saved_views.index"), sentence)
 
 
 def _note(view, action: str, detail: str = "") -> None:

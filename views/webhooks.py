@@ -1,9 +1,10 @@
 """Webhooks: where notices are posted to."""
 
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, url_for
 
 from usage import projects, webhooks
 from views.admin import chosen_action, form_field, frame
+from views.done import done
 from views.guards import note, now, require_admin, settings
 from views.responses import respond
 
@@ -31,8 +32,9 @@ def change():
         case "remove":
             said = form_field("id")[:9]
             number = int(said) if said.isascii() and said.isdigit() else 0
-            note("webhook removed", webhooks.remove(number))
-    return redirect(url_for("webhooks.index"), 303)
+            host = webhooks.remove(number)
+            note("webhook removed", host)
+    return done(url_for("webhooks.index"), f"The webhook at {host} is removed.")
 
 
 def _page(secret: str = ""):

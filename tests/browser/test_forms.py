@@ -58,6 +58,26 @@ def test_a_key_is_revoked_only_when_one_is_sure(visit):
     expect(page.get_by_role("row", name="gone soon")).to_contain_text("revoked just now")
 
 
+def test_a_budget_is_removed_only_when_one_is_sure_and_the_page_says_so(visit):
+    page = visit("/budgets", "empty")
+    page.fill("#user", "ada")
+    page.fill("#amount", "20")
+    page.get_by_role("button", name="Set budget").click()
+    expect(page.locator("main")).to_contain_text("The budget is set to $20.00 a month.")
+    expect(page.locator("#announcement")).to_have_text("The budget is set to $20.00 a month.")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    remove = page.get_by_role("button", name="Remove the budget of ada")
+
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    remove.click()
+    expect(remove).to_be_visible()
+
+    page.once("dialog", lambda dialog: dialog.accept())
+    remove.click()
+    expect(remove).to_have_count(0)
+    expect(page.locator("main")).to_contain_text("The budget is removed.")
+
+
 def test_a_choice_that_loads_a_page_has_the_focus_there(visit):
     page = visit("/budgets")
     choice = page.locator("#project")

@@ -110,6 +110,7 @@ def test_the_story_behind_the_table_is_told_to_the_keyboard(visit):
     expect(page).to_have_url(re.compile(r"/leaderboard\?source=\w+&columns=trend$"))
 
     page.goto("/views")
+    page.on("dialog", lambda dialog: dialog.accept())
     reach(page.locator("tr", has_text="By keyboard").get_by_role("button", name="Delete"))
     expect(page.locator("tr", has_text="By keyboard")).to_have_count(0)
     page.goto("/budgets")
