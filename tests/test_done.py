@@ -6,7 +6,7 @@ import pytest
 from conftest import HTMX, NOW, ON_ONE_DATABASE
 from reading import text
 
-from usage import accounts
+from usage import accounts, sign_in
 from usage.ingest.event import TEXT_LIMITS
 
 pytestmark = ON_ONE_DATABASE
@@ -89,6 +89,33 @@ def test_who_cannot_see_is_told_as_well(client, world):
     page = client.get("/budgets", headers=HTMX | {"HX-Target": "main"})
 
     assert re.search(rf'id="announcement"[^>]*>{re.escape(sentence)}</p>', page.text)
+
+
+def test_whose_session_has_ended_is_told_so_at_the_door(ada, client):
+    sign_in.end_all(ada)
+
+    away = client.get("/budgets")
+
+    assert told(client.get(away.location)) == ["Your session has ended: sign in to go on."]
+    assert told(client.get(away.location)) == []
+
+
+def test_who_was_never_here_is_told_of_no_session(anonymous):
+    assert told(anonymous.get(anonymous.get("/budgets").location)) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "form", "sentence"),
+    [
+        ("/sign-out", {}, "You are signed out."),
+        ("/account/sessions", {"session": "all"}, "You are signed out everywhere."),
+    ],
+)
+def test_who_signs_out_is_told_so_at_the_door(client, address, form, sentence):
+    answer = client.post(address, data=form, headers=OWN)
+
+    assert answer.location == "/sign-in"
+    assert told(client.get(answer.location)) == [sentence]
 
 
 def test_a_refusal_tells_of_nothing_done(client, world):

@@ -89,3 +89,23 @@ def test_scripts_and_other_sites_can_not_reach_it(app, anonymous, monkeypatch):
     (header,) = anonymous.get(ASKED).headers.getlist("Set-Cookie")
     assert header.startswith("__Host-tallyboard-page=")
     assert "Secure" in header.split("; ")
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "fragment"])
+def test_whose_form_came_too_late_is_led_back_to_the_form(arrive, anonymous, headers):
+    own = {"Sec-Fetch-Site": "same-origin", "Referer": "http://localhost/budgets?page=2#set"}
+    anonymous.post("/budgets", data={"do": "set", "amount": "20"}, headers=headers | own)
+
+    assert arrive().location == "/budgets?page=2"
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize(
+    "referrer", ["https://evil.example/budgets", "http://localhost//evil.example", "nonsense", ""]
+)
+def test_a_form_of_another_host_leads_to_no_page(arrive, anonymous, referrer):
+    own = {"Sec-Fetch-Site": "same-origin", "Referer": referrer}
+    anonymous.post("/budgets", data={"do": "set", "amount": "20"}, headers=own)
+
+    assert arrive().location == "/leaderboard"

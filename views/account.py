@@ -82,7 +82,7 @@ def set_password(token: str):
 def sign_out():
     """End this browser's session."""
     note("sign-out")
-    return guards.end_session(redirect(url_for("account.sign_in_form")))
+    return guards.end_session(done(url_for("account.sign_in_form"), "You are signed out."))
 
 
 @bp.get("/account")
@@ -119,7 +119,10 @@ def revoke():
     elif not sign_in.revoke_session(guards.viewer(), chosen):
         raise Refused("There is no such session of yours.")
     note("session revoked", detail="all" if chosen == "all" else "")
-    return done(url_for("account.show"), "That browser is signed out.")
+    if chosen != "all":
+        return done(url_for("account.show"), "That browser is signed out.")
+    here = "account.sign_in_form" if guards.session() else "account.show"
+    return guards.end_session(done(url_for(here), "You are signed out everywhere."))
 
 
 def turned_away(problem: str, status: int):

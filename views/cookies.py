@@ -1,6 +1,7 @@
 """What a browser keeps for the board: its session, and for a while a page or what was done."""
 
 import re
+from urllib.parse import urlsplit
 
 from flask import Response, current_app, request, url_for
 
@@ -29,14 +30,14 @@ def drop(response: Response, name: str) -> Response:
 
 
 def keep_page(response: Response) -> Response:
-    """Let the browser remember the page that it asked for, to be led there after the sign-in."""
-    is_page = request.method == "GET" and request.blueprint != "exports" and request.path != "/"
+    """Let the browser remember the page that it asked for, to be led there after the sign-in.
+
+    Of a form it is the page that it stands on: what it was to do is not done later.
+    """
+    page = _asked_for() if request.method == "GET" else _form_page()
     # Who signs requests with a key or a token is a program.
-    if not is_page or "Authorization" in request.headers or "X-API-Key" in request.headers:
-        return response
-    query = request.query_string.decode("latin-1")
-    page = url_for(request.endpoint, **request.view_args) + (f"?{query}" if query else "")
-    if not PAGE.fullmatch(page):
+    is_program = "Authorization" in request.headers or "X-API-Key" in request.headers
+    if is_program or not PAGE.fullmatch(page):
         return response
     return put(response, _page_name(), page, PAGE_MINUTES * 60)
 
@@ -55,6 +56,20 @@ def drop_page(response: Response) -> Response:
 def done_name() -> str:
     """The name of the cookie that says what was done: see views/done.py."""
     return f"{session_name()}-done"
+
+
+def _asked_for() -> str:
+    if request.blueprint == "exports" or request.path == "/":
+        return ""
+    query = request.query_string.decode("latin-1")
+    return url_for(request.endpoint, **request.view_args) + (f"?{query}" if query else "")
+
+
+def _form_page() -> str:
+    at = urlsplit(request.referrer or "")
+    if at.netloc != request.host:
+        return ""
+    return f"{at.path}?{at.query}" if at.query else at.path
 
 
 def _page_name() -> str:

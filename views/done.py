@@ -13,8 +13,12 @@ MOST = 400
 
 def done(address: str, sentence: str) -> Response:
     """Lead to a page, which tells what was done."""
-    answer = redirect(address, 303)
-    return cookies.put(answer, cookies.done_name(), quote(sentence[:MOST]), SECONDS)
+    return tell(redirect(address, 303), sentence)
+
+
+def tell(response: Response, sentence: str) -> Response:
+    """Have the page that comes after this answer tell something."""
+    return cookies.put(response, cookies.done_name(), quote(sentence[:MOST]), SECONDS)
 
 
 def told() -> str:

@@ -12,7 +12,7 @@ from usage import accounts, audit, keys, looks, sign_in
 from usage.horizon import Horizon, NotVisible
 from usage.settings import Settings
 from usage.sign_in import Browser
-from views import cookies, proxies
+from views import cookies, done, proxies
 from views.responses import redirect_to
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -55,7 +55,7 @@ def require_session(view: Callable) -> Callable:
     def guarded(*args, **kwargs):
         g.session, user = _recognised()
         if not user:
-            return cookies.keep_page(redirect_to(url_for("account.sign_in_form")))
+            return _to_the_door()
         g.viewer, g.role = user, accounts.role_of(user)
         try:
             return view(*args, **kwargs)
@@ -171,6 +171,13 @@ def end_session(response: Response) -> Response:
     token = request.cookies.get(cookies.session_name(), "")
     sign_in.end_session(token, settings().secret_key)
     return cookies.drop(response, cookies.session_name())
+
+
+def _to_the_door():
+    answer = redirect_to(url_for("account.sign_in_form"))
+    if cookies.session_name() in request.cookies:
+        done.tell(answer, "Your session has ended: sign in to go on.")
+    return cookies.keep_page(answer)
 
 
 def _recognised():
