@@ -248,6 +248,14 @@ def test_the_header_has_room_for_everything_at_any_width(visit, user):
             assert apart(one, other, "x", "width") or apart(one, other, "y", "height"), width
 
 
+@pytest.mark.parametrize("path", ["/leaderboard", "/users/amara.okafor"])
+def test_millions_of_dollars_have_room_on_a_phone(visit, path):
+    page = visit(f"{path}?prompt_cost=999999&completion_cost=999999")
+    page.set_viewport_size({"width": 320, "height": 800})
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
 def test_names_have_room_at_any_width(visit):
     page = visit("/leaderboard")
     for width in (320, 641, 680, 721, 961, 1280):
