@@ -30,7 +30,7 @@ def test_a_rate_prices_the_table_anew_while_it_is_typed(page, field, place):
     box.press("1")
 
     expect(page).to_have_url(f"/leaderboard?{field}=1{rate}")
-    expect(page.locator("#announcement")).to_have_text("24 people, page 1 of 1")
+    expect(page.locator("#announcement")).to_have_text("24 people, by activity")
     # A 1 in front of 3.00 or 15.00 makes it dearer by 10 or 100.
     dearer = {"prompt_cost": 10, "completion_cost": 100}[field]
     assert totals(page)[3] - before[3] == before[place] * dearer / 10**6
@@ -111,12 +111,15 @@ def test_a_header_sorts_and_sorts_the_other_way_around(page, column):
     expect(header).to_have_attribute("aria-sort", "descending")
     expect(page.locator("[aria-sort]")).to_have_count(1)
     expect(page.locator(f"#sort-{column}")).to_be_focused()
+    heard = f"24 people, by {column.replace('_', ' ')}"
+    expect(page.locator("#announcement")).to_have_text(heard)
     first = names(page)[0]
 
     page.keyboard.press("Enter")
 
     expect(page).to_have_url(f"/leaderboard?sort={column}-asc")
     expect(header).to_have_attribute("aria-sort", "ascending")
+    expect(page.locator("#announcement")).to_have_text(f"{heard}, lowest first")
     assert names(page)[-1] == first
     assert page.locator(".tb-rank").first.inner_text() == "1"
     assert is_marked(page)
@@ -252,10 +255,10 @@ def test_a_swap_is_announced(page):
     expect(page.locator("#announcement[role=status]")).to_be_empty()
 
     page.locator("#q").fill("amara")
-    expect(page.locator("#announcement")).to_have_text("1 person found, page 1 of 1")
+    expect(page.locator("#announcement")).to_have_text("1 person found, by activity")
     page.locator("#q").fill("")
 
-    expect(page.locator("#announcement")).to_have_text("24 people, page 1 of 1")
+    expect(page.locator("#announcement")).to_have_text("24 people, by activity")
 
 
 def test_a_session_that_has_ended_leads_to_the_way_in(visit):
