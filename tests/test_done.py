@@ -3,14 +3,15 @@
 import re
 
 import pytest
-from conftest import HTMX, NOW, ON_ONE_DATABASE
+from conftest import GOOD, HTMX, NOW, ON_ONE_DATABASE, SECRET
 from reading import text
 
-from usage import accounts, sign_in
-from usage.ingest.event import TEXT_LIMITS
+from models import SavedView
+from usage import accounts, keys, sign_in
 
 pytestmark = ON_ONE_DATABASE
 OWN = {"Sec-Fetch-Site": "same-origin"}
+VIEW = {"screen": "leaderboard", "name": "Week"}
 PRICE = {"provider": "openai", "model": "gpt-9", "prompt": "1", "completion": "2"}
 DONE = {
     "budget": (
@@ -30,6 +31,43 @@ DONE = {
         {"prompt_cost": "1", "completion_cost": "2"},
         "These rates are the defaults of Checkout now.",
     ),
+    "key": (
+        "/admin/keys",
+        {"do": "revoke", "name": "old"},
+        "The key old is revoked.",
+    ),
+    "grant": (
+        "/grants",
+        {
+            "do": "create",
+            "portal": "intranet",
+            "origins": "https://intranet.example",
+            "columns": "calls",
+            "identity": "named",
+        },
+        "The grant of intranet is made.",
+    ),
+    "session": (
+        "/admin/people/vera",
+        {"do": "session", "session": "all"},
+        "vera is signed out everywhere.",
+    ),
+    "own password": (
+        "/account/password",
+        {"password": GOOD},
+        "Your password is set; other browsers are signed out.",
+    ),
+    "zone": (
+        "/admin/projects/checkout",
+        {"do": "zone", "timezone": "Asia/Tokyo"},
+        "Days are told in Asia/Tokyo; earlier ones follow.",
+    ),
+    "same zone": (
+        "/admin/projects/checkout",
+        {"do": "zone", "timezone": "UTC"},
+        "Nothing changed.",
+    ),
+    "project": ("/admin/projects", {"name": "Docs"}, "The project Docs is made."),
     "view": (
         "/views",
         {"screen": "leaderboard", "name": "Wöche <1>"},
@@ -44,6 +82,7 @@ def world(make_project, make_usage):
     make_project("Checkout")
     make_usage("vera", project="checkout")
     accounts.create_user("max", NOW)
+    keys.create("old", ["read"], NOW)
 
 
 def told(page):
@@ -65,7 +104,7 @@ def test_what_was_done_is_told_on_the_page_after_it_and_not_again(client, world,
 def test_it_is_told_although_the_browser_has_the_page(client, world):
     had = client.get("/leaderboard").headers["ETag"]
 
-    client.post("/views", data={"screen": "leaderboard", "name": "Week"}, headers=OWN)
+    client.post("/views", data=VIEW, headers=OWN)
 
     first = client.get("/leaderboard", headers={"If-None-Match": had})
     again = client.get("/leaderboard", headers={"If-None-Match": had})
@@ -82,13 +121,93 @@ def test_the_same_words_are_told_once_each_time(client, world):
         assert told(client.get(answer.location)) == []
 
 
-def test_who_cannot_see_is_told_as_well(client, world):
-    address, form, sentence = DONE["budget"]
+@pytest.mark.parametrize("do", DONE.keys() - {"rates", "view"})
+def test_who_cannot_see_is_told_as_well_and_nothing_else(client, world, do):
+    address, form, sentence = DONE[do]
+    answer = client.post(address, data=form, headers=OWN)
+
+    page = client.get(answer.location, headers=HTMX | {"HX-Target": "main"})
+
+    heard = re.findall(r'id="announcement"[^>]*>(.*?)</p>', page.text)
+    assert heard == [sentence]
+
+
+@pytest.mark.parametrize("do", ["rename", "delete", "start", "usual"])
+def test_it_is_told_what_became_of_a_view(client, world, do):
+    client.get(client.post("/views", data=VIEW, headers=OWN).location)
+    (id,) = [one.id for one in SavedView.select()]
+
+    answer = client.post(f"/views/{id}", data={"do": do, "name": "Fortnight"}, headers=OWN)
+
+    assert told(client.get(answer.location)) == [
+        {
+            "rename": "Week is called Fortnight now.",
+            "delete": "Week is deleted.",
+            "start": "Week is your start page now.",
+            "usual": "You start with the usual page now.",
+        }[do]
+    ]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        HTMX | {"HX-Target": "region", "HX-Trigger": "region"},
+        HTMX | {"HX-Target": "views"},
+    ],
+    ids=["a live table", "a menu"],
+)
+def test_a_part_of_a_page_leaves_it_to_the_page(client, world, headers):
+    client.post("/views", data=VIEW, headers=OWN)
+
+    for ask in (client.get, client.head):
+        ask("/leaderboard?live=1" if ask == client.get else "/leaderboard", headers=headers)
+
+    assert told(client.get("/leaderboard")) == ["Saved as Week."]
+
+
+def test_a_page_that_is_missing_leaves_it_to_the_next(client, world):
+    client.post("/views", data=VIEW, headers=OWN)
+
+    assert client.get("/users/nobody").status_code == 404
+    assert told(client.get("/leaderboard")) == ["Saved as Week."]
+
+
+def test_nobody_else_is_told(client, world):
+    client.post("/views", data=VIEW, headers=OWN)
+    client.post("/sign-out", headers=OWN)
+    link = sign_in.create_link(accounts.person("max"), SECRET, NOW)
+
+    assert told(client.get(client.get(f"/sign-in/{link}").location)) == []
+
+
+@pytest.mark.parametrize("said", ["Saved as Week.", "0" * 32 + "Saved as Week.", "%E2%80%AE", ""])
+def test_what_the_board_did_not_say_is_not_told(client, world, said):
+    client.set_cookie("tallyboard-done", said)
+
+    assert told(client.get("/leaderboard")) == []
+
+
+def test_a_page_that_the_browser_has_is_not_taken_for_one_that_tells_the_same(client, world):
+    address, form, sentence = DONE["rates"]
+    client.post(address, data=form, headers=OWN)
+    tag = client.get("/leaderboard?project=checkout").headers["ETag"]
     client.post(address, data=form, headers=OWN)
 
-    page = client.get("/budgets", headers=HTMX | {"HX-Target": "main"})
+    again = client.get("/leaderboard?project=checkout", headers={"If-None-Match": tag})
 
-    assert re.search(rf'id="announcement"[^>]*>{re.escape(sentence)}</p>', page.text)
+    assert told(again) == [sentence]
+
+
+def test_portals_read_and_set_no_cookie(client, world, anonymous, make_grant, portal):
+    make_grant()
+    client.post("/sign-out", headers=OWN)
+    anonymous.set_cookie("tallyboard-done", client.get_cookie("tallyboard-done").value)
+
+    answer = portal().get("/embed/leaderboard")
+
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
 
 
 def test_whose_session_has_ended_is_told_so_at_the_door(ada, client):
@@ -126,8 +245,9 @@ def test_a_refusal_tells_of_nothing_done(client, world):
 
 
 def test_a_name_of_any_length_is_told_within_what_browsers_keep(client, world):
-    form = {"name": "\U0001d4d0" * TEXT_LIMITS["project"], "timezone": "UTC"}
-    answer = client.post("/admin/projects", data=form, headers=OWN)
+    long = "\U0001d4d0" * 200
+    form = PRICE | {"do": "set", "provider": long, "model": long}
+    answer = client.post("/admin/prices", data=form, headers=OWN)
     kept = answer.headers["Set-Cookie"]
 
     assert len(kept) < 4096

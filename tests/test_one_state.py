@@ -12,7 +12,7 @@ from peewee import OperationalError
 from reading import words_of
 
 from models import db
-from usage import analysis, columns, leaderboard, overview
+from usage import accounts, analysis, columns, leaderboard, overview
 from usage.ingest.event import Event
 from usage.ingest.record import record
 
@@ -81,6 +81,18 @@ def test_a_person_has_the_rank_of_the_calls_that_are_told(client, make_usage, re
 
     assert standing["calls"] > 3
     assert standing["rank"] == 1
+
+
+def test_who_has_no_calls_yet_has_no_rank_of_calls_that_are_not_told(
+    client, make_usage, reader, meanwhile
+):
+    make_usage("ada", calls=4)
+    accounts.create_user("vera", NOW)
+    meanwhile(analysis, "_rows")
+
+    standing = client.get("/api/v1/users/vera", headers=reader).get_json()["standing"]
+
+    assert bool(standing["calls"]) == bool(standing["rank"])
 
 
 def test_files_hold_one_state_however_long_they_are(client, make_crowd, monkeypatch):

@@ -175,12 +175,12 @@ def _rows(scope: Scope, names: list[int]) -> list[tuple]:
         DailyUsage.test_type,
     ]
     moments = [fn.MIN(DailyUsage.first_time), fn.MAX(DailyUsage.last_time)]
-    columns = (*dimensions, *sums(), *moments, *changes.columns())
-    query = in_scope(DailyUsage.select(*columns), scope)
+    columns = (*dimensions, *sums(), *moments, *changes.COLUMNS)
+    query = in_scope(changes.joined(DailyUsage.select(*columns)), scope)
     query = query.where(DailyUsage.user.in_(names)).group_by(*dimensions)
     found = list(query.tuples())
-    for row in found[:1]:
-        changes.told(State(*row[-2:]))
+    # Where nothing was found, the state before the question has to do.
+    changes.told(State(*found[0][-2:]) if found else changes.latest())
     return [row[:-2] for row in found]
 
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from typing import NamedTuple
 
-from peewee import EXCLUDED, SQL, Expression, Query, Value
+from peewee import EXCLUDED, JOIN, SQL, Expression, ModelSelect, Query, Value, fn
 
 from models import BoardState, Change, db
 from usage import bulk, prepared
@@ -20,6 +20,7 @@ KEPT, MOST_PEOPLE, MOST_GROWTH = 5000, 1000, 200
 PRUNED_EVERY = 100
 ONLY, STATE = 1, (BoardState.id, BoardState.epoch, BoardState.version)
 TOLD = Change.version, Change.touched
+COLUMNS = fn.MAX(BoardState.epoch), fn.MAX(BoardState.version)
 NEVER = 0
 
 
@@ -113,9 +114,9 @@ def state() -> State:
     return State(*row) if row else NOTHING
 
 
-def columns() -> list[Query]:
-    """The state as two columns for a query: what it finds beside them is of that state."""
-    return [BoardState.select(BoardState.epoch), BoardState.select(BoardState.version)]
+def joined(query: ModelSelect) -> ModelSelect:
+    """A grouped query in which COLUMNS can be selected: what it finds is of the state they tell."""
+    return query.join(BoardState, JOIN.LEFT_OUTER, on=BoardState.id == ONLY)
 
 
 def snapshot() -> AbstractContextManager:

@@ -7,7 +7,7 @@ from usage.accounts import Refused, find_person
 from usage.sign_in import PASSWORD
 from usage.throttle import TooManyAttempts
 from views import cookies, guards
-from views.done import done
+from views.done import done, signed_out
 from views.front import front_page
 from views.guards import browser, note, now, require_session, settings
 from views.responses import refuse, respond
@@ -82,7 +82,7 @@ def set_password(token: str):
 def sign_out():
     """End this browser's session."""
     note("sign-out")
-    return guards.end_session(done(url_for("account.sign_in_form"), "You are signed out."))
+    return guards.end_session(signed_out("You are signed out."))
 
 
 @bp.get("/account")
@@ -105,8 +105,10 @@ def change_password():
     except TooManyAttempts as error:
         return _told(refuse(429, str(error), title="One moment"), error)
     note("password set")
+    if not guards.session():
+        return done(url_for("account.show"), "Your password is set.")
     answer = done(url_for("account.show"), "Your password is set; other browsers are signed out.")
-    return guards.start_session(answer, user) if guards.session() else answer
+    return guards.start_session(answer, user)
 
 
 @bp.post("/account/sessions")
@@ -119,10 +121,10 @@ def revoke():
     elif not sign_in.revoke_session(guards.viewer(), chosen):
         raise Refused("There is no such session of yours.")
     note("session revoked", detail="all" if chosen == "all" else "")
-    if chosen != "all":
-        return done(url_for("account.show"), "That browser is signed out.")
-    here = "account.sign_in_form" if guards.session() else "account.show"
-    return guards.end_session(done(url_for(here), "You are signed out everywhere."))
+    if chosen == "all" and guards.session():
+        return guards.end_session(signed_out("You are signed out everywhere."))
+    sentence = "All sessions have ended." if chosen == "all" else "That session has ended."
+    return done(url_for("account.show"), sentence)
 
 
 def turned_away(problem: str, status: int):

@@ -95,7 +95,7 @@ def etags(scope: Scope, *also: object) -> tuple[str, str]:
         request.script_root + request.path,
         # A portal's reader has no id, and is told by all that they may see.
         (type(g.viewer).__name__, getattr(g.viewer, "id", g.viewer)),
-        (g.get("role"), bool(g.get("session")), done.told()),
+        (g.get("role"), bool(g.get("session"))),
         # Its repr leaves out the moment and the projects, which have a digest.
         scope,
         scope.horizon.projects.digest,
@@ -112,12 +112,17 @@ def etags(scope: Scope, *also: object) -> tuple[str, str]:
         also,
     )
     same = hashlib.sha256(repr(basis).encode(errors="surrogatepass"))
-    forms = [POLLED if is_polled() else negotiated(), POLLED]
+    forms = [POLLED if is_polled() else negotiated() + done.told(), POLLED]
     return tuple(_with(same, form).hexdigest()[:32] for form in forms)
 
 
 def client_has(tag: str) -> bool:
-    """True if the browser has that answer already, compressed or not."""
+    """True if the browser has that answer already, compressed or not.
+
+    What was done is told again if it is done again, in the same words.
+    """
+    if done.told():
+        return False
     had = request.if_none_match
     return had.star_tag or tag in {one.partition(":")[0] for one in had.as_set(include_weak=True)}
 

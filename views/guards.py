@@ -176,7 +176,7 @@ def end_session(response: Response) -> Response:
 def _to_the_door():
     answer = redirect_to(url_for("account.sign_in_form"))
     if cookies.session_name() in request.cookies:
-        done.tell(answer, "Your session has ended: sign in to go on.")
+        done.at_the_door(answer, "Your session has ended: sign in to go on.")
     return cookies.keep_page(answer)
 
 

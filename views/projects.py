@@ -59,7 +59,7 @@ def change(slug: str):
         case "zone":
             if rezoning.begin(project, form_field("timezone")):
                 note("zone changed", slug, f"{project.timezone} to {form_field('timezone')}")
-                sentence = f"Days are those of {form_field('timezone')} from now on."
+                sentence = f"Days are told in {form_field('timezone')}; earlier ones follow."
         case "rates":
             rates = form_field("prompt_cost"), form_field("completion_cost")
             projects.set_rates(project, *rates)

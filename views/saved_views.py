@@ -67,7 +67,7 @@ def change(id: int):
             sentence = f"{view.name} is your start page now."
         case "usual":
             saved_views.set_default(viewer(), None)
-            sentence = f"{view.name} is your start page no longer."
+            sentence = "You start with the usual page now."
     return done(url_for("saved_views.index"), sentence)
 
 
