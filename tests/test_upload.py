@@ -30,7 +30,10 @@ def upload(client):
     """Uploads files as (content, name), and what else the form holds; returns the page."""
 
     def upload(*files, headers=OWN, **fields):
-        sent = [(BytesIO(content.encode()), name) for content, name in files]
+        sent = [
+            (BytesIO(content if isinstance(content, bytes) else content.encode()), name)
+            for content, name in files
+        ]
         form = {"do": "import", "files": sent} | fields
         return client.post("/admin/import", data=form, headers=headers)
 
@@ -50,6 +53,23 @@ def numbers(response):
     cells = [part.split("</td>")[0] for part in response.text.split("<td ")[1:]]
     values = [text(f"<td {cell}") for cell in cells]
     return [[int(value) for value in values[at : at + 5]] for at in range(0, len(values), 5)]
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize(
+    ("content", "name", "sentence"),
+    [
+        (csv(row(2)).encode("utf-16"), "other.csv", "other.csv is not UTF-8 text."),
+        (b"\x89PNG\r\n\x1a\n\x00\xff", "other.csv", "other.csv is not UTF-8 text."),
+        (json.dumps(native(2) | {"\ud800": 1}), "other.jsonl", "is not valid JSON"),
+    ],
+)
+def test_what_is_no_text_is_refused_in_words_beside_what_is(upload, content, name, sentence):
+    page = upload((csv(row(1)), "usage.csv"), (content, name))
+
+    assert page.status_code == 200
+    assert sentence in text(page.text)
+    assert [some[1] for some in numbers(page)] == [1, 0]
 
 
 def test_each_file_has_an_account_of_its_own(upload):

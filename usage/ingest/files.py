@@ -1,6 +1,7 @@
 """Files -> numbered records: JSON lines, one JSON document or CSV, of whichever format."""
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
@@ -25,6 +26,8 @@ MOST_SEARCHED, MOST_BYTES_SEARCHED = 20_000, 64 * MIB
 LISTS = ("events", "data")
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 ENDINGS = (".jsonl", ".ndjson", ".json", ".csv")
+# What a byte that isn't UTF-8 becomes.
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class UnreadableFile(ValueError):
@@ -191,6 +194,8 @@ def _cells(header: list[str], row: list[str]) -> dict | InvalidEvent:
 
 def _header(row: list[str], path: Path) -> list[str]:
     names = [name.strip() for name in row]
+    if any(map(SURROGATE.search, names)):
+        raise UnreadableFile(f"{path} is not UTF-8 text.")
     for name in names:
         if name not in FIELDS:
             raise UnreadableFile(f'{path}, line 1: "{name[:100]}" is not a field of an event.')
