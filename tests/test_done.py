@@ -87,7 +87,7 @@ def world(make_project, make_usage):
 
 def told(page):
     """What the page says was done."""
-    return [text(one) for one in re.findall(r'<p class="tb-done">(.*?)</p>', page.text)]
+    return [text(one) for one in re.findall(r'<p class="tb-done"[^>]*>(.*?)</p>', page.text)]
 
 
 @pytest.mark.parametrize("do", DONE)

@@ -64,6 +64,8 @@ def analysis(scope: Scope, username: str) -> Analysis:
 
 
 def _analysis(scope: Scope, username: str) -> Analysis:
+    # Names have no state of their own: they are at least as new as this one.
+    changes.told(changes.latest())
     user, names = visible_user(scope, username)
     rows = _rows(scope, names)
     rank, totals = rank_of(scope, user.id)

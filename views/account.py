@@ -100,7 +100,7 @@ def change_password():
     try:
         if user.password_hash:
             # The same throttle as at the door: a session left open is no way to guess.
-            sign_in.by_password(user.username, current, browser(), settings().secret_key, now())
+            _check_current(user, current)
         sign_in.set_password(user, request.form.get("password", ""))
     except TooManyAttempts as error:
         return _told(refuse(429, str(error), title="One moment"), error)
@@ -137,6 +137,15 @@ def signed_in(user, way: str):
     note("sign-in", actor=user.username, detail=way)
     response = redirect(cookies.kept_page() or front_page(user))
     return cookies.drop_page(guards.start_session(response, user))
+
+
+def _check_current(user, password: str) -> None:
+    try:
+        sign_in.by_password(user.username, password, browser(), settings().secret_key, now())
+    except TooManyAttempts:
+        raise
+    except Refused:
+        raise Refused("The current password is another one.") from None
 
 
 def _form(problem: str = "", name: str = "") -> str:

@@ -5,6 +5,7 @@ from flask import Blueprint, redirect, request, url_for
 from usage import accounts, merging, unmapped
 from views.admin import chosen_action, frame, listing
 from views.arguments import argument
+from views.done import done
 from views.guards import note, now, require_admin
 from views.responses import respond
 
@@ -49,8 +50,10 @@ def decide(name: str):
         case "part":
             merging.part(name)
             note("identity parted", name)
+            return done(url_for("identities.index"), f"{name} counts for itself again.")
         case "confirm":
             merging.confirm(name)
+            return done(url_for("identities.index"), f"{name} is a person from now on.")
         case "create":
             display_name = request.form.get("display_name", "").strip()
             into = accounts.create_user(into, now(), display_name=display_name).username
