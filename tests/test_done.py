@@ -7,7 +7,7 @@ from conftest import GOOD, HTMX, NOW, ON_ONE_DATABASE, SECRET
 from reading import text
 
 from models import SavedView
-from usage import accounts, keys, sign_in
+from usage import accounts, keys, merging, sign_in
 
 pytestmark = ON_ONE_DATABASE
 OWN = {"Sec-Fetch-Site": "same-origin"}
@@ -67,6 +67,16 @@ DONE = {
         {"do": "zone", "timezone": "UTC"},
         "Nothing changed.",
     ),
+    "name parted": (
+        "/admin/identities/wim/person",
+        {"do": "part"},
+        "wim counts for itself again.",
+    ),
+    "name confirmed": (
+        "/admin/identities/vera/person",
+        {"do": "confirm"},
+        "vera is a person from now on.",
+    ),
     "project": ("/admin/projects", {"name": "Docs"}, "The project Docs is made."),
     "view": (
         "/views",
@@ -82,6 +92,8 @@ def world(make_project, make_usage):
     make_project("Checkout")
     make_usage("vera", project="checkout")
     accounts.create_user("max", NOW)
+    accounts.create_user("wim", NOW)
+    merging.merge("wim", "vera", NOW)
     keys.create("old", ["read"], NOW)
 
 
@@ -121,7 +133,7 @@ def test_the_same_words_are_told_once_each_time(client, world):
         assert told(client.get(answer.location)) == []
 
 
-@pytest.mark.parametrize("do", DONE.keys() - {"rates", "view"})
+@pytest.mark.parametrize("do", sorted(DONE.keys() - {"rates", "view"}))
 def test_who_cannot_see_is_told_as_well_and_nothing_else(client, world, do):
     address, form, sentence = DONE[do]
     answer = client.post(address, data=form, headers=OWN)
@@ -160,8 +172,8 @@ def test_it_is_told_what_became_of_a_view(client, world, do):
 def test_a_part_of_a_page_leaves_it_to_the_page(client, world, headers):
     client.post("/views", data=VIEW, headers=OWN)
 
-    for ask in (client.get, client.head):
-        ask("/leaderboard?live=1" if ask == client.get else "/leaderboard", headers=headers)
+    client.get("/leaderboard?live=1", headers=headers)
+    client.head("/leaderboard")
 
     assert told(client.get("/leaderboard")) == ["Saved as Week."]
 
@@ -235,6 +247,13 @@ def test_who_signs_out_is_told_so_at_the_door(client, address, form, sentence):
 
     assert answer.location == "/sign-in"
     assert told(client.get(answer.location)) == [sentence]
+
+
+def test_who_ends_all_sessions_by_script_is_led_to_the_whole_page(client):
+    answer = client.post("/account/sessions", data={"session": "all"}, headers=OWN | HTMX)
+
+    assert answer.headers["HX-Redirect"] == "/sign-in"
+    assert told(client.get("/sign-in")) == ["You are signed out everywhere."]
 
 
 def test_a_refusal_tells_of_nothing_done(client, world):

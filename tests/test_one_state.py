@@ -12,7 +12,7 @@ from peewee import OperationalError
 from reading import words_of
 
 from models import db
-from usage import accounts, analysis, columns, leaderboard, overview
+from usage import accounts, analysis, columns, leaderboard, merging, overview
 from usage.ingest.event import Event
 from usage.ingest.record import record
 
@@ -93,6 +93,30 @@ def test_who_has_no_calls_yet_has_no_rank_of_calls_that_are_not_told(
     standing = client.get("/api/v1/users/vera", headers=reader).get_json()["standing"]
 
     assert bool(standing["calls"]) == bool(standing["rank"])
+
+
+def test_a_person_has_the_rank_of_the_names_that_are_told(client, make_usage, reader, monkeypatch):
+    for name, calls in (("ada", 5), ("vera", 3), ("wim", 4)):
+        make_usage(name, calls=calls)
+    find, found = analysis.visible_user, count()
+
+    def merged_after(*args):
+        whom = find(*args)
+        if next(found) == 0:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(merge).result()
+            client.get("/api/v1/leaderboard", headers=reader)
+        return whom
+
+    def merge():
+        with db.connection_context():
+            merging.merge("wim", "vera", NOW)
+
+    monkeypatch.setattr(analysis, "visible_user", merged_after)
+
+    standing = client.get("/api/v1/users/vera", headers=reader).get_json()["standing"]
+
+    assert (standing["calls"], standing["rank"]) == (7, 1)
 
 
 def test_files_hold_one_state_however_long_they_are(client, make_crowd, monkeypatch):

@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 from conftest import HTMX, ON_ONE_DATABASE, native
-from reading import persons, text
+from reading import persons, text, words_of
 
 from models import DailyUsage, Event, Project, User
 
@@ -159,6 +159,7 @@ def test_htmx_gets_the_result_alone_and_the_address_stays(upload):
 
     assert "<html" not in response.text
     assert 'id="results"' in response.text
+    assert words_of(response, "announcement") == "1 accepted, 0 known, 0 refused"
     assert not {"HX-Push-Url", "HX-Replace-Url"} & set(response.headers.keys())
 
 

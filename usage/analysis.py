@@ -64,7 +64,7 @@ def analysis(scope: Scope, username: str) -> Analysis:
 
 
 def _analysis(scope: Scope, username: str) -> Analysis:
-    # Names have no state of their own: they are at least as new as this one.
+    # Names don't tell their state, nor does it if no row is found: it is this one or a later one.
     changes.told(changes.latest())
     user, names = visible_user(scope, username)
     rows = _rows(scope, names)
@@ -181,8 +181,8 @@ def _rows(scope: Scope, names: list[int]) -> list[tuple]:
     query = in_scope(changes.joined(DailyUsage.select(*columns)), scope)
     query = query.where(DailyUsage.user.in_(names)).group_by(*dimensions)
     found = list(query.tuples())
-    # Where nothing was found, the state before the question has to do.
-    changes.told(State(*found[0][-2:]) if found else changes.latest())
+    if found:
+        changes.told(State(*found[0][-2:]))
     return [row[:-2] for row in found]
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote
 from flask import Flask, Response, current_app, g, redirect, request, url_for
 
 from views import cookies
-from views.responses import WHOLE_VIEW, target, wants_fragment
+from views.responses import WHOLE_VIEW, redirect_to, target, wants_fragment
 
 SECONDS = 60
 # Names in it may be long: a browser keeps 4,096 bytes, and a letter may take twelve of them.
@@ -27,7 +27,7 @@ def at_the_door(answer: Response, sentence: str) -> Response:
 
 def signed_out(sentence: str) -> Response:
     """Lead to the sign-in page, which tells why one is there."""
-    return at_the_door(redirect(url_for("account.sign_in_form")), sentence)
+    return at_the_door(redirect_to(url_for("account.sign_in_form")), sentence)
 
 
 def told() -> str:

@@ -41,6 +41,17 @@ def test_a_form_leads_where_it_led_without_scripts(visit):
     expect(page.locator("#prompt_cost")).to_have_value("much")
 
 
+def gone_when_sure(page, button):
+    """Press a button that asks back, first unsure."""
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    button.click()
+    expect(button).to_be_visible()
+
+    page.once("dialog", lambda dialog: dialog.accept())
+    button.click()
+    expect(button).to_have_count(0)
+
+
 def test_a_key_is_revoked_only_when_one_is_sure(visit):
     page = visit("/admin/keys", "empty")
     page.fill("#name", "gone soon")
@@ -48,13 +59,7 @@ def test_a_key_is_revoked_only_when_one_is_sure(visit):
     page.get_by_role("button", name="Make key").click()
     revoke = page.get_by_role("button", name="Revoke gone soon")
 
-    page.once("dialog", lambda dialog: dialog.dismiss())
-    revoke.click()
-    expect(revoke).to_be_visible()
-
-    page.once("dialog", lambda dialog: dialog.accept())
-    revoke.click()
-    expect(revoke).to_have_count(0)
+    gone_when_sure(page, revoke)
     expect(page.get_by_role("row", name="gone soon")).to_contain_text("revoked just now")
 
 
@@ -68,14 +73,18 @@ def test_a_budget_is_removed_only_when_one_is_sure_and_the_page_says_so(visit):
     expect(page.get_by_role("heading", level=1)).to_be_focused()
     remove = page.get_by_role("button", name="Remove the budget of ada")
 
-    page.once("dialog", lambda dialog: dialog.dismiss())
-    remove.click()
-    expect(remove).to_be_visible()
-
-    page.once("dialog", lambda dialog: dialog.accept())
-    remove.click()
-    expect(remove).to_have_count(0)
+    gone_when_sure(page, remove)
     expect(page.locator("main")).to_contain_text("The budget is removed.")
+
+
+def test_somebody_is_disabled_only_when_one_is_sure(visit):
+    page = visit("/admin/people/giulia.ferraro")
+
+    gone_when_sure(page, page.get_by_role("button", name="Disable"))
+
+    expect(page.locator("main")).to_contain_text("giulia.ferraro is disabled.")
+    page.get_by_role("button", name="Enable").click()
+    expect(page.locator("main")).to_contain_text("giulia.ferraro is enabled.")
 
 
 def test_a_choice_that_loads_a_page_has_the_focus_there(visit):
