@@ -182,7 +182,9 @@ def test_changing_the_password_ends_all_other_sessions(app, vera, enter):
 def test_changing_the_password_needs_the_current_one(app, vera, enter, current):
     here, elsewhere = browser_of(app, vera), browser_of(app, vera)
 
-    assert change(here, current, OTHER).status_code == 422
+    refused = change(here, current, OTHER)
+    assert refused.status_code == 422
+    assert "The current password is another one." in refused.text
 
     assert signed_in(elsewhere)
     assert enter("vera", GOOD).status_code == 302
