@@ -289,6 +289,30 @@ def test_a_preview_says_what_a_merge_comes_to_and_changes_nothing():
     assert merging.preview("zoé", "vera").into.names == ("vm",)
 
 
+@pytest.mark.parametrize(
+    "merges",
+    [
+        (("v", "vera"), ("vm", "vera")),
+        (("vm", "vera"), ("v", "vera")),
+        (("vm", "v"), ("v", "vera")),
+        (("v", "vm"), ("vm", "vera")),
+    ],
+)
+def test_of_equal_copies_the_same_one_counts_whatever_the_order_of_merges(merges):
+    accounts.create_user("vera", NOW)
+    send(call(1, "vm", source="ide"), call(1, "v", source="cli"))
+
+    for name, into in merges:
+        preview = merging.preview(name, into)
+        merge(name, into)
+        assert (into, preview.after.calls, preview.after.prompt_tokens) in shown()
+
+    assert [(key[2], row[0]) for key, row in daily_rows().items()] == [("v", 1)]
+    for name in ("v", "vm"):
+        part(name)
+    assert len(daily_rows()) == 2
+
+
 def test_commands_merge_and_part(run):
     send(call(1, "vera"), call(1, "vm"), call(2, "vm"))
 

@@ -1,4 +1,4 @@
-"""Calls that would count twice if two people were merged into one."""
+"""Calls that would count differently if two people were merged into one."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -41,9 +41,14 @@ def compare(owner: int, mine: Collection[int], theirs: Collection[int]) -> Compa
 
 
 def doubled(owner: int, mine: Collection[int], theirs: Collection[int]) -> list[Call]:
-    """The calls that would count twice if these names were those of one person."""
+    """The calls that would count differently if `mine` were names of that owner like `theirs`.
+
+    Those that count would count twice; of some another copy would count in their place.
+    """
     people = dict.fromkeys([*mine, *theirs], owner)
     both = one_person.known_to_both(list(mine), list(theirs))
+    # Among equal copies the person's own counts, and the names that are merged get another person.
+    both |= {call.identity for call in one_person.set_aside(mine)} if len(mine) > 1 else set()
     aside = one_person.flips(people, one_person.copies(people, both))
     return retention.open_to_change(aside + buckets.flips(people, buckets.of(people)))
 

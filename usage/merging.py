@@ -7,13 +7,13 @@ from datetime import datetime
 
 from peewee import JOIN, fn
 
-from models import DailyUsage, Event, User
+from models import DailyUsage, User
 from usage import changes, counting, doubles, naming, retention, rollups, sign_in
 from usage.accounts import MEMBER, Refused, role_of
 from usage.counting import COUNTERS, DayKey, Delta, counters_of
 from usage.daily import sum_of
 from usage.ingest import buckets, calls, one_person, turns
-from usage.ingest.calls import FIELDS, Call
+from usage.ingest.calls import Call
 from usage.ingest.event import NOBODY, InvalidEvent, canonical_user
 from usage.ingest.one_person import People
 
@@ -141,15 +141,17 @@ def merged() -> list[Merged]:
 def _preview(one: User, person: User) -> Preview:
     mine, theirs = _names(one), _names(person)
     unnamed = naming.unnamed_projects()
-    aside = [c for c in doubles.doubled(person.id, mine, theirs) if c.project_id not in unnamed]
-    both, less = _usage({*mine, *theirs}), [counters_of(call) for call in aside]
-    lost = dict(zip(COUNTERS, map(sum, zip(*less, strict=True)), strict=True)) if less else {}
+    flips = [c for c in doubles.doubled(person.id, mine, theirs) if c.project_id not in unnamed]
+    both, total = _usage({*mine, *theirs}), Delta()
+    for call in flips:
+        total.count(counters_of(call), call.time, -1 if call.counted else 1)
+    change = dict(zip(COUNTERS, total.counters, strict=True))
     numbers = ("calls", "prompt_tokens", "completion_tokens")
-    after = (getattr(both, counter) - lost.get(counter, 0) for counter in numbers)
+    after = (getattr(both, counter) + change[counter] for counter in numbers)
     return Preview(
         name=_side(one, mine),
         into=_side(person, theirs),
-        set_aside=sum(call.calls for call in aside),
+        set_aside=sum(call.calls if call.counted else -call.calls for call in flips),
         after=Usage(*after, both.first_time, both.last_time, both.projects, both.days),
     )
 
@@ -201,8 +203,7 @@ def _subtree(one: User, names: dict[int, User]) -> set[int]:
 
 def _apart(people: People) -> Iterable[list[Call]]:
     """The calls that count differently if these names belong to these people, in three steps."""
-    aside = Event.select(*FIELDS).where(Event.user.in_(list(people)), ~Event.counted, ~Event.bucket)
-    again = [Call._make(row) for row in aside.tuples()]
+    again = one_person.set_aside(people)
     yield again
     yield one_person.flips(people, one_person.copies(people, [call.identity for call in again]))
     yield buckets.flips(people, buckets.of(people))

@@ -10,7 +10,7 @@ from models import CallId, User, db
 from models import Event as Stored
 from usage import bulk
 from usage.bulk import among
-from usage.ingest.calls import Call, Identity, read, slices
+from usage.ingest.calls import FIELDS, Call, Identity, read, slices
 from usage.ingest.fields import OPAQUE
 
 People = Mapping[int, int]
@@ -85,6 +85,12 @@ def flips(people: People, groups: Iterable[Copies]) -> list[Call]:
         best = max(calls, key=lambda call: standing(people, call), default=None)
         wrong += [call for call in calls if call.counted != (call is best)]
     return wrong
+
+
+def set_aside(users: Collection[int]) -> list[Call]:
+    """The single calls of these users that don't count, since a copy of each does."""
+    aside = Stored.select(*FIELDS).where(Stored.user.in_(list(users)), ~Stored.counted)
+    return [Call._make(row) for row in aside.where(~Stored.bucket).tuples()]
 
 
 def standing(people: People, call: Call) -> tuple:
