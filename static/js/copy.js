@@ -1,5 +1,4 @@
-/* A button that puts on the clipboard the text of an element ([data-copy="id"]) or of an address
-   ([data-copy-from="/…"]). */
+/* Buttons that copy an element's text ([data-copy="id"]) or an address's ([data-copy-from="/…"]). */
 htmx.onLoad((root) => {
   if (!navigator.clipboard) return;
 

@@ -13,9 +13,7 @@
     if (event.target.matches("[data-narrows]")) narrow(event.target);
   });
 
-  htmx.onLoad(() => {
-    for (const field of all()) field.hidden = false;
-  });
+  htmx.onLoad(() => all().forEach((field) => (field.hidden = false)));
 
   // The list comes anew with every answer.
   htmx.on("htmx:oobAfterSwap", () => all().forEach(narrow));

@@ -1,8 +1,12 @@
-/* Back returns to the same place of the table: the page comes anew, where one was is kept here. */
+/* Back returns to the same place and focus: the page comes anew, where one was is kept here. */
 (() => {
   const places = new Map();
 
-  htmx.on("htmx:beforeHistorySave", (event) => places.set(event.detail.path, scrollY));
-
-  htmx.on("htmx:historyRestore", (event) => scrollTo(0, places.get(event.detail.path) ?? 0));
+  htmx.on("htmx:beforeHistorySave", ({ detail: { path } }) =>
+    places.set(path, { top: scrollY, focus: document.activeElement.id }));
+  htmx.on("htmx:historyRestore", ({ detail: { path } }) => {
+    const { top = 0, focus } = places.get(path) ?? {};
+    document.getElementById(focus)?.focus();
+    scrollTo(0, top);
+  });
 })();

@@ -74,6 +74,16 @@ def test_back_returns_to_the_very_same_table_and_place(visit, path, content, scr
     assert is_marked(page)
 
 
+def test_back_returns_the_focus_to_the_link_that_was_followed(page):
+    link = page.locator("#details-priya\\.raghunathan")
+    link.press("Enter")
+    expect(page.locator("figure").first).to_be_visible()
+
+    page.go_back()
+
+    expect(link).to_be_focused()
+
+
 def test_forward_goes_to_the_person_again_and_everything_still_works(page):
     page.locator("#details-priya\\.raghunathan").click()
     expect(page).to_have_title(re.compile("Priya"))
