@@ -2,8 +2,9 @@
 
     python -m benchmarks.portals [--people 40 10000] [--times 5]
 
-Both servers have been asked before; the browser is new, or was there before. Beside it, in the same
-rounds, the same page without a board: what the portal and the browser take by themselves.
+Both servers have been asked before; the browser is new, or was there before, and its page before is
+empty, or one of the portal. Beside it, in the same rounds, the same page without a board: what the
+portal and the browser take by themselves.
 """
 
 import argparse
@@ -38,6 +39,7 @@ WAYS = {
     "4, with the page": "/blueprint",
     ALONE: "/proxied?boards=0",
 }
+NEW, BEFORE, WITHIN = "new browser", "there before", "from a page of the portal"
 MOST = 150
 
 
@@ -69,8 +71,9 @@ def rounds(url: str, start: Starts, times: int) -> dict[tuple[str, str], float]:
     for _ in range(times):
         for way, path in WAYS.items():
             with start(OWN_ROWS if way == ALONE else browser.ROWS) as visits:
-                took[way, "new browser"].append(visits.milliseconds(url + path))
-                took[way, "there before"].append(visits.milliseconds(url + path))
+                took[way, NEW].append(visits.milliseconds(url + path))
+                took[way, BEFORE].append(visits.milliseconds(url + path))
+                took[way, WITHIN].append(visits.milliseconds(url + path, url + WAYS[ALONE]))
     return {which: median(some) for which, some in took.items()}
 
 
