@@ -16,6 +16,8 @@ from usage.settings import Settings
 PIECE = 64 * 1024
 # New objects between two garbage collections: Python's default of 700 is ten events' worth.
 GARBAGE = 20_000
+# With more requests in hand a process sends senders on to others; two batches share a commit.
+ENOUGH = 2
 # Before a busy process takes a new connection it waits so many seconds for each request that it has
 # in hand, up to so many of them.
 HEAD_START, MOST_COUNTED = 0.001, 4
@@ -112,7 +114,7 @@ def pre_request(worker, req):
     A connection that is kept alive stays with its worker, even if the other workers are idle.
     """
     req.body, req.unreader.mxchunk = Body(req.body.reader), PIECE
-    if in_hand(worker) > 1 and req.method == "POST":
+    if in_hand(worker) > ENOUGH and req.method == "POST":
         req.should_close = lambda: True
 
 

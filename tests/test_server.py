@@ -58,9 +58,16 @@ def test_a_body_is_what_was_sent_however_it_came_and_is_read(conf, body, size, a
 
 @pytest.mark.parametrize(
     ("connections", "idle", "method", "closes"),
-    [(1, 0, "POST", False), (3, 2, "POST", False), (3, 1, "POST", True), (9, 0, "GET", False)],
+    [
+        (1, 0, "POST", False),
+        (3, 2, "POST", False),
+        # Two share a commit.
+        (3, 1, "POST", False),
+        (4, 1, "POST", True),
+        (9, 0, "GET", False),
+    ],
 )
-def test_senders_are_let_go_only_by_who_serves_several(conf, connections, idle, method, closes):
+def test_senders_are_let_go_only_by_who_serves_more_than_two(conf, connections, idle, method, closes):
     worker = SimpleNamespace(nr_conns=connections, keepalived_conns=[None] * idle, pending_conns=[])
     request = SimpleNamespace(
         method=method,

@@ -73,6 +73,53 @@ def test_all_who_wait_are_stored_with_one_commit(commits):
     assert len(commits) == 1
 
 
+def begun(work):
+    """Work of a batch in hand."""
+
+    def in_hand():
+        with turns.in_hand():
+            return in_its_own_connection(work)
+
+    return in_hand
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Whoever is ready waits for another as long as it takes."""
+    monkeypatch.setattr(turns, "LONGEST_WAIT_FOR_ANOTHER", 60)
+
+
+@pytest.mark.usefixtures("patient")
+def test_what_is_ready_waits_for_another_in_hand_and_shares_its_commit(commits):
+    with ThreadPoolExecutor(1) as pool, turns.in_hand():
+        first = pool.submit(begun(makes("a")))
+        assert not wait([first], timeout=0.1).done
+        assert turns.in_turn(makes("b")) == "b"
+
+    assert first.result() == "a"
+    assert len(commits) == 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_nobody_waits_for_what_is_refused_before_its_turn(commits):
+    with ThreadPoolExecutor(1) as pool:
+        with suppress(ValueError), turns.in_hand():
+            first = pool.submit(begun(makes("a")))
+            assert not wait([first], timeout=0.1).done
+            raise ValueError("a body that can't be read")
+
+        assert first.result(timeout=30) == "a"
+    assert begun(makes("b"))() == "b"
+    assert len(commits) == 2
+
+
+def test_nobody_waits_long_for_another_in_hand(monkeypatch):
+    monkeypatch.setattr(turns, "LONGEST_WAIT_FOR_ANOTHER", 0.001)
+
+    with turns.in_hand():
+        assert begun(makes("a"))() == "a"
+
+
 def test_what_fails_takes_no_other_along():
     with stored_together(makes("a"), makes("b", KeyError("b")), makes("c")) as (a, b, c):
         pass
@@ -155,6 +202,20 @@ def test_a_body_is_read_only_after_giving_way(anonymous, make_key, monkeypatch):
 
     assert account(anonymous.post("/api/v1/events", **sent)) == (200, 1, 0, 0)
     assert read[0] == 0 < read[-1]
+
+
+@pytest.mark.parametrize("address", ["/api/v1/events", "/ingest/litellm", "/v1/traces"])
+@pytest.mark.parametrize("body", [b"[]", b"{"])
+def test_what_is_sent_is_in_hand_until_it_is_stored_or_refused(
+    anonymous, make_key, monkeypatch, address, body
+):
+    told = []
+    monkeypatch.setattr(turns.IN_HAND, "add", told.append)
+    sent = {"data": body, "content_type": "application/json", "headers": make_key("ingest")}
+
+    anonymous.post(address, **sent)
+
+    assert (told[0], told[-1], sum(told)) == (1, -1, 0)
 
 
 @pytest.mark.parametrize("failing", [False, True])

@@ -47,16 +47,20 @@ def litellm():
 @require_key("ingest")
 def telemetry(signal: str):
     """OTLP; metrics are accepted and not counted: the same calls come as spans or logs."""
-    body = plain_bytes(_body(GATEWAY), request.content_encoding or "", GATEWAY.bytes)
-    receipt = _count("otlp", otlp.decode(body, request.mimetype, signal))
+    body = _body(GATEWAY)
+    with turns.in_hand():
+        body = plain_bytes(body, request.content_encoding or "", GATEWAY.bytes)
+        receipt = _count("otlp", otlp.decode(body, request.mimetype, signal))
     told = str(receipt.refusals[0].error) if receipt.refusals else ""
     response = otlp.success(request.mimetype, signal, receipt.rejected, told)
     return Response(response, content_type=request.mimetype)
 
 
 def _take(name: str, limits: Limits):
-    found = records(_body(limits), request.mimetype, request.content_encoding or "", limits)
-    receipt = _count(name, found)
+    body = _body(limits)
+    with turns.in_hand():
+        found = records(body, request.mimetype, request.content_encoding or "", limits)
+        receipt = _count(name, found)
     return answer(receipt), status(receipt)
 
 

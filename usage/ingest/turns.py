@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_UN, flock
 from functools import cache
 from re import Pattern
+from threading import Condition, Lock
 from threading import Event as Signal
-from threading import Lock
 from typing import Any, TypeVar
 
 from peewee import OperationalError, PeeweeException
@@ -25,9 +25,35 @@ PREPARING, LONGEST_DELAY = Lock(), 0.05
 # 48 MB. Less often is better: pages that many batches change are then moved only once.
 PAGES_AT_ONCE = 12_000
 WAITING: "deque[_Job]" = deque()
+# So many batches of one commit are enough; the first waits so long for another that is in hand.
+ENOUGH, LONGEST_WAIT_FOR_ANOTHER = 2, 0.02
 UNDISTURBED = Signal()
 UNDISTURBED.set()
 Result = TypeVar("Result")
+
+
+class _InHand:
+    """How many batches this process has in hand, those that wait for their turn among them."""
+
+    def __init__(self):
+        self._count, self._changed = 0, Condition()
+
+    def add(self, batches: int) -> None:
+        """Note that so many more are in hand, or that one of them waits from now on."""
+        with self._changed:
+            self._count += batches
+            self._changed.notify_all()
+
+    def wait_for_another(self) -> None:
+        """Wait a moment for one that is not ready yet: one commit takes less time than two."""
+        with self._changed:
+            self._changed.wait_for(self._is_enough, LONGEST_WAIT_FOR_ANOTHER)
+
+    def _is_enough(self) -> bool:
+        return len(WAITING) >= min(ENOUGH, self._count)
+
+
+IN_HAND = _InHand()
 
 
 class NotAlone(Exception):
@@ -74,9 +100,11 @@ def in_turn(work: Callable[[], Result]) -> Result:
         return work()
     mine = _Job(work)
     WAITING.append(mine)
+    IN_HAND.add(0)
     _wait_in_line(mine)
     try:
         if not mine.done:
+            IN_HAND.wait_for_another()
             _store_what_waits()
     finally:
         with suppress(ValueError):
@@ -87,6 +115,16 @@ def in_turn(work: Callable[[], Result]) -> Result:
     if not mine.done:
         raise OperationalError("whoever took it along was ended in the middle of it")
     return mine.result
+
+
+@contextmanager
+def in_hand() -> Iterator[None]:
+    """Where a body becomes a batch and is stored: on SQLite one that is ready may wait for it."""
+    IN_HAND.add(1)
+    try:
+        yield
+    finally:
+        IN_HAND.add(-1)
 
 
 @contextmanager
