@@ -2,7 +2,7 @@
 
 import pytest
 from conftest import HTMX, ON_ONE_DATABASE
-from reading import names, persons, text
+from reading import names, persons, text, words_of
 
 from models import User
 
@@ -79,6 +79,13 @@ def test_people_are_found_by_any_of_their_names(client, vera):
         page = client.get(f"{PAGE}/{INSTALLATION}/person", query_string={"q": q})
         assert "Vera Molnár</strong>" in page.text
     assert "Nobody matches" in client.get(f"{PAGE}/{INSTALLATION}/person?q=xyz").text
+
+
+def test_people_found_are_counted_in_words(client, vera):
+    path = f"{PAGE}/{INSTALLATION}/person?q="
+    heard = [client.get(path + q, headers=HTMX) for q in ("vera", "xyz")]
+
+    assert [words_of(one, "announcement") for one in heard] == ["1 person", "0 people"]
 
 
 def test_somebody_new_is_made_and_shown_in_the_preview(client, decide, vera):

@@ -109,7 +109,7 @@ def test_session_files_count_for_whom_the_form_names(upload):
     transcript = json.dumps(TRANSCRIPT), "acme/session.jsonl"
 
     unsaid = upload(transcript)
-    assert "1 of the accepted name nobody" in unsaid.text
+    assert "1 of the accepted names nobody" in unsaid.text
     upload(transcript, user="ada@example.com")
 
     (day,) = DailyUsage.select()
