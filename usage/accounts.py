@@ -20,7 +20,11 @@ ANY_SUPER_ADMIN = -1
 
 
 class Refused(ValueError):
-    """Something that can't be done: a sentence for a person."""
+    """Something that can't be done: a sentence for a person, and which field it is about."""
+
+    def __init__(self, sentence: str, field: str = ""):
+        super().__init__(sentence)
+        self.field = field
 
 
 def horizon(viewer: User | Key | Permission, rates: Rates, timezone: str, now: datetime) -> Horizon:
@@ -84,11 +88,11 @@ def create_user(username: str, now: datetime, role: str = MEMBER, **profile: str
     try:
         username = canonical_user(username)
     except InvalidEvent as error:
-        raise Refused(f"The username {error.message}.") from None
+        raise Refused(f"The username {error.message}.", "username") from None
     if not username:
-        raise Refused("A username needs at least one visible character.")
+        raise Refused("A username needs at least one visible character.", "username")
     if User.select().where(User.username == username).exists():
-        raise Refused(f'There is a user "{username}" already.')
+        raise Refused(f'There is a user "{username}" already.', "username")
     return User.create(username=username, role=role, created_at=now, **profile)
 
 
@@ -157,13 +161,14 @@ def set_role(username: str, role: str, projects: Collection[str] = ()) -> None:
         if user.owner_id:
             raise Refused(f'"{username}" is another name of somebody; give them the role.')
         if role not in (SUPER_ADMIN, PROJECT_ADMIN, MEMBER):
-            raise Refused(f'"{role}" is not a role.')
+            raise Refused(f'"{role}" is not a role.', "role")
         rows = Project.select(Project.id).where(Project.slug.in_(list(projects)))
         ids = [id for (id,) in rows.tuples()]
         if len(ids) != len(set(projects)):
-            raise Refused("One of these projects does not exist.")
+            raise Refused("One of these projects does not exist.", "projects")
         if (role == PROJECT_ADMIN) != bool(ids):
-            raise Refused("A project admin runs one or more projects; others run none.")
+            wrong = "A project admin runs one or more projects; others run none."
+            raise Refused(wrong, "projects")
         if role != SUPER_ADMIN:
             _keep_a_super_admin(user)
         stored = SUPER_ADMIN if role == SUPER_ADMIN else MEMBER

@@ -63,7 +63,7 @@ def invite(
     with db.atomic():
         user = accounts.create_user(username, now, **clean)
         if user.username == NOBODY:
-            raise Refused(f'"{NOBODY}" is the usage of nobody in particular.')
+            raise Refused(f'"{NOBODY}" is the usage of nobody in particular.', "username")
         accounts.set_role(user.username, role, projects)
     return user
 
@@ -98,4 +98,4 @@ def _plain(field: str, text: str) -> str:
     try:
         return plain_text(text, field, limit)
     except InvalidEvent as error:
-        raise Refused(f"The {field.replace('_', ' ')} {error.message}.") from None
+        raise Refused(f"The {field.replace('_', ' ')} {error.message}.", field) from None

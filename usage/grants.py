@@ -42,10 +42,10 @@ def create(
     portal, sites = _name(portal), _sites(origins)
     mine = {project.id for project in horizon.projects} if not horizon.only_self else set()
     if not set(projects) <= mine or not (projects or horizon.sees_all):
-        raise Refused("A grant is of one or more projects of whoever gives it.")
+        raise Refused("A grant is of one or more projects of whoever gives it.", "projects")
     shown = _columns(columns, details)
     if identity not in IDENTITIES:
-        raise Refused(f"The identity policy is one of {', '.join(IDENTITIES)}.")
+        raise Refused(f"The identity policy is one of {', '.join(IDENTITIES)}.", "identity")
     with db.atomic():
         grant = Grant.create(
             portal=portal,
@@ -204,27 +204,29 @@ def _within_project(permitted: Permission) -> Permission:
 def _name(portal: str) -> str:
     portal = portal.strip()
     if not portal or len(portal) > MOST_TEXT or not portal.isprintable():
-        raise Refused(f"A grant needs the portal's name, of at most {MOST_TEXT} characters.")
+        wrong = f"A grant needs the portal's name, of at most {MOST_TEXT} characters."
+        raise Refused(wrong, "portal")
     if live(portal):
-        raise Refused(f'There is a grant "{portal}" already.')
+        raise Refused(f'There is a grant "{portal}" already.', "portal")
     return portal
 
 
 def _columns(columns: Collection[str], details: bool) -> list[str]:
     shown = [one for one in COLUMNS if one in columns]
     if not shown or len(shown) < len(set(columns)):
-        raise Refused(f"A grant shows one or more of the columns {', '.join(COLUMNS)}.")
+        raise Refused(f"A grant shows one or more of the columns {', '.join(COLUMNS)}.", "columns")
     if details and not set(DETAILED) <= set(shown):
-        raise Refused("Details tell calls and tokens: a grant of details needs these columns.")
+        wrong = "Details tell calls and tokens: a grant of details needs these columns."
+        raise Refused(wrong, "columns")
     return shown
 
 
 def _sites(origins: Iterable[str]) -> list[str]:
     sites = list(dict.fromkeys(_origin(one) for one in origins))
     if not sites:
-        raise Refused("A grant needs the origin of the portal's pages.")
+        raise Refused("A grant needs the origin of the portal's pages.", "origins")
     if len(sites) > MOST_ORIGINS:
-        raise Refused(f"A grant is for at most {MOST_ORIGINS} origins.")
+        raise Refused(f"A grant is for at most {MOST_ORIGINS} origins.", "origins")
     return sites
 
 
@@ -233,7 +235,7 @@ def _origin(text: str) -> str:
     found = ORIGIN.fullmatch(text.strip().lower())
     if not found or len(text) > MOST_ORIGIN:
         example = "https://portal.example.com"
-        raise Refused(f'"{text.strip()[:MOST_TEXT]}" is no origin such as {example}.')
+        raise Refused(f'"{text.strip()[:MOST_TEXT]}" is no origin such as {example}.', "origins")
     scheme, host, port = found.groups()
     return f"{scheme}://{host}" + (f":{port}" if port and port != PORTS[scheme] else "")
 

@@ -26,17 +26,18 @@ def create(
     """Make a key and return it: it can't be shown again. `project` is a slug. Raises Refused."""
     chosen = sorted(set(scopes))
     if not name.strip():
-        raise Refused("A key needs a name.")
+        raise Refused("A key needs a name.", "name")
     if not chosen or (unknown := [scope for scope in chosen if scope not in SCOPES]):
         wrong = f'"{unknown[0]}" is not a scope; ' if chosen else "A key needs a scope; "
-        raise Refused(f"{wrong}choose from {', '.join(SCOPES)}.")
+        raise Refused(f"{wrong}choose from {', '.join(SCOPES)}.", "scopes")
     if source and source not in SOURCES:
-        raise Refused(f'"{source}" is not a source; choose from {", ".join(SOURCES)}.')
+        wrong = f'"{source}" is not a source; choose from {", ".join(SOURCES)}.'
+        raise Refused(wrong, "source")
     if Key.select().where(Key.name == name).exists():
-        raise Refused(f'There is a key named "{name}" already.')
+        raise Refused(f'There is a key named "{name}" already.', "name")
     bound = Project.get_or_none(Project.slug == project) if project else None
     if project and not bound:
-        raise Refused(f'There is no project "{project}".')
+        raise Refused(f'There is no project "{project}".', "project")
     token = f"tb_{secrets.token_urlsafe(32)}"
     Key.create(
         name=name,

@@ -26,7 +26,7 @@ def subscribe(user: User, address: str) -> None:
     try:
         checks.mail(address)
     except ValueError as error:
-        raise Refused(f"The address {error}.") from None
+        raise Refused(f"The address {error}.", "mail_to") from None
     User.update(mail_to=address).where(User.id == user.id).execute()
 
 

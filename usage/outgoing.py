@@ -35,13 +35,14 @@ def check(url: str, hosts: Collection[str]) -> SplitResult:
         parts = urlsplit(url)
         usable = parts.hostname and parts.port != 0 and url.isascii() and url.isprintable()
     except ValueError:
-        raise Refused("The address must be a web address.") from None
+        raise Refused("The address must be a web address.", "url") from None
     if not usable or " " in url or len(url) > LONGEST or parts.scheme not in ("http", "https"):
-        raise Refused("The address must be a web address.")
+        raise Refused("The address must be a web address.", "url")
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise Refused("The address must be without a name, a password and a #.")
+        raise Refused("The address must be without a name, a password and a #.", "url")
     if parts.scheme == "http" and parts.hostname not in hosts:
-        raise Refused("The address must be https; WEBHOOK_HOSTS lists hosts that need not be.")
+        wrong = "The address must be https; WEBHOOK_HOSTS lists hosts that need not be."
+        raise Refused(wrong, "url")
     return parts
 
 

@@ -91,12 +91,14 @@ def set_price(
     """
     provider, model = name_of(provider, "provider"), name_of(model, "model")
     if not model.removesuffix("*") or "*" in model[:-1]:
-        raise Refused("The model must be a name; a * may stand at its end for any ending.")
+        wrong = "The model must be a name; a * may stand at its end for any ending."
+        raise Refused(wrong, "model")
     if not 0 <= above <= MOST_ABOVE:
-        raise Refused(f"The prompt tokens must be a whole number up to {MOST_ABOVE:,}.")
+        raise Refused(f"The prompt tokens must be a whole number up to {MOST_ABOVE:,}.", "above")
     values = {name: _rate(rates.get(name, ""), name) for name in RATES}
     if not values["prompt"] or not values["completion"]:
-        raise Refused("A price needs a prompt and a completion rate.")
+        missing = "completion" if values["prompt"] else "prompt"
+        raise Refused("A price needs a prompt and a completion rate.", missing)
     key = {"provider": provider, "model": model, "start": start or ALWAYS, "above": above}
     values["rule"] = json.dumps(rule_of(model))
     with db.atomic():
@@ -151,14 +153,15 @@ def read_day(text: str) -> date | None:
     except ValueError:
         found = ALWAYS.replace(year=1)
     if found and found < ALWAYS:
-        raise Refused("The day must be a date like 2026-11-22, from the year 2000 on.")
+        wrong = "The day must be a date like 2026-11-22, from the year 2000 on."
+        raise Refused(wrong, "start")
     return found
 
 
 def read_above(text: str) -> int:
     """Of how many prompt tokens more there must be, as typed. Raises Refused."""
     if not (text or "0").isascii() or not (text or "0").isdigit() or len(text) > 10:
-        raise Refused(f"The prompt tokens must be a whole number up to {MOST_ABOVE:,}.")
+        raise Refused(f"The prompt tokens must be a whole number up to {MOST_ABOVE:,}.", "above")
     return int(text or 0)
 
 
@@ -167,18 +170,18 @@ def name_of(text: str, field: str) -> str:
     try:
         return plain_text(text, field, 200).lower()
     except InvalidEvent as error:
-        raise Refused(f"The {field} {error.message}.") from None
+        raise Refused(f"The {field} {error.message}.", field) from None
 
 
 def _rate(text: str, name: str) -> str:
     try:
         rate = read_rate(text.strip()) if text.strip() else None
     except InvalidRate as error:
-        raise Refused(f"The {name.replace('_', ' ')} rate {error}.") from None
+        raise Refused(f"The {name.replace('_', ' ')} rate {error}.", name) from None
     if rate is None:
         return ""
     if rate > MOST_RATE:
-        raise Refused(f"The {name.replace('_', ' ')} rate must be at most {MOST_RATE:,}.")
+        raise Refused(f"The {name.replace('_', ' ')} rate must be at most {MOST_RATE:,}.", name)
     return plain(rate)
 
 

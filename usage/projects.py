@@ -18,7 +18,7 @@ def create(name: str, timezone: str, now: datetime) -> Project:
     check_zone(timezone)
     name = _name(name)
     if Project.select().where(Project.slug == slug(name)).exists():
-        raise Refused(f'There is a project "{slug(name)}" already.')
+        raise Refused(f'There is a project "{slug(name)}" already.', "name")
     return Project.create(slug=slug(name), name=name, timezone=timezone, created_at=now)
 
 
@@ -39,9 +39,9 @@ def _name(given: str) -> str:
     try:
         name = plain_text(given, "name", LONGEST_NAME)
     except InvalidEvent as error:
-        raise Refused(f"The name {error.message}.") from None
+        raise Refused(f"The name {error.message}.", "name") from None
     if not name or name.casefold() in RESERVED_SLUGS:
-        raise Refused(f'A project can\'t be named "{given}".')
+        raise Refused(f'A project can\'t be named "{given}".', "name")
     return name
 
 
@@ -60,20 +60,20 @@ def find(slug: str) -> Project:
 
 def set_rates(project: Project, prompt: str, completion: str) -> None:
     """Give a project default rates; empty is the board's default. Raises Refused."""
-    try:
-        rates = [plain(read_rate(text)) if text.strip() else "" for text in (prompt, completion)]
-    except InvalidRate as error:
-        raise Refused(f"A rate {error}.") from None
-    here = Project.id == project.id
-    Project.update(prompt_cost=rates[0], completion_cost=rates[1]).where(here).execute()
+    said = {"prompt_cost": prompt, "completion_cost": completion}
+    rates = {field: _rate(text, field) for field, text in said.items()}
+    Project.update(**rates).where(Project.id == project.id).execute()
 
 
 def set_identity(project: Project, identity: str, least_users: int, binds_all: bool) -> None:
     """Say how people are named in a project. Raises Refused."""
     if identity not in POLICIES:
-        raise Refused(f'"{identity}" is not a policy; choose from {", ".join(POLICIES)}.')
+        raise Refused(
+            f'"{identity}" is not a policy; choose from {", ".join(POLICIES)}.', "identity"
+        )
     if identity == "hidden" and not 2 <= least_users <= 1000:
-        raise Refused("The least number of people must be a whole number from 2 to 1000.")
+        wrong = "The least number of people must be a whole number from 2 to 1000."
+        raise Refused(wrong, "least_users")
     least = least_users if identity == "hidden" else 0
     policy = {"identity": identity, "least_users": least, "binds_all": binds_all}
     Project.update(**policy).where(Project.id == project.id).execute()
@@ -90,4 +90,11 @@ def check_zone(timezone: str) -> None:
     try:
         zone(timezone)
     except ValueError as error:
-        raise Refused(f"The time zone {error}.") from None
+        raise Refused(f"The time zone {error}.", "timezone") from None
+
+
+def _rate(text: str, field: str) -> str:
+    try:
+        return plain(read_rate(text)) if text.strip() else ""
+    except InvalidRate as error:
+        raise Refused(f"A rate {error}.", field) from None

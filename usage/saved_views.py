@@ -179,9 +179,9 @@ def _name(text: str) -> str:
     try:
         name = plain_text(text, "name", LONGEST_NAME)
     except InvalidEvent as error:
-        raise Refused(f"The name {error.message}.") from None
+        raise Refused(f"The name {error.message}.", "name") from None
     if not name:
-        raise Refused("A view needs a name.")
+        raise Refused("A view needs a name.", "name")
     return name
 
 
@@ -196,4 +196,4 @@ def _person(scope: Scope, username: str) -> str:
 
 
 def _taken(name: str) -> Refused:
-    return Refused(f'You have a view "{name}" already.')
+    return Refused(f'You have a view "{name}" already.', "name")

@@ -59,9 +59,9 @@ def vouched(name: str) -> User | None:
 def check_password(user: User, password: str) -> None:
     """Raises Refused for a password that is too easy to guess."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise Refused(f"A password needs {SHORTEST} to {LONGEST} characters.")
+        raise Refused(f"A password needs {SHORTEST} to {LONGEST} characters.", "password")
     if password.casefold() in (user.username.casefold(), user.email.casefold()):
-        raise Refused("A password must not be the name it belongs to.")
+        raise Refused("A password must not be the name it belongs to.", "password")
 
 
 def set_password(user: User, password: str) -> None:

@@ -41,7 +41,7 @@ def add(url: str, project: str, hosts: Collection[str], secret: str, now: dateti
     outgoing.check(url, hosts)
     bound = Project.get_or_none(Project.slug == project) if project else None
     if project and not bound:
-        raise Refused(f'There is no project "{project}".')
+        raise Refused(f'There is no project "{project}".', "project")
     if Webhook.select().count() >= MOST:
         raise Refused(f"There are {MOST} webhooks; remove one first.")
     fields = {"project_id": bound.id if bound else 0, "url": url}
