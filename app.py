@@ -17,6 +17,7 @@ from views import (
     assets,
     done,
     format,
+    forms,
     fresh,
     guards,
     health,
@@ -48,13 +49,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     health.register(app)
     app.jinja_env.add_extension(format.Unindented)
-    format.register(app)
-    fresh.register(app)
-    id_prefix.register(app)
-    assets.register(app)
-    guards.register(app)
-    responses.register(app)
-    done.register(app)
+    for part in (format, fresh, id_prefix, assets, guards, responses, done, forms):
+        part.register(app)
     for error in (OperationalError, InterfaceError, MaxConnectionsExceeded):
         app.register_error_handler(error, responses.unavailable)
     app.register_error_handler(ProgrammingError, responses.unmigrated)

@@ -149,7 +149,7 @@ def test_it_is_told_what_became_of_a_view(client, world, do):
     client.get(client.post("/views", data=VIEW, headers=OWN).location)
     (id,) = [one.id for one in SavedView.select()]
 
-    answer = client.post(f"/views/{id}", data={"do": do, "name": "Fortnight"}, headers=OWN)
+    answer = client.post(f"/views/{id}", data={"do": do, f"name-{id}": "Fortnight"}, headers=OWN)
 
     assert told(client.get(answer.location)) == [
         {

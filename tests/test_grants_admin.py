@@ -71,13 +71,14 @@ def test_what_a_project_admin_may_not_or_can_not_grant_is_refused(ann, changed):
     assert grants.everyone() == []
 
 
-def test_a_form_that_is_refused_is_answered_by_a_notice_alone(ann):
+def test_a_form_that_is_refused_is_answered_by_a_sentence_beside_the_field_alone(ann):
     asked = OWN_SITE | HTMX | {"HX-Target": "main"}
     refused = ann.post("/grants", data=GIVEN | {"days": "0"}, headers=asked)
     granted = ann.post("/grants", data=GIVEN, headers=asked)
 
     assert refused.status_code == 422
-    assert "days must be a whole number" in words_of(refused, "notice")
+    assert words_of(refused, "problem-days") == "Must be a whole number from 1 to 3660."
+    assert "<form" not in refused.text
     assert granted.status_code == 303
 
 

@@ -89,7 +89,7 @@ def test_people_found_are_counted_in_words(client, vera):
 
 
 def test_somebody_new_is_made_and_shown_in_the_preview(client, decide, vera):
-    page = decide(INSTALLATION, "create", into="Otto@Example.com", display_name="Otto")
+    page = decide(INSTALLATION, "create", username="Otto@Example.com", display_name="Otto")
 
     assert "Map to Otto" in page.text
     assert User.get(User.username == "otto@example.com").display_name == "Otto"
@@ -118,7 +118,7 @@ def test_a_name_that_is_a_person_leaves_the_list(client, decide, make_usage):
 def test_what_can_not_be_done_is_said_in_a_sentence(decide, make_usage, name, do, into, sentence):
     make_usage("vera")
 
-    response = decide(name, do, into=into)
+    response = decide(name, do, into=into, username=into)
 
     assert response.status_code == 422
     assert sentence in response.text.replace("&#34;", '"')

@@ -35,10 +35,10 @@ def save(client, name="Week", screen="leaderboard", **fields):
     return client.post("/views", data=form, headers=OWN)
 
 
-def change(client, do, view="Week", **fields):
-    """Do something with the view of that name."""
+def change(client, do, view="Week", name=""):
+    """Do something with the view of that name, like giving it another."""
     id = SavedView.get(SavedView.name == view).id
-    return client.post(f"/views/{id}", data={"do": do, **fields}, headers=OWN)
+    return client.post(f"/views/{id}", data={"do": do, f"name-{id}": name}, headers=OWN)
 
 
 def test_a_scope_is_saved_under_a_name_and_leads_back_to_itself(client, world):

@@ -55,7 +55,7 @@ def choose_password(token: str):
     user = sign_in.link_user(token, settings().secret_key, now(), PASSWORD)
     if not user:
         return _form(USED), 410
-    return render_template("account/set_password.html", token=token, user=user, problem="")
+    return render_template("account/set_password.html", token=token, user=user)
 
 
 @bp.post("/set-password/<token>")
@@ -65,11 +65,7 @@ def set_password(token: str):
     user = sign_in.link_user(token, secret, now(), PASSWORD)
     if not user:
         return _form(USED), 410
-    try:
-        sign_in.check_password(user, password)
-    except Refused as error:
-        context = {"token": token, "user": user, "problem": str(error)}
-        return render_template("account/set_password.html", **context), 422
+    sign_in.check_password(user, password)
     if not sign_in.redeem_link(token, secret, now(), PASSWORD):
         return _form(USED), 410
     sign_in.set_password(user, password)
@@ -103,7 +99,7 @@ def change_password():
             _check_current(user, current)
         sign_in.set_password(user, request.form.get("password", ""))
     except TooManyAttempts as error:
-        return _told(refuse(429, str(error), title="One moment"), error)
+        return _told(refuse(429, str(error), "current", "One moment"), error)
     note("password set")
     if not guards.session():
         return done(url_for("account.show"), "Your password is set.")
@@ -145,7 +141,7 @@ def _check_current(user, password: str) -> None:
     except TooManyAttempts:
         raise
     except Refused:
-        raise Refused("The current password is another one.") from None
+        raise Refused("The current password is another one.", "current") from None
 
 
 def _form(problem: str = "", name: str = "") -> str:

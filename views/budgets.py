@@ -7,6 +7,7 @@ from usage.pricing import BASES
 from views.admin import chosen_action, form_field
 from views.done import done
 from views.format import money
+from views.forms import about
 from views.guards import horizon, note, now, require_session, viewer
 from views.responses import respond
 
@@ -40,10 +41,12 @@ def change():
     match chosen_action("set", "remove"):
         case "set":
             slug, username = form_field("project"), form_field("user")
-            subject = budgets.subject(mine, slug, username)
+            with about("user" if username else "project"):
+                subject = budgets.subject(mine, slug, username)
             notices = request.form.getlist("thresholds")
             basis = form_field("basis") or BASES[0]
-            amount = budgets.set_budget(subject, form_field("amount"), basis, notices, now())
+            with about("amount"):
+                amount = budgets.set_budget(subject, form_field("amount"), basis, notices, now())
             note("budget set", slug or username, f"{money(amount)} a month")
             sentence = f"The budget is set to {money(amount)} a month."
         case "remove":

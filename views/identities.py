@@ -56,7 +56,8 @@ def decide(name: str):
             return done(url_for("identities.index"), f"{name} is a person from now on.")
         case "create":
             display_name = request.form.get("display_name", "").strip()
-            into = accounts.create_user(into, now(), display_name=display_name).username
+            username = request.form.get("username", "").strip()
+            into = accounts.create_user(username, now(), display_name=display_name).username
             note("user created", into)
             return redirect(url_for("identities.choose", name=name, into=into), 303)
     return redirect(url_for("identities.index", done=name), 303)

@@ -13,6 +13,7 @@ from usage.ingest.imports import Import, Imported
 from usage.ingest.intake import Sender
 from usage.scope import InvalidScope
 from views.admin import frame
+from views.forms import about
 from views.guards import horizon, note, now, require_admin, settings
 from views.responses import respond
 
@@ -73,7 +74,8 @@ def _sender() -> Sender:
     project = request.form.get("project", "").strip()
     user = request.form.get("user", "").strip()
     if project and not _is_trial():
-        projects.ensure(project, settings().reporting_timezone, now())
+        with about("project", instead_of="name"):
+            projects.ensure(project, settings().reporting_timezone, now())
     source = _chosen("source", SOURCES, "")
     return Sender(identity.slug(project) if project else "", user, source)
 

@@ -105,5 +105,6 @@ def _project(slug: str):
 def _least_users() -> int:
     said = form_field("least_users") or "0"
     if not (said.isascii() and said.isdigit()) or len(said) > 9:
-        raise Refused("The least number of people must be a whole number from 2 to 1000.")
+        wrong = "The least number of people must be a whole number from 2 to 1000."
+        raise Refused(wrong, "least_users")
     return int(said)

@@ -11,7 +11,7 @@ from usage.accounts import Refused
 from usage.horizon import NotVisible
 from usage.ingest import otlp_messages
 from usage.scope import InvalidScope
-from views import filters, id_prefix
+from views import filters, forms, id_prefix
 
 htmx = HTMX()
 NEGOTIATED_ON = (
@@ -135,22 +135,22 @@ def redirect_to(address: str) -> Response:
 def refuse(status: int, message: str, field: str | None = None, title: str = "") -> Response:
     """An error in one sentence: as JSON for programs, a notice for htmx, else a page."""
     if request.path.startswith("/v1/"):
-        code = RPC_CODES.get(status, RPC_CODES[500])
-        body = otlp_messages.failure(request.mimetype, code, message)
-        kind = request.mimetype
+        kind, code = request.mimetype, RPC_CODES.get(status, RPC_CODES[500])
+        body = otlp_messages.failure(kind, code, message)
         kind = kind if kind in otlp_messages.PROTOBUF else "application/json"
         return Response(body, status, content_type=kind)
     if _is_for_programs():
         return make_response({"error": {"field": field, "message": message}}, status)
-    context = {"message": message, "field": field, "trigger": trigger()}
+    context = {"message": message, "field": field, "trigger": trigger(), "title": title}
     if request.path.startswith(EMBEDS):
         context |= {"prefix": id_prefix.prefix(), "known": id_prefix.is_known()}
         page = render_template("embed/_refusal.html", **context)
         return make_response(page, status, {"HX-Reswap": "none"} if id_prefix.is_known() else {})
-    context |= {"title": title, "fragment": wants_fragment(), "whole": target() == WHOLE_VIEW}
+    context |= {"fragment": wants_fragment(), "whole": target() == WHOLE_VIEW}
     context |= {"screen": ""} if "viewer" in g else {}
     if not wants_fragment():
-        return make_response(render_template("errors/page.html", **context), status)
+        page = forms.again(status, message, field)
+        return make_response(page or render_template("errors/page.html", **context), status)
     response = make_response(render_template("errors/_notice.html", **context), status)
     # The last good table stays; the notice is swapped out of band.
     response.headers["HX-Reswap"] = "none"
@@ -216,7 +216,7 @@ def _invalid(error: InvalidScope) -> Response:
 
 
 def _undone(error: Refused) -> Response:
-    return refuse(422, str(error), title="That can't be done")
+    return refuse(422, str(error), forms.known(error.field), "That can't be done")
 
 
 def _not_found(error: NotVisible) -> Response:

@@ -7,6 +7,7 @@ from usage.scope import Scope
 from views.admin import chosen_action, form_field
 from views.arguments import argument, requested_scope
 from views.done import done
+from views.forms import about
 from views.front import address_of
 from views.guards import horizon, note, now, require_session, viewer
 from views.responses import respond
@@ -19,15 +20,16 @@ bp = Blueprint("saved_views", __name__, url_prefix="/views")
 def index():
     """One's views with what is shared, and a form to save the scope one comes from."""
     mine = saved_views.offered(viewer(), horizon())
+    shown, at, username = _come_from()
     return respond(
         "saved_views",
         "",
         views=mine,
         addresses={view.id: address_of(view) for view in mine if view.scope},
         may_change=saved_views.may_change,
-        shown=requested_scope() if argument("screen") else None,
-        at=argument("screen"),
-        username=argument("username"),
+        shown=shown,
+        at=at,
+        username=username,
         screen="saved_views.index",
     )
 
@@ -55,7 +57,8 @@ def change(id: int):
     view = saved_views.find(viewer(), horizon(), id)
     match chosen_action("rename", "delete", "start", "usual"):
         case "rename":
-            name = saved_views.rename(viewer(), view, form_field("name"))
+            with about(field := f"name-{id}", instead_of="name"):
+                name = saved_views.rename(viewer(), view, form_field(field))
             _note(view, "view renamed", f"to {name}")
             sentence = f"{view.name} is called {name} now."
         case "delete":
@@ -69,6 +72,16 @@ def change(id: int):
             saved_views.set_default(viewer(), None)
             sentence = "You start with the usual page now."
     return done(url_for("saved_views.index"), sentence)
+
+
+def _come_from():
+    """The scope to save, its page and person; a refused form has them in its fields."""
+    if request.method == "POST":
+        at = form_field("screen")
+        scope = Scope.from_args(request.form, horizon()) if at else None
+        return scope, at, request.form.get("username", "")
+    at = argument("screen")
+    return requested_scope() if at else None, at, argument("username")
 
 
 def _note(view, action: str, detail: str = "") -> None:

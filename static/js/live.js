@@ -1,5 +1,4 @@
-/* [data-live="tag"]: asks for itself every few seconds while it is seen
-   and nobody selects text in it; what changed lights up. */
+/* [data-live="tag"]: asks for itself every few seconds while seen and not selected; what changed lights up. */
 (() => {
   const SECONDS = 5;
   let before;

@@ -73,7 +73,7 @@ def tables(page):
 
 def views(page):
     page.locator("#views-button").click()
-    page.locator("#view-name").wait_for()
+    page.locator("#name").wait_for()
 
 
 def budget(page):

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 
@@ -10,13 +11,17 @@ def test_a_refused_form_keeps_what_was_typed(visit):
     page.fill("#name", "gateway of a form")
     page.get_by_role("button", name="Make key").click()
 
-    expect(page.locator("#notice")).to_have_text(
+    problem, box = page.locator("#problem-scopes"), page.get_by_label("Send usage (ingest)")
+    expect(problem).to_have_text("A key needs a scope; choose from ingest, read, embed.")
+    expect(problem).to_be_in_viewport()
+    expect(box).to_be_focused()
+    expect(box).to_have_attribute("aria-invalid", "true")
+    expect(box).to_have_accessible_description(
         "A key needs a scope; choose from ingest, read, embed."
     )
-    expect(page.locator("#notice")).to_be_in_viewport()
     expect(page.locator("#name")).to_have_value("gateway of a form")
 
-    page.get_by_label("Send usage (ingest)").check()
+    box.check()
     page.get_by_role("button", name="Make key").click()
 
     expect(page.locator("#secret")).to_contain_text("tb_")
@@ -36,9 +41,72 @@ def test_a_form_leads_where_it_led_without_scripts(visit):
     page.fill("#prompt_cost", "much")
     page.get_by_role("button", name="Save rates").click()
 
-    expect(page.locator("#notice")).to_contain_text("A rate must be a number")
-    expect(page.locator("#notice")).to_be_in_viewport()
+    expect(page.locator("#problem-prompt_cost")).to_contain_text("A rate must be a number")
+    expect(page.locator("#prompt_cost")).to_be_focused()
+    expect(page.locator("#prompt_cost")).to_be_in_viewport()
     expect(page.locator("#prompt_cost")).to_have_value("much")
+
+
+def test_the_next_refusal_takes_back_what_was_said_before(visit):
+    page = visit("/admin/prices")
+    field = {name: page.locator(f"#{name}") for name in ("model", "prompt", "completion", "start")}
+    field["model"].fill("some-model")
+    field["prompt"].fill("much")
+    field["completion"].fill("2")
+    field["start"].fill("soon")
+    field["start"].press("Enter")
+    expect(field["start"]).to_have_attribute("aria-invalid", "true")
+
+    field["start"].fill("")
+    field["start"].press("Enter")
+
+    expect(field["prompt"]).to_be_focused()
+    expect(field["prompt"]).to_have_attribute("aria-invalid", "true")
+    expect(field["start"]).to_have_attribute("aria-invalid", "false")
+    expect(page.locator("#problem-start")).to_be_empty()
+
+    page.evaluate("htmx.ajax('POST', '/admin/prices', {target: '#main', values: {do: 'dance'}})")
+
+    expect(page.locator("#notice")).to_contain_text("must be set or remove")
+    expect(page.locator("#problem-prompt")).to_be_empty()
+
+    field["prompt"].press("Enter")
+
+    expect(page.locator("#problem-prompt")).not_to_be_empty()
+    expect(page.locator("#notice")).to_be_empty()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["htmx", "no scripts"])
+def test_a_refused_form_is_there_again_with_the_focus_on_what_is_wrong(visit, scripts):
+    page = visit("/admin/people", java_script_enabled=scripts)
+    page.fill("#username", "ada")
+    page.fill("#display_name", "Another Ada")
+    page.select_option("#role", "super_admin")
+    page.get_by_role("button", name="Invite").click()
+
+    expect(page.locator("#problem-username")).to_have_text('There is a user "ada" already.')
+    expect(page.locator("#username")).to_have_value("ada")
+    expect(page.locator("#username")).to_be_focused()
+    expect(page.locator("#username")).to_be_in_viewport()
+    expect(page.locator("#username")).to_have_accessible_description(
+        'As senders of usage name them. There is a user "ada" already.'
+    )
+    expect(page.locator("#display_name")).to_have_value("Another Ada")
+    expect(page.locator("#role")).to_have_value("super_admin")
+    expect(page).to_have_url("/admin/people")
+
+
+def test_what_is_wrong_takes_the_focus_once(visit):
+    page = visit("/admin/people")
+    page.fill("#username", "ada")
+    page.get_by_role("button", name="Invite").click()
+    expect(page.locator("#username")).to_be_focused()
+
+    page.locator("#q").fill("giulia")
+
+    expect(page.locator("#announcement")).to_have_text("1 person")
+    expect(page.locator("#q")).to_be_focused()
+    expect(page.locator("#problem-username")).not_to_be_empty()
 
 
 def gone_when_sure(page, button):

@@ -41,7 +41,7 @@ def test_the_story_behind_the_table_needs_no_javascript(visit):
 
     page.locator("#views-button").click()
     page.get_by_role("link", name="Saved views").click()
-    page.locator("#view-name").fill("What IDEs do")
+    page.locator("#name").fill("What IDEs do")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page).to_have_url("/leaderboard?source=ide&columns=movement,last_seen")
     page.goto("/views")
@@ -102,7 +102,7 @@ def test_the_story_behind_the_table_is_told_to_the_keyboard(visit):
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
     reach(page.locator("#views-button"))
-    reach(page.locator("#view-name"), None)
+    reach(page.locator("#name"), None)
     page.keyboard.type("By keyboard")
     page.keyboard.press("Enter")
     expect(page).to_have_url("/overview?columns=trend")
