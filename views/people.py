@@ -28,7 +28,8 @@ def invite():
     profile = {name: form_field(name) for name in ("display_name", "email")}
     user = directory.invite(form_field("username"), *_role(), now(), **profile)
     note("user created", user.username, _role_words())
-    return _one(user.username, _link(user))
+    # Whoever loads it again gets their page, and goes back to everyone.
+    return _one(user.username, _link(user), url_for("people.show", name=user.username))
 
 
 @bp.get("/<username:name>")
@@ -68,11 +69,11 @@ def change(name: str):
     return done(url_for("people.show", name=name), sentence)
 
 
-def _one(name: str, link: str = ""):
+def _one(name: str, link: str = "", address: str = ""):
     user = _person(name)
     return respond(
         "people/one",
-        "",
+        address,
         user=user,
         role=accounts.role_of(user),
         roles=directory.ROLES,

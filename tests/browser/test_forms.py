@@ -26,7 +26,10 @@ def test_a_refused_form_keeps_what_was_typed(visit):
 
     expect(page.locator("#secret")).to_contain_text("tb_")
     expect(page.locator("#notice")).to_be_empty()
-    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    expect(page.locator("#once")).to_be_focused()
+    expect(page.locator("#once")).to_have_accessible_name(
+        "This is the key gateway of a form. It is not shown again."
+    )
 
 
 def test_a_form_leads_where_it_led_without_scripts(visit):
@@ -107,6 +110,38 @@ def test_what_is_wrong_takes_the_focus_once(visit):
     expect(page.locator("#announcement")).to_have_text("1 person")
     expect(page.locator("#q")).to_be_focused()
     expect(page.locator("#problem-username")).not_to_be_empty()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["htmx", "no scripts"])
+def test_a_link_shown_once_has_the_focus_and_going_back_leads_to_everyone(visit, scripts):
+    page = visit("/admin/people", "empty", java_script_enabled=scripts)
+    name = "invited.by.htmx" if scripts else "invited.by.form"
+    page.fill("#username", name)
+    page.get_by_role("button", name="Invite").click()
+
+    expect(page.locator("#secret")).to_contain_text("/set-password/")
+    expect(page.locator("#once")).to_be_focused()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    # Without scripts a form is answered at its own address, as the link is kept nowhere.
+    expect(page).to_have_url(f"/admin/people/{name}" if scripts else "/admin/people")
+
+    page.go_back()
+
+    expect(page).to_have_url("/admin/people")
+    expect(page.get_by_role("heading", level=1)).to_have_text("People")
+
+
+def test_a_link_shown_once_is_gone_when_the_page_is_loaded_again(visit):
+    page = visit("/admin/people", "empty")
+    page.fill("#username", "loaded.again")
+    page.get_by_role("button", name="Invite").click()
+    expect(page.locator("#secret")).to_be_visible()
+
+    page.reload()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("loaded.again")
+    expect(page.locator("#secret")).to_have_count(0)
+    expect(page.get_by_role("button", name="Make a link to set a password")).to_be_visible()
 
 
 def gone_when_sure(page, button):
