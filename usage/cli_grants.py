@@ -39,7 +39,7 @@ def create_grant(
     ids = {one.slug: one.id for one in everyone()}
     if unknown := [slug for slug in slugs if slug not in ids]:
         raise Refused(f'There is no project "{unknown[0]}".')
-    locked = dict(lock.partition("=")[::2] for lock in locks)
+    locked = _locked(locks)
     projects = [ids[slug] for slug in slugs]
     try:
         with db.atomic():
@@ -72,6 +72,19 @@ def revoke_grant(settings: Settings, portal: str) -> None:
         grants.revoke(portal, _everything(settings))
         audit.note("grant revoked", now(), "", portal)
     click.echo(f'The grant "{portal}" is revoked.')
+
+
+def _locked(locks: tuple[str, ...]) -> dict[str, str]:
+    locked: dict[str, str] = {}
+    for lock in locks:
+        name, _, value = lock.partition("=")
+        # From a script whose variable is empty, say: locking nothing would show everything.
+        if not value.strip():
+            raise Refused(f'The lock "{lock}" needs a value, like source=ide.')
+        if name in locked:
+            raise Refused(f"{name} is locked twice.")
+        locked[name] = value
+    return locked
 
 
 def _everything(settings: Settings) -> Horizon:
