@@ -368,6 +368,27 @@ def test_the_pages_of_a_grant_may_read_across_origins(usage, client, make_grant,
     assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
 
 
+def test_a_page_with_a_mistyped_address_learns_that_there_is_no_such_page(
+    client, make_grant, portal
+):
+    make_grant()
+    asks = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
+
+    answer = portal().get("/embed/leaderbord", headers={"Origin": ORIGIN})
+    preflight = client.options("/embed/leaderbord", headers=asks)
+
+    assert (answer.status_code, preflight.status_code) == (404, 200)
+    for response in (answer, preflight):
+        assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+
+
+@pytest.mark.parametrize("path", ["/embed/leaderboard", "/embed/users/vera", "/embed/users/none"])
+def test_no_answer_is_for_the_address_bar_of_its_page(usage, make_grant, portal, path):
+    make_grant()
+
+    assert portal().get(path, headers=HTMX).headers["HX-Push-Url"] == "false"
+
+
 @pytest.mark.parametrize(
     "origin",
     ["https://evil.example", f"{ORIGIN}.evil.example", "null", ORIGIN[:-1], "http" + ORIGIN[5:]],

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from conftest import NOW, ON_ONE_DATABASE, ROOT, settings
-from flask import Flask, render_template_string
+from flask import Blueprint, Flask, render_template_string
 from portals import FILTER
 from reading import names, rows
 
@@ -241,6 +241,20 @@ def test_a_flask_portal_sends_the_board_along_with_a_page_of_its_own(flask_porta
     assert flask_portal("nobody", "/page").text == "<h1>Ours</h1>"
 
 
+def test_a_flask_portal_may_keep_the_board_inside_a_part_of_its_own(app, usage, make_grant):
+    make_grant(projects=())
+    portal, part = Flask("portal"), Blueprint("reports", __name__, url_prefix="/reports")
+    inside = blueprint(app, lambda: ("portal", "", {}))
+    part.register_blueprint(inside, url_prefix="/usage", name="board")
+    portal.register_blueprint(part)
+    portal.add_url_rule("/", view_func=lambda: render_template_string("{{ tallyboard() }}"))
+
+    page = portal.test_client().get("/")
+
+    assert sorted(names(page)) == ["otto", "vera"]
+    assert 'href="/reports/usage/embed/leaderboard?' in page.text
+
+
 def test_a_page_with_the_board_is_there_though_the_board_refuses(app, flask_portal):
     grants.revoke("portal", accounts.everything(settings().rates, "UTC", NOW))
 
@@ -275,6 +289,9 @@ def test_a_grant_is_made_listed_and_revoked_by_command(run, make_project):
     assert run("grant", "create", "portal", *given)[0] == 1
     assert run("grant", "create", "other", *given, "--project", "none")[0] == 1
     assert run("grant", "create", "other", *given, "--lock", "days=x")[0] == 1
+    for locks in (("project=",), ("source",), ("source=  ",), ("source=ide", "source=cli")):
+        doubtful = [word for lock in locks for word in ("--lock", lock)]
+        assert run("grant", "create", "other", *given[:4], *doubtful)[0] == 1
     assert run("grant", "revoke", "portal")[0] == 0
     assert "(revoked)" in run("grant", "list")[1]
     assert run("grant", "revoke", "portal")[0] == 1

@@ -66,6 +66,7 @@ ROUTES = {
     ("GET", "/embed/leaderboard"): ("/embed/leaderboard", EMBEDDED),
     ("GET", "/embed/users/<username:username>"): ("/embed/users/vera", EMBEDDED),
     ("GET", "/embed/frame"): ("/embed/frame", CLOSED),
+    ("GET", "/embed/<path:_rest>"): ("/embed/nothing", CLOSED),
     ("GET", "/grants"): ("/grants", PAGE),
     ("POST", "/grants"): ("/grants", signed_in_get(422, member=404)),
     ("GET", "/static/embed/<name>"): ("/static/embed/none", CLOSED),

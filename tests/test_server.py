@@ -67,7 +67,9 @@ def test_a_body_is_what_was_sent_however_it_came_and_is_read(conf, body, size, a
         (9, 0, "GET", False),
     ],
 )
-def test_senders_are_let_go_only_by_who_serves_more_than_two(conf, connections, idle, method, closes):
+def test_senders_are_let_go_only_by_who_serves_more_than_two(
+    conf, connections, idle, method, closes
+):
     worker = SimpleNamespace(nr_conns=connections, keepalived_conns=[None] * idle, pending_conns=[])
     request = SimpleNamespace(
         method=method,

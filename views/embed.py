@@ -94,6 +94,12 @@ def make_token():
     return {"token": token, "expires_in": int(tokens.LIFETIME.total_seconds()), "origin": origin}
 
 
+@bp.get("/embed/<path:_rest>")
+def nowhere(_rest: str):
+    """No such page: an answer that the pages of portals may read."""
+    raise NotVisible("There is no such page.")
+
+
 @bp.after_request
 def _across_origins(response: Response):
     return portals.let_in(response) if request.path.startswith(EMBEDS) else response

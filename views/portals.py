@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 
 from flask import Blueprint, Flask, Response, g, request, url_for
+from flask.blueprints import BlueprintSetupState
 from markupsafe import Markup
 from werkzeug.exceptions import Forbidden, Unauthorized
 
@@ -71,18 +72,23 @@ def blueprint(
         prefix = request.script_root + request.path.removesuffix(inside)
         return _ask(board, request.environ, prefix, inside, permitted)
 
-    @bp.app_template_global("tallyboard")
-    def along() -> Markup:
+    def along(endpoint: str) -> Markup:
         permitted = reader()
         if not permitted:
             return Markup()
         inside = {"folder": "/embed/", "path": "leaderboard"}
-        prefix = url_for(f"{bp.name}.show", **inside).removesuffix("".join(inside.values()))
+        prefix = url_for(endpoint, **inside).removesuffix("".join(inside.values()))
         # Headers and query of the page's own request are not for the board.
         plain = {n: said for n, said in request.environ.items() if not n.startswith("HTTP_")}
         plain |= {"REQUEST_METHOD": "GET", "CONTENT_LENGTH": "0", "QUERY_STRING": "styles=linked"}
         answer = _ask(board, plain, prefix, "".join(inside.values()), permitted)
         return Markup(answer.get_data(as_text=True))
+
+    @bp.record
+    def offer(state: BlueprintSetupState) -> None:
+        # A portal may register it under another name, or inside a blueprint of its own.
+        endpoint = f"{state.name_prefix}.{state.name}.show".lstrip(".")
+        state.app.add_template_global(partial(along, endpoint), "tallyboard")
 
     return bp
 

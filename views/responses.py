@@ -151,10 +151,9 @@ def refuse(status: int, message: str, field: str | None = None, title: str = "")
     if not wants_fragment():
         page = forms.again(status, message, field)
         return make_response(page or render_template("errors/page.html", **context), status)
-    response = make_response(render_template("errors/_notice.html", **context), status)
+    page = render_template("errors/_notice.html", **context)
     # The last good table stays; the notice is swapped out of band.
-    response.headers["HX-Reswap"] = "none"
-    return response
+    return make_response(page, status, {"HX-Reswap": "none"})
 
 
 def _is_for_programs() -> bool:
@@ -221,8 +220,7 @@ def _undone(error: Refused) -> Response:
 
 def _not_found(error: NotVisible) -> Response:
     # The sentence names what isn't there; a program reads the argument's name beside it.
-    field = error.field if _is_for_programs() else None
-    return refuse(404, str(error), field, "Not found")
+    return refuse(404, str(error), error.field if _is_for_programs() else None, "Not found")
 
 
 def _refused(error: HTTPException) -> Response:
@@ -230,9 +228,8 @@ def _refused(error: HTTPException) -> Response:
         return error.get_response()
     usual = error.description == type(error).description and SENTENCES.get(error.code)
     response = refuse(error.code, usual or error.description or error.name, title=error.name)
-    kept = ("allow", "retry-after", "www-authenticate")
     for name, value in error.get_headers():
-        if name.lower() in kept:
+        if name.lower() in ("allow", "retry-after", "www-authenticate"):
             response.headers[name] = value
     if error.code == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
@@ -243,6 +240,9 @@ def _protect(response: Response) -> Response:
     headers = HEADERS
     if current_app.extensions["settings"].public_url.startswith("https://"):
         headers = HEADERS | {"Strict-Transport-Security": "max-age=31536000"}
+    if request.path.startswith(EMBEDS):
+        # An hx-push-url that a portal's page hands down is about what else is in it.
+        headers = headers | {"HX-Push-Url": "false"}
     has = set(response.headers.keys(lower=True))
     response.headers.extend(one for one in headers.items() if one[0].lower() not in has)
     if response.mimetype == "text/html":

@@ -139,6 +139,7 @@
     }
 
     #stop() {
+      this.#failed = undefined;
       clearTimeout(this.#timer);
       this.#typed = undefined;
       clearTimeout(this.#retry);
@@ -241,7 +242,6 @@
       const { signal } = (this.#asking = new AbortController());
       const region = this.shadowRoot.querySelector("section.tb-region");
       region?.classList.add("htmx-request");
-      this.#failed = undefined;
       let limit;
       let shown;
       const late = new Promise((_, fail) => (limit = setTimeout(fail, PATIENCE, new Error("Nobody answers."))));
@@ -264,17 +264,18 @@
         this.#tell("loaded", { url: url.href });
       } catch (error) {
         if (signal.aborted) return;
-        const expired = error.status === 401 || error.status === 403;
+        const status = error?.status;
+        const expired = status === 401 || status === 403;
         // What is no token can't even be sent.
-        if (!error.status) this.#token = undefined;
+        if (!status) this.#token = undefined;
         if (this.#strange) this.#clear();
         if (!shown) this.#say(`${AWAY} It is tried again by itself.`);
-        if (!shown || (error.status !== 422 && error.status !== 404)) {
+        if (!shown || (status !== 422 && status !== 404)) {
           this.#failed = [url, source];
           this.#wait = Math.min(60_000, this.#wait * 2 || 5000);
           this.#retry = setTimeout(this.#again, this.#wait);
         }
-        this.#tell(expired ? "expired" : "error", { error, status: error.status });
+        this.#tell(expired ? "expired" : "error", { error, status });
       } finally {
         clearTimeout(limit);
         if (!signal.aborted) region?.classList.remove("htmx-request");

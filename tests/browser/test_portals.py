@@ -469,6 +469,23 @@ def test_the_panel_works_where_the_portal_keeps_clicks_to_itself(enter, way, htm
 
 
 @pytest.mark.parametrize(("way", "htmx"), [("proxied", "2"), ("element", "no")])
+def test_what_the_portal_lays_over_the_board_stays_over_it(enter, way, htmx):
+    with enter(way, htmx) as (page, board):
+        expect(rows(board)).to_have_count(25)
+        page.evaluate("""() => {
+          const bar = document.createElement("aside");
+          Object.assign(bar.style, { position: "absolute", zIndex: 0, inset: 0, height: "5000px" });
+          document.querySelector("main").style.position = "relative";
+          document.querySelector("main").append(bar);
+        }""")
+        heads = board.locator("thead th").all()
+
+        for place in [head.bounding_box() for head in heads[:3]]:
+            found = f"document.elementFromPoint({place['x'] + 5}, {place['y'] + 5}).tagName"
+            assert page.evaluate(found) == "ASIDE"
+
+
+@pytest.mark.parametrize(("way", "htmx"), [("proxied", "2"), ("element", "no")])
 def test_esc_closes_the_panel_and_leaves_the_dialog_around_it_open(enter, way, htmx):
     with enter(way, htmx) as (page, board):
         expect(rows(board)).to_have_count(25)
@@ -659,6 +676,38 @@ def test_a_late_token_of_the_reader_before_opens_nothing(enter):
         expect(board.locator("[aria-sort=descending] [id$=sort-cost]")).to_be_visible()
 
         assert set(sent) == {"Bearer reader-0"}
+
+
+@pytest.mark.parametrize("change", ["removeAttribute('src')", "fetchToken = null"])
+def test_an_element_that_was_emptied_stays_empty_when_the_network_comes_back(
+    enter, problems, change
+):
+    with enter("element", "no") as (page, board):
+        expect(rows(board)).to_have_count(25)
+        page.route("**/embed/**", lambda route: route.abort())
+        page.evaluate("document.querySelector('tally-board').reload()")
+        expect(board.get_by_role("alert").first).to_contain_text("can't be reached")
+        page.unroute("**/embed/**")
+        problems[:] = [one for one in problems if "net::ERR_FAILED" not in one]
+        page.evaluate(f"() => {{ document.querySelector('tally-board').{change} }}")
+
+        page.evaluate("dispatchEvent(new Event('online'))")
+
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.querySelector('tally-board').shadowRoot.textContent") == ""
+
+
+def test_a_token_that_is_refused_without_a_reason_is_asked_for_again(enter):
+    with enter("element", "no") as (page, board):
+        expect(rows(board)).to_have_count(25)
+        page.clock.install()
+        page.evaluate(FIRST_TOKEN % "Promise.reject()")
+        expect(board.get_by_role("alert").first).to_contain_text("can't be reached")
+
+        page.clock.run_for(5_000)
+
+        expect(rows(board)).to_have_count(25)
+        expect(board.locator("[id$=-notice]")).to_be_empty()
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ PEOPLE = {
     "Mateusz, lead of Checkout": ("mateusz.wojcik", {"project": "checkout"}),
 }
 FORWARDED = ("Accept", "If-None-Match", "HX-Request", "HX-Target", "HX-Trigger", "HX-Source")
-KEPT = ("Content-Type", "Cache-Control", "ETag", "HX-Reswap", "Vary")
+KEPT = ("Content-Type", "Cache-Control", "ETag", "HX-Push-Url", "HX-Reswap", "Vary")
 POLICY = (
     f"default-src 'none'; script-src 'self' {BOARD}; style-src 'self' {BOARD}; "
     f"connect-src 'self' {BOARD}; frame-src {BOARD}; img-src data:; form-action 'self'; "
