@@ -1,9 +1,12 @@
 """usage/merging.py, usage/unmapped.py - names that senders used, and the people they stand for."""
 
+import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from itertools import islice
 from threading import Barrier, Thread
+from threading import Event as Signal
 
 import pytest
 from conftest import NOW, TODAY
@@ -18,7 +21,7 @@ from usage.accounts import Refused
 from usage.analysis import analysis
 from usage.ingest import one_person
 from usage.ingest.event import NOBODY, Event
-from usage.ingest.record import Outcome, record
+from usage.ingest.record import Key, Outcome, record
 from usage.leaderboard import board
 from usage.pricing import Rates
 from usage.rollups import verify
@@ -313,6 +316,39 @@ def test_of_equal_copies_the_same_one_counts_whatever_the_order_of_merges(merges
     assert len(daily_rows()) == 2
 
 
+def test_a_preview_waits_for_nobody_who_stores():
+    def store(tokens):
+        record([call(1, "vera", tokens=tokens, model="gpt-5", bucket=True, calls=3)], "UTC", NOW)
+
+    def store_again():
+        with models.db.connection_context(), models.db.atomic():
+            store(500)
+            stored.set()
+            looked.wait(30)
+
+    send(call(2, "max"))
+    store(100)
+    stored, looked = Signal(), Signal()
+    with ThreadPoolExecutor(1) as pool:
+        sender = pool.submit(store_again)
+        assert stored.wait(30)
+        wait_at_most("100ms")
+        try:
+            found = merging.preview("vera", "max")
+        finally:
+            looked.set()
+            wait_at_most("DEFAULT")
+
+    sender.result()
+    assert (found.set_aside, found.after.prompt_tokens) == (0, 200)
+
+
+def wait_at_most(time):
+    """How long this connection waits for locks; on SQLite nobody who reads waits for one."""
+    if models.db.for_update:
+        models.db.execute_sql(f"SET lock_timeout = {time if time == 'DEFAULT' else repr(time)}")
+
+
 def test_commands_merge_and_part(run):
     send(call(1, "vera"), call(1, "vm"), call(2, "vm"))
 
@@ -473,6 +509,30 @@ def test_calls_of_two_names_that_a_later_record_links_count_once():
     send(told("vera", 0, "message-2", "request-2"))
 
     assert {key[2]: row[3] for key, row in daily_rows().items()} == {"vera": 200}
+
+
+@pytest.mark.parametrize("user", ["kim", NOBODY])
+def test_a_record_of_nobody_may_show_that_calls_of_two_names_are_one(user):
+    send(call(1, "kim"), call(2, "lee", "request-3", tokens=200))
+    merge("lee", "kim")
+
+    send(call(1, user, "request-3"))
+
+    assert [(key[2], row[0], row[3]) for key, row in daily_rows().items()] == [("lee", 1, 200)]
+
+
+@pytest.mark.parametrize("also", [(), ("request-1",)])
+def test_a_call_counts_again_once_the_copy_that_said_more_goes_to_somebody_else(also):
+    key = Key("gateway", unsure=re.compile(INSTALLATION))
+    record([call(1, "gateway", *also)], "UTC", NOW, key)
+    send(call(1, "vera", *also, tokens=50))
+    merge("gateway", "vera")
+    assert shown() == [("vera", 1, 100)]
+
+    record([call(1, "zoe", *also)], "UTC", NOW, key)
+
+    assert verify() == []
+    assert sorted(shown()) == [("vera", 1, 50), ("zoe", 1, 100)]
 
 
 def test_the_same_call_under_two_names_at_once_counts_once(app):

@@ -51,18 +51,20 @@ def in_cells(people: People, cells: Collection[Cell]) -> list[Call]:
     return [call for call in found if cell_of(people, call) in cells]
 
 
-def of(users: Iterable[int], *which: Expression) -> list[Call]:
-    """The buckets of these users; on PostgreSQL nobody else judges them before the commit."""
+def of(users: Iterable[int], *which: Expression, lock: bool = True) -> list[Call]:
+    """The buckets of these users; with `lock` nobody else judges them before the commit."""
     found: list[Call] = []
     for some in slices(sorted(users)):
         query = Event.select(*FIELDS).where(Event.bucket, Event.user.in_(some), *which)
         query = query.order_by(*IDENTITY)
-        query = query.for_update() if db.for_update else query
+        query = query.for_update() if lock and db.for_update else query
         found += map(Call._make, query.tuples())
     return found
 
 
-def flips(people: People, found: Iterable[Call], taken: Collection[Cell] = ()) -> list[Call]:
+def flips(
+    people: People, found: Iterable[Call], taken: Collection[Cell] = (), lock: bool = True
+) -> list[Call]:
     """The buckets among these that count and shouldn't, or should and don't.
 
     In the `taken` cells there are single calls for sure.
@@ -71,7 +73,7 @@ def flips(people: People, found: Iterable[Call], taken: Collection[Cell] = ()) -
     ids = {call.event_id for call in buckets.values() if call.user_id in people}
     for some in slices(sorted(ids)):
         # The same sum, told under several names of a person, counts once.
-        buckets |= {call.identity: call for call in of(people, Event.event_id.in_(some))}
+        buckets |= {call.identity: call for call in of(people, Event.event_id.in_(some), lock=lock)}
     best: dict[tuple[int, str], Call] = {}
     for call in sorted(buckets.values(), key=lambda call: standing(people, call)):
         best[people.get(call.user_id, call.user_id), call.event_id] = call

@@ -35,6 +35,15 @@ def _names(owners: Sequence[tuple]) -> Query:
     return User.select(User.id, User.owner_id).where(User.owner_id.in_([id for (id,) in owners]))
 
 
+def owners(user_ids: Collection[int]) -> set[int]:
+    """The people whom these names belong to."""
+    return {owner or user for user, owner in bulk.run(_owners, (User.id,), zip(sorted(user_ids)))}
+
+
+def _owners(users: Sequence[tuple]) -> Query:
+    return User.select(User.id, User.owner_id).where(User.id.in_([id for (id,) in users]))
+
+
 def unsure(user_ids: Collection[int], names: Pattern = OPAQUE) -> list[int]:
     """Those of these users whose name matches, by default that of an installation.
 
@@ -75,9 +84,17 @@ def copies(people: People, calls: Iterable[Identity]) -> list[Copies]:
     return list(groups.values())
 
 
-def flips(people: People, groups: Iterable[Copies]) -> list[Call]:
-    """The copies that count and shouldn't, or should and don't."""
-    several = [group for group in groups if len(group) > 1]
+def left_behind(people: People, going: Collection[Identity]) -> Copies:
+    """The copies, under other names of the same person, of calls that go to somebody else."""
+    return set().union(*copies(people, going)) - set(going)
+
+
+def flips(people: People, groups: Iterable[Copies], left: Copies = frozenset()) -> list[Call]:
+    """The copies that count and shouldn't, or should and don't.
+
+    Of a call with a single copy it counts; it may not have where others left it behind.
+    """
+    several = [group for group in groups if len(group) > 1 or not group.isdisjoint(left)]
     stored = read({call for group in several for call in group})
     wrong = []
     for group in several:
@@ -85,6 +102,19 @@ def flips(people: People, groups: Iterable[Copies]) -> list[Call]:
         best = max(calls, key=lambda call: standing(people, call), default=None)
         wrong += [call for call in calls if call.counted != (call is best)]
     return wrong
+
+
+def outweighed(
+    new: Sequence[Call], flipped: Sequence[Call], first: Mapping[Identity, Identity]
+) -> set[Identity]:
+    """Calls that counted until now, when a new copy under another name said more."""
+    if not flipped:
+        return set()
+    names = {call.identity for call in new}
+    in_order = sorted(new, key=lambda call: call.worth)
+    most = {first.get(call.identity): call.worth for call in in_order}
+    known = [call for call in flipped if call.counted and call.identity not in names]
+    return {c.identity for c in known if c.worth < most.get(first.get(c.identity), c.worth)}
 
 
 def set_aside(users: Collection[int]) -> list[Call]:

@@ -140,13 +140,20 @@ def _record_open(events: Sequence[Event], terms: Terms, alone: bool) -> list[Out
     found = same_call.resolve(events, own, unnamed, names, lone, worldwide=bool(terms.key.unsure))
     if found.one_with and not alone:
         raise turns.NotAlone
+    # A record that names nobody may belong to a call of somebody whom no event names.
+    known = {user.id for user in users.values()}
+    if others := {user_id for user_id, _ in (*found.calls, *found.one_with)} - known:
+        people |= one_person.people(one_person.owners(others))
+    left = one_person.left_behind(people, found.one_with) if people else set()
     batch = _batch(events, found.calls, terms)
     stored = _store(batch, found.one_with)
     same_call.claim(found)
     # What only gained a name may turn out to be the same call as one of the person's others.
     named_anew = [(user_id, event_id) for _, user_id, event_id in found.claimed if people]
-    copies = one_person.copies(people, {*named_anew, *stored.touched()}) if people else []
-    flipped = _count(batch, stored, people, copies)
+    asked = {*named_anew, *stored.touched(), *left} if people else ()
+    copies = one_person.copies(people, asked)
+    flips = one_person.flips(people, copies, left)
+    flipped = _count(batch, stored, people, flips)
     return _outcomes(found.calls, stored, copies, flipped)
 
 
@@ -185,13 +192,10 @@ def _store(batch: Batch, one_with: Mapping[Identity, Identity]) -> Stored:
     return Stored(new, changed, gone, set(others))
 
 
-def _count(
-    batch: Batch, stored: Stored, people: People, copies: Sequence[one_person.Copies]
-) -> list[Call]:
-    """Update the daily rows; returns other calls that had to start or stop counting."""
+def _count(batch: Batch, stored: Stored, people: People, flips: list[Call]) -> list[Call]:
+    """Update the daily rows; returns the calls that had to start or stop counting, as `flips`."""
     now = [*stored.new, *(call for _, call in stored.changed)]
     before = [*stored.gone, *(old for old, _ in stored.changed)]
-    flips = one_person.flips(people, copies)
     flips = retention.open_to_change(flips + _bucket_flips(people, now, before))
     calls.flip(flips)
     if stored.new == batch.sorted_rows and not (before or flips):
@@ -230,21 +234,8 @@ def _outcomes(
     first = {one: min(group) for group in copies for one in group}
     known = {one for group in copies if not group <= new for one in group}
     replaced = {call.identity for _, call in stored.changed} | stored.gone_into & new
-    replaced |= _outweighed(stored.new, flipped, first)
+    replaced |= one_person.outweighed(stored.new, flipped, first)
     kinds = ((REPLACED, replaced), (ACCEPTED, new - known - replaced))
     outcome_of = {first.get(one, one): kind for kind, those in kinds for one in those}
     # The first event of a call takes its outcome.
     return [outcome_of.pop(first.get(one, one), DUPLICATE) for one in told]
-
-
-def _outweighed(
-    new: Sequence[Call], flipped: Sequence[Call], first: Mapping[Identity, Identity]
-) -> set[Identity]:
-    """Calls that counted until now, when a new copy under another name said more."""
-    if not flipped:
-        return set()
-    names = {call.identity for call in new}
-    in_order = sorted(new, key=lambda call: call.worth)
-    most = {first.get(call.identity): call.worth for call in in_order}
-    known = [call for call in flipped if call.counted and call.identity not in names]
-    return {c.identity for c in known if c.worth < most.get(first.get(c.identity), c.worth)}
